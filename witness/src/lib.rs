@@ -1,0 +1,1 @@
+//! Placeholder crate docs, replaced by the crate that grows here.
