@@ -1,1 +1,3 @@
 //! What the bytes of a govlog mean.
+
+pub mod record;
