@@ -1,0 +1,1 @@
+//! Results of a batch of submissions, one CBOR map each.

@@ -1,0 +1,1 @@
+//! Deterministic CBOR: the walker that refuses every other form, and the encoder.

@@ -1,0 +1,1 @@
+//! COSE keys, algorithms and single-signer messages.

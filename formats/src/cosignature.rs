@@ -1,0 +1,1 @@
+//! Cosignatures: a witness's timestamped signature on a checkpoint.

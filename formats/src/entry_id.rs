@@ -1,0 +1,1 @@
+//! Entry ids: `<epoch>.<leaf index>`.

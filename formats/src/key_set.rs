@@ -1,0 +1,1 @@
+//! COSE key sets: the receipt keys as a log publishes them.

@@ -1,0 +1,86 @@
+//! The right edge of a tree: all that is needed to grow it.
+
+use super::TreeSize;
+use crate::digest::Digest;
+
+/// The complete subtrees that make up a tree, left to right: what appending and the root hash need, and no more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frontier {
+    size: TreeSize,
+    hashes: Vec<Digest>,
+}
+
+/// Why hashes are not the frontier of a tree, or a tree cannot grow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrontierError {
+    /// A frontier has one hash for every bit that is set in its size.
+    #[error("the frontier of a tree of size {size} has {expected} hashes, not {found}")]
+    Hashes {
+        /// The size of the tree.
+        size: TreeSize,
+        /// How many hashes its frontier has.
+        expected: usize,
+        /// How many were given.
+        found: usize,
+    },
+    /// The tree is full, or would be too large.
+    #[error("no tree is larger than {}", TreeSize::MAX)]
+    Full,
+}
+
+impl Frontier {
+    /// Starts with no leaves.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { size: TreeSize::ZERO, hashes: Vec::new() }
+    }
+
+    /// Takes up a tree where it was left: at a size, with the hashes of [`super::root_nodes`] of that size.
+    ///
+    /// # Errors
+    ///
+    /// Another number of hashes than the size has subtrees, or a size above [`TreeSize::MAX`], is refused.
+    pub fn from_parts(size: TreeSize, hashes: Vec<Digest>) -> Result<Self, FrontierError> {
+        let _ = (size, hashes);
+        unimplemented!()
+    }
+
+    /// Appends a leaf.
+    ///
+    /// # Errors
+    ///
+    /// A tree of [`TreeSize::MAX`] leaves takes no more.
+    pub fn push(&mut self, leaf: Digest) -> Result<(), FrontierError> {
+        let _ = leaf;
+        unimplemented!()
+    }
+
+    /// Returns how many leaves the tree has.
+    #[must_use]
+    pub const fn size(&self) -> TreeSize {
+        self.size
+    }
+
+    /// Computes the root hash.
+    #[must_use]
+    pub fn root(&self) -> Digest {
+        unimplemented!()
+    }
+
+    /// Returns the hashes of the complete subtrees, left to right.
+    #[must_use]
+    pub fn hashes(&self) -> &[Digest] {
+        &self.hashes
+    }
+}
+
+/// Computes the root hash from the hashes of [`super::root_nodes`], left to right.
+///
+/// # Errors
+///
+/// Another number of hashes than the size has subtrees is refused.
+pub fn root_from(size: TreeSize, hashes: &[Digest]) -> Result<Digest, FrontierError> {
+    let _ = (size, hashes);
+    unimplemented!()
+}

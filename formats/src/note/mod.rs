@@ -1,0 +1,1 @@
+//! Signed notes: a text and the signature lines below it.

@@ -1,0 +1,1 @@
+//! COSE receipts: a signed inclusion proof that travels with its statement.

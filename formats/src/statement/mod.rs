@@ -1,0 +1,1 @@
+//! Signed statements: the entries of a log.

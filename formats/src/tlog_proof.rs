@@ -1,0 +1,1 @@
+//! Proof files: an inclusion proof and the checkpoint it leads to.

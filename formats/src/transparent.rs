@@ -1,0 +1,1 @@
+//! Transparent statements: a signed statement with its receipts.

@@ -1,0 +1,1 @@
+//! Bodies that a log and its witnesses exchange.
