@@ -1,1 +1,0 @@
-//! Deterministic CBOR: the walker that refuses every other form, and the encoder.

@@ -1,1 +1,0 @@
-//! COSE receipts: a signed inclusion proof that travels with its statement.
