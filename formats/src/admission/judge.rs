@@ -1,0 +1,312 @@
+//! The judgement of one statement: parse → duplicate → issuer → signature → kind, subject, `iat` → stream (DESIGN §6).
+//!
+//! Finding duplicates and knowing where a stream stands is the caller's; every other step is here, each its own function so that the log can
+//! put its lookups and its back-pressure between them.
+
+use std::num::NonZeroU64;
+
+use crate::cose::PublicKey;
+use crate::digest::Digest;
+use crate::merkle::LeafIndex;
+use crate::statement::{SignedStatement, Signer, StreamPosition, content_type_of};
+
+use super::change::{Change, Credentials};
+use super::names::{ADMISSION_POLICY, OPERATOR_STREAM, is_scoped, is_stream_kind, short_kind, subject_matches};
+use super::refusal::{Conflict, Refusal};
+use super::state::{Issuer, PolicyState};
+use super::{DEFAULT_MAX_AGE_S, DEFAULT_MAX_AGE_X509_S, MAX_AHEAD_S};
+
+/// A statement's signature verified under a key that the policy lists for its issuer.
+///
+/// Made by [`PolicyState::authenticate`] alone. It is bound to the statement by its identity, the Sig_structure digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authenticated {
+    identity: Digest,
+    key: Digest,
+    iss: String,
+    rate: Option<NonZeroU64>,
+}
+
+/// A statement may be submitted under the policy as of one change.
+///
+/// Made by [`PolicyState::authorise`], [`PolicyState::judge`] and [`PolicyState::rejudge`] alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    identity: Digest,
+    key: Digest,
+    as_of: LeafIndex,
+}
+
+/// The place in a stream that comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// The next sequence number.
+    pub seq: u64,
+    /// The Sig_structure digest of the stream's last statement; zeros when there is none.
+    pub prev: Digest,
+}
+
+/// Judges a statement's place in its stream.
+///
+/// DESIGN §6: "`seq` = last + 1 and `prev` matches"; exact.md §2: "`seq` 0 with a non-zero `prev` too" is a conflict.
+///
+/// # Errors
+/// When the statement claims another place than the expected one.
+pub fn judge_stream(expected: Expected, position: &StreamPosition) -> Result<(), Conflict> {
+    if position.seq == expected.seq && position.prev == expected.prev {
+        return Ok(());
+    }
+    Err(Conflict {
+        expected_seq: expected.seq,
+        expected_prev: expected.prev,
+        found_seq: position.seq,
+        found_prev: position.prev,
+    })
+}
+
+impl PolicyState {
+    /// Judges a statement under this policy, all but duplicates and its place in a stream.
+    ///
+    /// `now`: the judge's clock in POSIX seconds; without one the age of `iat` is not judged, as in a replay.
+    ///
+    /// # Errors
+    /// The first reason, in the order of judgement, why it is not admitted.
+    pub fn judge(&self, statement: &SignedStatement, now: Option<i64>) -> Result<Accepted, Refusal> {
+        self.check_bytes(statement)?;
+        let authenticated = self.authenticate(statement)?;
+        self.authorise(statement, &authenticated, now)
+    }
+
+    /// Judges what can be seen in the bytes alone, before anybody asks who signed; a change of the policy comes back read.
+    ///
+    /// # Errors
+    /// When the statement was made for another log, or is a change of the policy that breaks its schema.
+    pub fn check_bytes(&self, statement: &SignedStatement) -> Result<Option<Change>, Refusal> {
+        // DESIGN §6: "`aud` is another log | 400".
+        if let Some(found) = statement.claims().aud.as_ref().filter(|aud| *aud != self.origin()) {
+            return Err(Refusal::WrongAudience { found: found.clone(), expected: self.origin().to_owned() });
+        }
+        if statement.content_type() != ADMISSION_POLICY {
+            return Ok(None);
+        }
+        // exact.md §2: "An `admission-policy` under a hash envelope, or one whose schema is wrong, whoever sent it: 400."
+        if statement.is_hash_envelope() {
+            return Err(Refusal::EnvelopedChange);
+        }
+        let change = Change::parse(statement.payload())?;
+        self.check_own_iss(&change)?;
+        Ok(Some(change))
+    }
+
+    /// Finds the key a statement names in its issuer's row, and verifies the signature.
+    ///
+    /// # Errors
+    /// exact.md §2: "Unknown issuer, or a kid that is not in its row: 403. Then the signature: 400."
+    pub fn authenticate(&self, statement: &SignedStatement) -> Result<Authenticated, Refusal> {
+        let (kid, key, rate) = self.key_of(statement)?;
+        let iss = &statement.claims().iss;
+        statement.verify_signature(key).map_err(|error| Refusal::BadSignature {
+            iss: iss.clone(),
+            kid,
+            why: error.to_string(),
+        })?;
+        Ok(Authenticated { identity: statement.sig_structure_digest(), key: kid, iss: iss.clone(), rate })
+    }
+
+    /// Judges kind, subject and `iat` of a statement whose signature verified.
+    ///
+    /// # Errors
+    /// exact.md §2: "Then kind, subject, `iat` (older than `max_age_s`, or more than 300 s ahead): 403."
+    pub fn authorise(
+        &self,
+        statement: &SignedStatement,
+        authenticated: &Authenticated,
+        now: Option<i64>,
+    ) -> Result<Accepted, Refusal> {
+        let row = if statement.claims().iss == self.operator_iss() { None } else { self.row_for(statement) };
+        let change = if statement.content_type() == ADMISSION_POLICY { self.check_bytes(statement)? } else { None };
+        match (row, change) {
+            (None, Some(change)) => self.authorise_change(statement, &change)?,
+            (row, _) => self.authorise_row(statement, row)?,
+        }
+        if let Some(now) = now {
+            check_iat(statement, row, now)?;
+        }
+        Ok(Accepted { identity: authenticated.identity, key: authenticated.key, as_of: self.as_of() })
+    }
+
+    /// Judges a statement again that was accepted under an earlier policy, without verifying its signature a second time.
+    ///
+    /// A key is named by its thumbprint: where this policy lists the same one, it is the key the signature verified under. The age of `iat`
+    /// is not judged again.
+    ///
+    /// # Errors
+    /// As [`PolicyState::judge`]. An [`Accepted`] that belongs to another statement counts for nothing: the signature is then verified.
+    pub fn rejudge(&self, statement: &SignedStatement, accepted: &Accepted) -> Result<Accepted, Refusal> {
+        let (kid, _, rate) = self.key_of(statement)?;
+        let identity = statement.sig_structure_digest();
+        if accepted.identity != identity || accepted.key != kid {
+            return self.judge(statement, None);
+        }
+        self.check_bytes(statement)?;
+        let iss = statement.claims().iss.clone();
+        self.authorise(statement, &Authenticated { identity, key: kid, iss, rate }, None)
+    }
+
+    fn key_of(&self, statement: &SignedStatement) -> Result<(Digest, &PublicKey, Option<NonZeroU64>), Refusal> {
+        let iss = &statement.claims().iss;
+        if iss == self.operator_iss() {
+            return self.operator_key_of(statement);
+        }
+        let Some(issuer) = self.row_for(statement) else {
+            return Err(Refusal::UnknownIssuer { iss: iss.clone(), as_of: self.as_of().get() });
+        };
+        match (&issuer.row.credentials, statement.signer()) {
+            (Credentials::Keys(_), Signer::Kid(kid)) => match issuer.keys.get(kid) {
+                Some(key) => Ok((*kid, key, issuer.row.rate)),
+                None => Err(unknown_key(iss, kid, issuer.keys.keys())),
+            },
+            (Credentials::X509(_), Signer::X5chain(_)) => Err(Refusal::X509Unsupported { iss: iss.clone() }),
+            (Credentials::Keys(_), Signer::X5chain(_)) => {
+                Err(wrong_credential(iss, "keys", "a certificate chain (33)"))
+            }
+            (Credentials::X509(_), Signer::Kid(_)) => Err(wrong_credential(iss, "X.509 trust anchors", "a kid (4)")),
+        }
+    }
+
+    fn operator_key_of(
+        &self,
+        statement: &SignedStatement,
+    ) -> Result<(Digest, &PublicKey, Option<NonZeroU64>), Refusal> {
+        let iss = &statement.claims().iss;
+        let Signer::Kid(kid) = statement.signer() else {
+            return Err(wrong_credential(iss, "keys", "a certificate chain (33)"));
+        };
+        match self.operator_key(kid) {
+            Some(key) => Ok((*kid, key, None)),
+            None => Err(unknown_key(iss, kid, self.operators().map(|(thumbprint, _)| thumbprint))),
+        }
+    }
+
+    /// Judges a change signed in the operator's name.
+    fn authorise_change(&self, statement: &SignedStatement, change: &Change) -> Result<(), Refusal> {
+        let claims = statement.claims();
+        let stream = claims.stream.as_ref().map(|position| position.stream.as_str());
+        if stream != Some(OPERATOR_STREAM) {
+            return Err(Refusal::OperatorStream { found: stream.map(str::to_owned) });
+        }
+        if claims.sub != self.origin() {
+            return Err(Refusal::OperatorSubject { found: claims.sub.clone(), expected: self.origin().to_owned() });
+        }
+        self.fold(change).map(drop)
+    }
+
+    /// Judges kind and subject under an issuer's row; without a row it is the operator, who submits changes only.
+    fn authorise_row(&self, statement: &SignedStatement, row: Option<&Issuer>) -> Result<(), Refusal> {
+        let (kind, claims) = (statement.content_type(), statement.claims());
+        // exact.md §2: "Another `iss`, stream or `sub` than the operator's: 403."
+        if kind == ADMISSION_POLICY {
+            return Err(Refusal::NotTheOperator { iss: claims.iss.clone(), operator: self.operator_iss().to_owned() });
+        }
+        let Some(issuer) = row else {
+            let allowed = vec![short_kind(ADMISSION_POLICY).to_owned()];
+            return Err(Refusal::Kind { kind: kind.to_owned(), iss: claims.iss.clone(), allowed });
+        };
+        if is_stream_kind(kind) {
+            return check_stream_kind(statement);
+        }
+        let row = &issuer.row;
+        if !row.kinds.iter().any(|allowed| content_type_of(allowed) == kind) {
+            return Err(Refusal::Kind { kind: kind.to_owned(), iss: claims.iss.clone(), allowed: row.kinds.clone() });
+        }
+        if !is_scoped(&claims.sub) {
+            return Err(Refusal::PlainSubject { sub: claims.sub.clone() });
+        }
+        if !row.subjects.iter().any(|pattern| subject_matches(pattern, &claims.sub)) {
+            return Err(Refusal::Subject {
+                sub: claims.sub.clone(),
+                iss: claims.iss.clone(),
+                allowed: row.subjects.clone(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Authenticated {
+    /// Returns the statement's identity, its Sig_structure digest.
+    pub fn identity(&self) -> &Digest {
+        &self.identity
+    }
+
+    /// Returns the issuer's name.
+    pub fn iss(&self) -> &str {
+        &self.iss
+    }
+
+    /// Returns how many statements a second the issuer's row allows; `None`: the policy does not say.
+    pub fn rate(&self) -> Option<NonZeroU64> {
+        self.rate
+    }
+}
+
+impl Accepted {
+    /// Returns the statement's identity, its Sig_structure digest.
+    pub fn identity(&self) -> &Digest {
+        &self.identity
+    }
+
+    /// Returns the thumbprint of the key the signature verified under.
+    pub fn key(&self) -> &Digest {
+        &self.key
+    }
+
+    /// Returns the leaf index of the newest change of the policy that was judged by.
+    pub fn as_of(&self) -> LeafIndex {
+        self.as_of
+    }
+}
+
+/// exact.md §2: "A `stream`, `gap` or `quarantine` record without a stream, or with another `sub`: 403."
+fn check_stream_kind(statement: &SignedStatement) -> Result<(), Refusal> {
+    let (kind, claims) = (statement.content_type().to_owned(), statement.claims());
+    let Some(position) = &claims.stream else {
+        return Err(Refusal::StreamKindWithoutStream { kind });
+    };
+    if position.stream != claims.sub {
+        return Err(Refusal::StreamKindSubject { kind, sub: claims.sub.clone(), stream: position.stream.clone() });
+    }
+    Ok(())
+}
+
+/// DESIGN §6: "absent `max_age_s`: 86,400 (600 for X.509 rows)".
+fn check_iat(statement: &SignedStatement, row: Option<&Issuer>, now: i64) -> Result<(), Refusal> {
+    let (iat, iss) = (statement.claims().iat, &statement.claims().iss);
+    let max_age_s = row.map_or(DEFAULT_MAX_AGE_S, |issuer| {
+        issuer.row.max_age_s.unwrap_or(match issuer.row.credentials {
+            Credentials::Keys(_) => DEFAULT_MAX_AGE_S,
+            Credentials::X509(_) => DEFAULT_MAX_AGE_X509_S,
+        })
+    });
+    let apart_s = now.abs_diff(iat);
+    if iat <= now && apart_s > max_age_s {
+        return Err(Refusal::TooOld { iss: iss.clone(), iat, now, age_s: apart_s, max_age_s });
+    }
+    if iat > now && apart_s > MAX_AHEAD_S {
+        return Err(Refusal::Ahead { iat, now, ahead_s: apart_s });
+    }
+    Ok(())
+}
+
+fn unknown_key<'a>(iss: &str, kid: &Digest, allowed: impl Iterator<Item = &'a Digest>) -> Refusal {
+    Refusal::UnknownKey { iss: iss.to_owned(), kid: *kid, allowed: allowed.map(Digest::to_string).collect() }
+}
+
+fn wrong_credential(iss: &str, registered: &'static str, found: &'static str) -> Refusal {
+    Refusal::WrongCredential { iss: iss.to_owned(), registered, found }
+}
+
+impl Expected {
+    /// The place of a stream's first statement.
+    pub const START: Self = Self { seq: 0, prev: Digest::ZERO };
+}
