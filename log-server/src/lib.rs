@@ -1,1 +1,4 @@
-//! Placeholder crate docs, replaced by the crate that grows here.
+//! The party that orders signed statements into an append-only Merkle tree and publishes it.
+
+pub mod refusal;
+pub mod submission;
