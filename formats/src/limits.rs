@@ -30,7 +30,7 @@ pub const MAX_CONSISTENCY_PATH: usize = MAX_INCLUSION_PATH + 1;
 /// The most bytes a note may have, text and signature lines together.
 ///
 /// "MUST accept at least up to 16 signatures. Remember that post-quantum signatures can be up to nearly 5kB in size." (C2SP
-/// signed-note v1.0.0, Format): those take 80 kB of text, and a checkpoint a few hundred bytes.
+/// signed-note, main of 2026-04-23, Format): those take 80 kB of text, and a checkpoint a few hundred bytes.
 pub const MAX_NOTE_BYTES: usize = 128 * 1024;
 
 /// The most signature lines a note may have: every log and witness of the largest policy can have one.

@@ -193,8 +193,9 @@ impl Vkey {
     pub fn verify(&self, text: &str, signature: &[u8]) -> Result<Option<u64>, SignatureError> {
         match self.algorithm {
             SignatureAlgorithm::Ed25519 => {
-                let bytes: &[u8; 64] =
-                    signature.try_into().map_err(|_| SignatureError::Length { expected: 64, found: signature.len() })?;
+                let bytes: &[u8; 64] = signature
+                    .try_into()
+                    .map_err(|_| SignatureError::Length { expected: 64, found: signature.len() })?;
                 self.verify_raw(text.as_bytes(), bytes)?;
                 Ok(None)
             }

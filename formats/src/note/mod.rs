@@ -160,3 +160,5 @@ impl NoteError {
     }
 }
 
+#[cfg(test)]
+mod tests;

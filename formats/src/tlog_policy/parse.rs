@@ -57,7 +57,7 @@ impl Policy {
     }
 
     fn member_octets(&self, member: Option<Member>) -> &[u8] {
-        member.and_then(|member| self.name_of(member)).map_or(super::NONE, Word::as_bytes)
+        member.and_then(|member| self.name_of(member)).map_or(super::builder::NONE, Word::as_bytes)
     }
 }
 

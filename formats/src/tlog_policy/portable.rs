@@ -17,7 +17,7 @@ impl Policy {
         let built = builder.log(log).and_then(|()| {
             witnesses.into_iter().try_for_each(|witness| builder.witness(witness))?;
             let Some(threshold) = threshold else {
-                return builder.quorum(&Word::new(super::NONE)?);
+                return builder.quorum(&Word::new(super::builder::NONE)?);
             };
             let group = free_name(&names)?;
             builder.group(group.clone(), threshold, &names)?;

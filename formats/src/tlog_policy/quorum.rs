@@ -64,32 +64,21 @@ impl Policy {
     /// Returns the witnesses the quorum can count, in the policy's order.
     #[must_use]
     pub fn counted(&self) -> Vec<&Witness> {
-        let below = |_, members: Vec<Vec<usize>>| members.concat();
-        let positions = |at: usize| vec![at];
-        let counted = self.fold_positions(positions, below).unwrap_or_default();
-        self.witnesses.iter().enumerate().filter(|(at, _)| counted.contains(at)).map(|(_, witness)| witness).collect()
+        let counted = self.fold(|witness| vec![witness], |_, members| members.concat()).unwrap_or_default();
+        self.witnesses.iter().filter(|witness| counted.contains(witness)).collect()
     }
 
-    fn fold<T: Clone>(&self, leaf: impl Fn(&Witness) -> T, group: impl Fn(usize, Vec<T>) -> T) -> Option<T> {
+    /// Computes a value for the quorum from its witnesses' values, by one pass over the groups: each stands after its
+    /// members, so no recursion is needed and each group is looked at once. `None` for `quorum none`.
+    fn fold<'a, T: Clone>(&'a self, leaf: impl Fn(&'a Witness) -> T, group: impl Fn(usize, Vec<T>) -> T) -> Option<T> {
         let leaves: Vec<T> = self.witnesses.iter().map(leaf).collect();
-        fold_members(self, &leaves, group)
+        let mut groups: Vec<T> = Vec::with_capacity(self.groups.len());
+        for current in &self.groups {
+            let members = current.members.iter().filter_map(|&member| value_of(member, &leaves, &groups)).collect();
+            groups.push(group(current.threshold, members));
+        }
+        self.quorum.and_then(|member| value_of(member, &leaves, &groups))
     }
-
-    fn fold_positions<T: Clone>(&self, leaf: impl Fn(usize) -> T, group: impl Fn(usize, Vec<T>) -> T) -> Option<T> {
-        let leaves: Vec<T> = (0..self.witnesses.len()).map(leaf).collect();
-        fold_members(self, &leaves, group)
-    }
-}
-
-/// Computes a value for the quorum from its witnesses' values, by one pass over the groups: each stands after its members,
-/// so no recursion is needed and each group is looked at once. `None` for `quorum none`.
-fn fold_members<T: Clone>(policy: &Policy, leaves: &[T], group: impl Fn(usize, Vec<T>) -> T) -> Option<T> {
-    let mut groups: Vec<T> = Vec::with_capacity(policy.groups.len());
-    for current in &policy.groups {
-        let members = current.members.iter().filter_map(|&member| value_of(member, leaves, &groups)).collect();
-        groups.push(group(current.threshold, members));
-    }
-    policy.quorum.and_then(|member| value_of(member, leaves, &groups))
 }
 
 fn value_of<T: Clone>(member: Member, leaves: &[T], groups: &[T]) -> Option<T> {
