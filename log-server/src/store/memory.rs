@@ -1,0 +1,180 @@
+//! A store in memory, for tests and trials: stricter than a real one, and gone with the process.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::tile::{FULL_TILE_BYTES, TileId};
+
+use super::keys::{CHECKPOINTS, ENTRIES, STREAMS, TILES};
+use super::{ArchivedNote, Identity, LogStore, StoreError, StreamId, StreamKey, StreamRow};
+use crate::sequencer::Batch;
+use crate::tree::TreeHead;
+
+/// Keeps rows in ordered maps.
+///
+/// It keeps the promise of [`LogStore`] only in so far as no process outlives it. It refuses with
+/// [`StoreError::Rewrite`] every write to a row that is there already, even with the same value, but for a note, and
+/// every batch whose rows do not fit its own head.
+#[derive(Debug)]
+pub struct MemoryStore {
+    identity: Identity,
+    rows: Mutex<Rows>,
+}
+
+#[derive(Debug)]
+struct Rows {
+    head: TreeHead,
+    entries: BTreeMap<u64, Bytes>,
+    tiles: BTreeMap<(u8, u64), Bytes>,
+    streams: BTreeMap<StreamKey, LeafIndex>,
+    checkpoints: BTreeMap<u64, ArchivedNote>,
+}
+
+impl MemoryStore {
+    /// Makes an empty store.
+    #[must_use]
+    pub fn new(identity: &Identity) -> Self {
+        let rows = Rows {
+            head: TreeHead::EMPTY,
+            entries: BTreeMap::new(),
+            tiles: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            checkpoints: BTreeMap::new(),
+        };
+        Self { identity: identity.clone(), rows: Mutex::new(rows) }
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rows {
+    /// Refuses a batch that does not fit, before anything is written.
+    fn check(&self, batch: &Batch) -> Result<(), StoreError> {
+        if batch.first().get() != self.head.size.get() {
+            return Err(StoreError::NotNext { stored: self.head.size, offered: batch.first() });
+        }
+        if batch.rows().iter().zip(batch.first().get()..).last().is_none_or(|(_, last)| last + 1 != batch.head().size.get()) {
+            return Err(StoreError::malformed(ENTRIES, b"", "the head's size is not that of the entries"));
+        }
+        for (row, index) in batch.rows().iter().zip(batch.first().get()..) {
+            if self.entries.contains_key(&index) {
+                return Err(rewrite(ENTRIES, index));
+            }
+            if self.streams.contains_key(row.key()) {
+                return Err(rewrite(STREAMS, index));
+            }
+        }
+        for tile in batch.tiles() {
+            if tile.bytes.len() != FULL_TILE_BYTES {
+                return Err(StoreError::malformed(TILES, &tile.id.n.to_be_bytes(), "not 8,192 bytes"));
+            }
+            if self.tiles.contains_key(&(tile.id.level, tile.id.n)) {
+                return Err(rewrite(TILES, tile.id.n));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn rewrite(family: &'static str, key: u64) -> StoreError {
+    StoreError::Rewrite { family, key: key.to_string() }
+}
+
+impl LogStore for MemoryStore {
+    fn identity(&self) -> Result<Identity, StoreError> {
+        Ok(self.identity.clone())
+    }
+
+    fn head(&self) -> Result<TreeHead, StoreError> {
+        Ok(self.rows().head)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut rows = self.rows();
+        rows.check(batch)?;
+        for (row, index) in batch.rows().iter().zip(batch.first().get()..) {
+            rows.entries.insert(index, row.entry().clone());
+            rows.streams.insert(*row.key(), LeafIndex::new(index));
+        }
+        for tile in batch.tiles() {
+            rows.tiles.insert((tile.id.level, tile.id.n), tile.bytes.clone());
+        }
+        rows.head = *batch.head();
+        Ok(())
+    }
+
+    fn archive(&self, note: &ArchivedNote) -> Result<(), StoreError> {
+        let mut rows = self.rows();
+        let size = note.size.get();
+        match rows.checkpoints.get(&size) {
+            Some(there) if there == note => Ok(()),
+            Some(_) => Err(rewrite(CHECKPOINTS, size)),
+            None => {
+                rows.checkpoints.insert(size, note.clone());
+                Ok(())
+            }
+        }
+    }
+
+    fn entry(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.rows().entries.get(&index.get()).map(|entry| entry.to_vec()))
+    }
+
+    fn read_entries(
+        &self,
+        first: LeafIndex,
+        end: TreeSize,
+        visit: &mut dyn FnMut(LeafIndex, &[u8]),
+    ) -> Result<(), StoreError> {
+        let rows = self.rows();
+        for index in first.get()..end.get() {
+            let entry = rows.entries.get(&index).ok_or_else(|| StoreError::missing_entry(LeafIndex::new(index)))?;
+            visit(LeafIndex::new(index), entry);
+        }
+        Ok(())
+    }
+
+    fn last_entry(&self) -> Result<Option<LeafIndex>, StoreError> {
+        Ok(self.rows().entries.last_key_value().map(|(index, _)| LeafIndex::new(*index)))
+    }
+
+    fn tiles(&self, ids: &[TileId]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let rows = self.rows();
+        Ok(ids.iter().map(|id| rows.tiles.get(&(id.level, id.n)).cloned()).collect())
+    }
+
+    fn find(&self, key: &StreamKey) -> Result<Option<LeafIndex>, StoreError> {
+        Ok(self.rows().streams.get(key).copied())
+    }
+
+    fn stream_tail(&self, stream: &StreamId, below: TreeSize) -> Result<Option<StreamRow>, StoreError> {
+        Ok(positions(&self.rows(), stream, 0).rfind(|row| row.index.get() < below.get()))
+    }
+
+    fn stream_rows(&self, stream: &StreamId, from: u64, limit: usize) -> Result<Vec<StreamRow>, StoreError> {
+        Ok(positions(&self.rows(), stream, from).take(limit).collect())
+    }
+
+    fn archived(&self, from: TreeSize, to: TreeSize, limit: usize) -> Result<Vec<ArchivedNote>, StoreError> {
+        let rows = self.rows();
+        let from = rows.checkpoints.range(from.get()..);
+        Ok(from.take_while(|(size, _)| **size <= to.get()).take(limit).map(|(_, note)| note.clone()).collect())
+    }
+
+    fn newest_archived(&self) -> Result<Option<ArchivedNote>, StoreError> {
+        Ok(self.rows().checkpoints.last_key_value().map(|(_, note)| note.clone()))
+    }
+}
+
+fn positions<'a>(rows: &'a Rows, stream: &StreamId, from: u64) -> impl DoubleEndedIterator<Item = StreamRow> + 'a {
+    let first = StreamKey::Position { stream: *stream, seq: from };
+    let last = StreamKey::Position { stream: *stream, seq: u64::MAX };
+    rows.streams.range(first..=last).filter_map(|(key, index)| match key {
+        StreamKey::Position { seq, .. } => Some(StreamRow { seq: *seq, index: *index }),
+        StreamKey::Alone(_) => None,
+    })
+}
