@@ -3,6 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
+use super::subtree::Subtree;
+
 /// The position of a leaf, counted from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeafIndex(u64);
@@ -77,8 +79,7 @@ impl TreeSize {
 /// Lists the complete subtrees that make up a tree, left to right: the largest first, one for every bit of the size.
 #[must_use]
 pub fn root_nodes(size: TreeSize) -> Vec<Node> {
-    let _ = size;
-    unimplemented!()
+    Subtree::whole(size).nodes().collect()
 }
 
 impl fmt::Display for LeafIndex {

@@ -1,6 +1,6 @@
 //! A tree with every node in memory.
 
-use super::{LeafIndex, Node, NodeReader, TreeSize};
+use super::{EMPTY_ROOT, LeafIndex, Node, NodeReader, TreeSize, node_hash, root_from, root_nodes};
 use crate::digest::Digest;
 
 /// A tree that keeps the hash of every complete subtree: twice the leaves, and any root or proof of any size it has had.
@@ -23,8 +23,19 @@ impl MemoryTree {
 
     /// Appends a leaf and returns its index.
     pub fn push(&mut self, leaf: Digest) -> LeafIndex {
-        let _ = leaf;
-        unimplemented!()
+        let index = LeafIndex::new(self.size().get());
+        let mut hash = leaf;
+        for level in 0.. {
+            if self.levels.len() == level {
+                self.levels.push(Vec::new());
+            }
+            let Some(row) = self.levels.get_mut(level) else { break };
+            row.push(hash);
+            let (pairs, unpaired) = row.as_chunks::<2>();
+            let (Some([left, right]), true) = (pairs.last(), unpaired.is_empty()) else { break };
+            hash = node_hash(left, right);
+        }
+        index
     }
 
     /// Returns how many leaves the tree has.
@@ -42,14 +53,17 @@ impl MemoryTree {
     /// Computes the root hash that the tree has now.
     #[must_use]
     pub fn root(&self) -> Digest {
-        unimplemented!()
+        self.root_at(self.size()).unwrap_or(EMPTY_ROOT)
     }
 
     /// Computes the root hash that the tree had at a size; nothing for a size it has not reached.
     #[must_use]
     pub fn root_at(&self, size: TreeSize) -> Option<Digest> {
-        let _ = size;
-        unimplemented!()
+        if size > self.size() {
+            return None;
+        }
+        let hashes = self.read_nodes(&root_nodes(size)).ok()?;
+        root_from(size, &hashes).ok()
     }
 
     fn node(&self, node: Node) -> Option<Digest> {

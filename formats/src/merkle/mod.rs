@@ -9,6 +9,9 @@ mod frontier;
 mod hash;
 mod inclusion;
 mod memory;
+mod subtree;
+#[cfg(test)]
+mod tests;
 
 pub use consistency::ConsistencyProof;
 pub use coords::{LeafIndex, Node, NumberError, TreeSize, root_nodes};
@@ -98,4 +101,9 @@ pub enum ProofError {
         /// The root hash that the path leads to.
         found: Digest,
     },
+}
+
+/// Refuses a path that has too many or too few hashes.
+const fn check_length(expected: usize, found: usize) -> Result<(), ProofError> {
+    if expected == found { Ok(()) } else { Err(ProofError::Length { expected, found }) }
 }
