@@ -1,0 +1,253 @@
+//! `witness.toml`: as typed, and as meant.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use crate::serve::Limits;
+
+/// A witness's configuration, checked: paths are joined to the folder of the configuration file, addresses are addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The witness's folder, which is locked while it runs.
+    pub folder: PathBuf,
+    /// The signing key.
+    pub key: PathBuf,
+    /// The list of logs.
+    pub logs: PathBuf,
+    /// The folder of state.
+    pub state: PathBuf,
+    /// The folder of evidence.
+    pub evidence: PathBuf,
+    /// Where the public interface listens.
+    pub listen: SocketAddr,
+    /// Where the admin interface listens.
+    pub admin: SocketAddr,
+    /// What connections may take.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key that is wrong.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+        let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        Self::parse(&text, folder).map_err(|error| ConfigError::Content { path: path.to_owned(), error })
+    }
+
+    /// Returns the configuration of a folder that `init` made, on whichever free local ports there are: what tests run with.
+    #[must_use]
+    pub fn in_folder(folder: &Path) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::meant(Raw { listen: any, admin: any, ..Raw::default() }, folder)
+    }
+
+    fn parse(text: &str, folder: &Path) -> Result<Self, ContentError> {
+        let raw: Raw = toml::from_str(text).map_err(|error| ContentError::Toml(Box::new(error)))?;
+        if !(1..=MAX_CONNECTIONS).contains(&raw.connections) {
+            return Err(ContentError::Connections { found: raw.connections });
+        }
+        let times = [
+            ("header_timeout_s", raw.header_timeout_s),
+            ("body_timeout_s", raw.body_timeout_s),
+            ("idle_timeout_s", raw.idle_timeout_s),
+        ];
+        if let Some((key, found)) = times.into_iter().find(|(_, seconds)| !(1..=MAX_TIMEOUT_S).contains(seconds)) {
+            return Err(ContentError::Timeout { key, found });
+        }
+        Ok(Self::meant(raw, folder))
+    }
+
+    fn meant(raw: Raw, folder: &Path) -> Self {
+        let limits = Limits {
+            connections: raw.connections,
+            header: Duration::from_secs(raw.header_timeout_s),
+            body: Duration::from_secs(raw.body_timeout_s),
+            idle: Duration::from_secs(raw.idle_timeout_s),
+            ..Limits::default()
+        };
+        Self {
+            folder: folder.to_owned(),
+            key: folder.join(raw.key),
+            logs: folder.join(raw.logs),
+            state: folder.join(raw.state),
+            evidence: folder.join(raw.evidence),
+            listen: raw.listen,
+            admin: raw.admin,
+            limits,
+        }
+    }
+}
+
+/// The file as typed. Every key has a default; unknown keys are refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    listen: SocketAddr,
+    admin: SocketAddr,
+    key: PathBuf,
+    logs: PathBuf,
+    state: PathBuf,
+    evidence: PathBuf,
+    connections: usize,
+    header_timeout_s: u64,
+    body_timeout_s: u64,
+    idle_timeout_s: u64,
+}
+
+impl Default for Raw {
+    fn default() -> Self {
+        Self {
+            listen: DEFAULT_LISTEN,
+            admin: DEFAULT_ADMIN,
+            key: "witness.key".into(),
+            logs: "logs.txt".into(),
+            state: "state".into(),
+            evidence: "evidence".into(),
+            connections: 512,
+            header_timeout_s: 10,
+            body_timeout_s: 30,
+            idle_timeout_s: 60,
+        }
+    }
+}
+
+/// Writes the file that `init` leaves: every key with what it means.
+pub(crate) fn template(listen: SocketAddr, admin: SocketAddr) -> String {
+    format!(
+        r#"# Configuration of a govlog witness. Paths are relative to this file. Every key may be left out; what is shown is its default, but for the
+# two addresses. Port 0 takes a free one; the program prints the addresses it got.
+
+listen = "{listen}"        # the public interface: add-checkpoint, and what was cosigned last
+admin = "{admin}"         # health, readiness, metrics; keep it to yourself
+
+key = "witness.key"              # the signing key, mode 0600; back it up, and nothing else
+logs = "logs.txt"                # the logs cosigned for, one vkey a line; read again whenever it changes
+state = "state"                  # what was cosigned last, for each log; never restore it from a backup
+evidence = "evidence"            # signed checkpoints that speak against their log
+
+connections = 512                # served at once; each may hold a body of 132 KiB in memory
+header_timeout_s = 10            # from the first byte of a request's head to the last
+body_timeout_s = 30              # for a request's body
+idle_timeout_s = 60              # for a connection with no request under way
+"#
+    )
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The content is wrong.
+    #[error("{}: {error}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: ContentError,
+    },
+}
+
+/// What is wrong in a configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContentError {
+    /// Not TOML, an unknown key, or a value of another type.
+    #[error(transparent)]
+    Toml(Box<toml::de::Error>),
+    /// The number of connections is out of range.
+    #[error("connections = {found} is not between 1 and {MAX_CONNECTIONS}")]
+    Connections {
+        /// The number found.
+        found: usize,
+    },
+    /// A time is out of range.
+    #[error("{key} = {found} is not between 1 and {MAX_TIMEOUT_S} seconds")]
+    Timeout {
+        /// The key.
+        key: &'static str,
+        /// The number found.
+        found: u64,
+    },
+}
+
+/// Where the public interface listens unless told otherwise.
+pub(crate) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 7471));
+/// Where the admin interface listens unless told otherwise.
+pub(crate) const DEFAULT_ADMIN: SocketAddr =
+    SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 7472));
+
+const MAX_CONNECTIONS: usize = 65_536;
+const MAX_TIMEOUT_S: u64 = 3_600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ContentError> {
+        Config::parse(text, Path::new("/w"))
+    }
+
+    #[test]
+    fn an_empty_file_means_the_defaults_and_so_does_the_template() {
+        let empty = parse("").unwrap();
+        assert_eq!(empty.limits, Limits::default());
+        assert_eq!(empty.key, Path::new("/w/witness.key"));
+        assert!(empty.listen.ip().is_loopback() && empty.admin.ip().is_loopback());
+        assert_ne!(empty.listen, empty.admin);
+        assert_eq!(parse(&template(DEFAULT_LISTEN, DEFAULT_ADMIN)).unwrap(), empty);
+    }
+
+    #[test]
+    fn keys_are_taken_over() {
+        let config =
+            parse("listen = \"[::1]:0\"\nkey = \"/keys/k\"\nstate = \"s\"\nconnections = 7\nidle_timeout_s = 3")
+                .unwrap();
+        assert_eq!(config.listen.to_string(), "[::1]:0");
+        assert_eq!((config.key.as_path(), config.state.as_path()), (Path::new("/keys/k"), Path::new("/w/s")));
+        assert_eq!((config.limits.connections, config.limits.idle), (7, Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let wrong = [
+            ("lissen = 1", "lissen"),
+            ("listen = \"nowhere\"", "listen"),
+            ("listen = \"localhost:1\"", "listen"),
+            ("connections = 0", "connections"),
+            ("connections = -1", "connections"),
+            ("header_timeout_s = 0", "header_timeout_s"),
+            ("body_timeout_s = 3601", "body_timeout_s"),
+            ("idle_timeout_s = \"60\"", "idle_timeout_s"),
+            ("listen", "listen"),
+        ];
+        for (text, named) in wrong {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = Config::load(Path::new("/nonexistent/witness.toml")).unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/witness.toml"), "{error}");
+    }
+}
