@@ -31,7 +31,9 @@ impl FromStr for EntryId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // Both numbers follow the rules of a leaf index, so the one strict reader serves for both.
         let read = |part: &str| part.parse::<LeafIndex>().ok();
-        let id = text.split_once('.').and_then(|(epoch, index)| Some(Self { epoch: read(epoch)?.get(), index: read(index)? }));
+        let id = text
+            .split_once('.')
+            .and_then(|(epoch, index)| Some(Self { epoch: read(epoch)?.get(), index: read(index)? }));
         id.filter(|id| id.epoch > 0).ok_or_else(|| EntryIdError(text.to_owned()))
     }
 }

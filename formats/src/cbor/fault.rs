@@ -22,6 +22,9 @@ pub enum CborFault {
     /// Bytes follow the item.
     #[error("{0} bytes follow the item; nothing may")]
     Trailing(usize),
+    /// The sequence has more items than it may have.
+    #[error("more than {0} items")]
+    TooManyItems(usize),
     /// Too many containers stand around the item.
     #[error("more than {MAX_CBOR_DEPTH} arrays, maps and tags stand around this item")]
     Depth,

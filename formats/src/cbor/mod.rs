@@ -14,10 +14,11 @@ mod walk;
 mod tests;
 
 pub use ciborium::Value;
-pub use encode::to_deterministic;
 pub(crate) use encode::Encoder;
+pub use encode::to_deterministic;
 pub use fault::{CborError, CborFault};
 pub use item::{Entry, Item};
+pub(crate) use walk::check_at;
 pub use walk::{Rules, check, split_sequence};
 
 /// Checks that the bytes are one item of deterministic CBOR, map keys ascending, and obey the value rules.
@@ -44,5 +45,5 @@ pub fn check_protected(bytes: &[u8]) -> Result<(), CborError> {
 ///
 /// As [`check_deterministic`].
 pub fn parse(bytes: &[u8]) -> Result<Value, CborError> {
-    check(bytes, Rules::Deterministic).map(|item| item.to_value())
+    check(bytes, Rules::Deterministic).and_then(|item| item.to_value())
 }

@@ -1,106 +1,43 @@
 //! Signed statements: the entries of a log (RFC 9943 §6).
+//!
+//! [`SignedStatement::parse`] checks every rule that can be seen in the bytes, so that whoever has a `SignedStatement` need not ask
+//! again. Whether its signature is good and whether a log admits it are other questions: [`SignedStatement::verify_signature`] and
+//! `admission`.
 
-use crate::cbor::CborError;
-use crate::cose::{Algorithm, PublicKey, SigningKey, SignatureError};
+mod error;
+mod header;
+mod kind;
+mod record;
+mod sign;
+
+#[cfg(test)]
+mod tests;
+
+use core::ops::Range;
+
+pub use error::{Field, StatementError, VerifyError};
+pub use header::{Claims, Signer, StreamPosition};
+pub use kind::{content_type_of, kind_of};
+pub use sign::{Content, StatementHeader};
+
+use crate::cbor::Rules;
+use crate::cose::{Algorithm, PublicKey, Sign1, sig_structure};
 use crate::digest::Digest;
+use crate::limits::{MAX_ENTRY_BYTES, MAX_SUBMISSION_BYTES};
+use crate::merkle;
+
+/// The unprotected header of an entry: the empty map.
+const EMPTY_MAP: &[u8] = &[0xa0];
 
 /// A signed statement whose bytes obey every rule; its signature may not have been looked at yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedStatement;
-
-/// The CWT claims of a statement (label 15).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claims {
-    /// Who signs: a URI.
-    pub iss: String,
-    /// What it is about.
-    pub sub: String,
-    /// The origin of the log it is meant for.
-    pub aud: Option<String>,
-    /// When it was signed, in seconds: a claim, not proof.
-    pub iat: i64,
-    /// Its place in a stream.
-    pub stream: Option<StreamPosition>,
-    /// SHA-256 of an archived note the signer had seen.
-    pub head: Option<Digest>,
-}
-
-/// A statement's place in a stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamPosition {
-    /// The stream's name: 1–255 of `[A-Za-z0-9._-]`.
-    pub stream: String,
-    /// The position, from 0 without gaps, below 2^63.
-    pub seq: u64,
-    /// SHA-256 of the previous statement's `Sig_structure`; zero at 0.
-    pub prev: Digest,
-}
-
-/// What names the key a statement is signed with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Signer {
-    /// The key's thumbprint (label 4).
-    Kid(Digest),
-    /// A certificate chain, leaf first, each in DER (label 33).
-    X5chain(Vec<Vec<u8>>),
-}
-
-/// What a statement to be signed says in its header.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatementHeader {
-    /// What the payload is.
-    pub content: Content,
-    /// The claims.
-    pub claims: Claims,
-}
-
-/// What the payload of a statement to be signed is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// The content itself, of this content type (label 3).
-    Plain(String),
-    /// The SHA-256 digest of the content (labels 258, 259, 260).
-    HashEnvelope {
-        /// The content type of what was hashed.
-        content_type: String,
-        /// Where it is.
-        location: Option<String>,
-    },
-}
-
-/// Why bytes are not a signed statement.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StatementError {
-    /// The CBOR is not as it must be.
-    #[error(transparent)]
-    Cbor(#[from] CborError),
-    /// The algorithm is not accepted.
-    #[error("1 alg: {0} is not accepted; −7, −8, −9 and −19 are")]
-    Algorithm(String),
-    /// The statement is too large.
-    #[error("the statement has {0} bytes, more than an entry may have")]
-    TooLarge(usize),
-    /// The payload is detached.
-    #[error("the payload is detached (nil)")]
-    Detached,
-}
-
-/// Why a statement's signature was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
-    /// The key is not the one the header names.
-    #[error("the header names key {named}, not {given}")]
-    OtherKey {
-        /// The thumbprint in the header.
-        named: Digest,
-        /// The thumbprint of the key that was given.
-        given: Digest,
-    },
-    /// The signature does not verify.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
+pub struct SignedStatement {
+    entry: Vec<u8>,
+    protected: Range<usize>,
+    payload: Range<usize>,
+    signature: Range<usize>,
+    header: header::Header,
+    identity: Digest,
 }
 
 impl SignedStatement {
@@ -110,8 +47,7 @@ impl SignedStatement {
     ///
     /// [`StatementError`] names the offset or the field, and what would be right.
     pub fn parse(bytes: &[u8]) -> Result<Self, StatementError> {
-        let _ = bytes;
-        unimplemented!()
+        Self::parse_within(bytes, MAX_SUBMISSION_BYTES)
     }
 
     /// Reads an entry of a log: as [`SignedStatement::parse`], and the unprotected header is already the empty map.
@@ -120,18 +56,46 @@ impl SignedStatement {
     ///
     /// As [`SignedStatement::parse`].
     pub fn parse_entry(bytes: &[u8]) -> Result<Self, StatementError> {
-        let _ = bytes;
-        unimplemented!()
+        let statement = Self::parse_within(bytes, MAX_ENTRY_BYTES)?;
+        if statement.entry == bytes { Ok(statement) } else { Err(StatementError::UnprotectedNotEmpty) }
     }
 
-    /// Signs a payload under a header; `alg` and `kid` are the key's.
-    ///
-    /// # Errors
-    ///
-    /// [`StatementError`] when the header or the payload breaks a rule: no statement that a log refuses for its bytes is ever signed.
-    pub fn sign(header: &StatementHeader, payload: &[u8], key: &SigningKey) -> Result<Self, StatementError> {
-        let _ = (header, payload, key);
-        unimplemented!()
+    /// Reads a statement with an unprotected header that may take as much room as `most` bytes in all leave for it.
+    pub(crate) fn parse_within(bytes: &[u8], most: usize) -> Result<Self, StatementError> {
+        if bytes.len() > most {
+            return Err(StatementError::TooLarge { bytes: bytes.len(), most });
+        }
+        let parts = Sign1::read(bytes, Rules::Protected)?;
+        // "The 65,535 bound counts after that": after the unprotected map is replaced by `a0`.
+        let entry_len = bytes.len() - parts.unprotected.bytes().len() + EMPTY_MAP.len();
+        if entry_len > MAX_ENTRY_BYTES {
+            return Err(StatementError::TooLarge { bytes: entry_len, most: MAX_ENTRY_BYTES });
+        }
+        let (payload, payload_at) = parts.payload.ok_or(StatementError::Detached)?;
+        let header = header::read(&parts)?;
+        header::check_unprotected(&parts, &header)?;
+        if header.is_hash_envelope {
+            record::check_digest(payload, payload_at)?;
+        } else if kind::is_record(&header.content_type) {
+            record::check(payload, payload_at)?;
+        }
+        Ok(Self::new(bytes, &parts, header))
+    }
+
+    fn new(bytes: &[u8], parts: &Sign1<'_>, header: header::Header) -> Self {
+        let (map, (payload, payload_at)) = (parts.unprotected, parts.payload.unwrap_or_default());
+        let map_end = map.offset() + map.bytes().len();
+        let head = bytes.get(..map.offset()).unwrap_or_default();
+        let tail = bytes.get(map_end..).unwrap_or_default();
+        let moved = |at: usize| at + EMPTY_MAP.len() - map.bytes().len();
+        Self {
+            entry: [head, EMPTY_MAP, tail].concat(),
+            protected: span(parts.protected.0, parts.protected.1),
+            payload: span(payload, moved(payload_at)),
+            signature: span(parts.signature.0, moved(parts.signature.1)),
+            header,
+            identity: Digest::sha256(&sig_structure(parts.protected.0, payload)),
+        }
     }
 
     /// Checks the signature under a key; with a `kid`, the key must be the one it names.
@@ -140,99 +104,103 @@ impl SignedStatement {
     ///
     /// [`VerifyError`].
     pub fn verify_signature(&self, key: &PublicKey) -> Result<(), VerifyError> {
-        let _ = key;
-        unimplemented!()
+        if let Signer::Kid(named) = self.header.signer {
+            let given = key.thumbprint();
+            if named != given {
+                return Err(VerifyError::OtherKey { named, given });
+            }
+        }
+        let message = sig_structure(self.protected(), self.payload());
+        Ok(key.verify(self.header.algorithm, &message, self.signature())?)
     }
 
     /// Returns the bytes that are logged: the statement with an empty unprotected header.
     #[must_use]
     pub fn entry(&self) -> &[u8] {
-        unimplemented!()
+        &self.entry
     }
 
     /// Takes the bytes that are logged.
     #[must_use]
     pub fn into_entry(self) -> Vec<u8> {
-        unimplemented!()
+        self.entry
     }
 
     /// Computes the leaf hash of the entry.
     #[must_use]
     pub fn leaf_hash(&self) -> Digest {
-        unimplemented!()
+        merkle::leaf_hash(&self.entry)
     }
 
     /// Returns SHA-256 of the `Sig_structure`: the statement's identity, and what the next one's `prev` holds.
+    ///
+    /// Never of the signature: anyone can alter an ECDSA signature into another one that verifies.
     #[must_use]
-    pub fn sig_structure_digest(&self) -> Digest {
-        unimplemented!()
+    pub const fn sig_structure_digest(&self) -> Digest {
+        self.identity
     }
 
     /// Returns the claims.
     #[must_use]
-    pub fn claims(&self) -> &Claims {
-        unimplemented!()
+    pub const fn claims(&self) -> &Claims {
+        &self.header.claims
     }
 
     /// Returns the algorithm.
     #[must_use]
-    pub fn algorithm(&self) -> Algorithm {
-        unimplemented!()
+    pub const fn algorithm(&self) -> Algorithm {
+        self.header.algorithm
     }
 
     /// Returns what names the signing key.
     #[must_use]
-    pub fn signer(&self) -> &Signer {
-        unimplemented!()
+    pub const fn signer(&self) -> &Signer {
+        &self.header.signer
     }
 
     /// Returns the content type: label 3, or 259 under a hash envelope.
     #[must_use]
     pub fn content_type(&self) -> &str {
-        unimplemented!()
+        &self.header.content_type
     }
 
     /// Returns the record kind when the content type is `application/vnd.govlog.<kind>+cbor`, else the content type.
     #[must_use]
     pub fn kind(&self) -> &str {
-        unimplemented!()
+        kind_of(self.content_type()).unwrap_or_else(|| self.content_type())
     }
 
     /// Says whether the payload is only a digest.
     #[must_use]
-    pub fn is_hash_envelope(&self) -> bool {
-        unimplemented!()
+    pub const fn is_hash_envelope(&self) -> bool {
+        self.header.is_hash_envelope
+    }
+
+    /// Returns where the hashed content is said to be (label 260).
+    #[must_use]
+    pub fn payload_location(&self) -> Option<&str> {
+        self.header.location.as_deref()
     }
 
     /// Returns the payload.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
-        unimplemented!()
+        self.entry.get(self.payload.clone()).unwrap_or_default()
     }
 
     /// Returns the protected header's bytes.
     #[must_use]
     pub fn protected(&self) -> &[u8] {
-        unimplemented!()
+        self.entry.get(self.protected.clone()).unwrap_or_default()
     }
 
     /// Returns the signature.
     #[must_use]
     pub fn signature(&self) -> &[u8] {
-        unimplemented!()
+        self.entry.get(self.signature.clone()).unwrap_or_default()
     }
 }
 
-/// Returns the short kind of a content type `application/vnd.govlog.<kind>+cbor`.
-#[must_use]
-pub fn kind_of(content_type: &str) -> Option<&str> {
-    let _ = content_type;
-    unimplemented!()
-}
-
-/// Returns the content type of a kind: a kind without `/` stands for `application/vnd.govlog.<kind>+cbor`.
-#[must_use]
-pub fn content_type_of(kind: &str) -> String {
-    let _ = kind;
-    unimplemented!()
+const fn span(bytes: &[u8], at: usize) -> Range<usize> {
+    at..at + bytes.len()
 }
