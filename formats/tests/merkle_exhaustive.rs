@@ -105,7 +105,7 @@ fn old_and_new(largest: u64) -> impl Iterator<Item = (u64, u64)> {
 }
 
 /// Calls back with every path in which one bit differs: all bits in small trees, one bit of every byte in larger ones.
-fn every_flip(path: &mut Vec<Digest>, size: u64, mut check: impl FnMut(&[Digest])) {
+fn every_flip(path: &mut [Digest], size: u64, mut check: impl FnMut(&[Digest])) {
     for position in 0..path.len() {
         let original = path[position];
         for byte in 0..32 {
