@@ -1,5 +1,5 @@
-//! Every small tree, every leaf, every older size: proofs are built, verified, compared with the definitions of RFC 6962, and refused
-//! after any change.
+//! Every small tree, every leaf, every older size: proofs are built, verified, compared with the definitions of RFC
+//! 6962, and refused after any change.
 #![cfg(test)]
 
 use govlog_formats::digest::Digest;

@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 /// The hashing of RFC 6962 for `rs_merkle`, which knows no prefixes of its own.
 ///
-/// That library pairs the nodes of a level from the left and hands a last odd one up unchanged. The tree of RFC 6962 §2.1 has the same
-/// shape at every size, which `shapes_agree_at_every_small_size` tries out.
+/// That library pairs the nodes of a level from the left and hands a last odd one up unchanged. The tree of RFC 6962
+/// §2.1 has the same shape at every size, which `shapes_agree_at_every_small_size` tries out.
 #[derive(Clone)]
 struct Rfc6962;
 
@@ -86,7 +86,8 @@ fn shapes_agree_at_every_small_size() {
     }
 }
 
-/// An oracle that agrees with everything is none: without the prefixes, or with the last leaf doubled, the roots differ.
+/// An oracle that agrees with everything is none: without the prefixes, or with the last leaf doubled, the roots
+/// differ.
 #[test]
 fn the_oracle_tells_other_trees_apart() {
     let tree = ours(0, 3);
