@@ -27,7 +27,8 @@
 //! | `recovery::before_adopt` | an unsigned tail |
 //!
 //! And safeties that can be switched off one at a time with `return`, to show that a test would notice:
-//! `skip_sync`, `skip_read_back`, `ack_before_head`, `skip_head_check`.
+//! `skip_sync`, `skip_read_back`, `ack_before_head`, `skip_head_check`. `flip_stored_entry` with `return` changes a bit of
+//! each batch between hashing and writing, which is what the read-back is there to find.
 
 /// An error made by a fail point.
 #[derive(Debug, thiserror::Error)]

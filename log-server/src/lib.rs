@@ -10,6 +10,7 @@ pub mod files;
 pub mod head;
 pub mod init;
 pub mod keys;
+pub mod recovery;
 pub mod refusal;
 pub mod sequencer;
 pub mod store;

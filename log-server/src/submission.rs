@@ -24,7 +24,7 @@ impl Submission {
         }
         match SignedStatement::parse(body) {
             Ok(statement) => Ok(Self { statement }),
-            Err(StatementError::TooLarge(found)) => Err(too_large("the entry", found, MAX_ENTRY_BYTES)),
+            Err(StatementError::TooLarge { bytes, .. }) => Err(too_large("the entry", bytes, MAX_ENTRY_BYTES)),
             Err(error) => Err(Refusal::Malformed(error)),
         }
     }

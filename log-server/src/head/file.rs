@@ -78,9 +78,7 @@ impl HeadFile {
         match (self.slot(0)?, self.slot(1)?) {
             (Ok(first), Ok(second)) => Ok((self.newer(first, second)?, None)),
             (Ok(slot), Err(fault)) | (Err(fault), Ok(slot)) => Ok((slot, Some(fault))),
-            (Err(first), Err(second)) => {
-                Err(HeadError::NoValidSlot { path: self.path.clone(), first, second })
-            }
+            (Err(first), Err(second)) => Err(HeadError::NoValidSlot { path: self.path.clone(), first, second }),
         }
     }
 

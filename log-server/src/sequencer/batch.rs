@@ -93,33 +93,67 @@ impl EntryRow {
     }
 }
 
-#[cfg(test)]
+/// A single bit of a batch.
+#[cfg(any(test, feature = "failpoints"))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Flip {
+    Entry {
+        row: usize,
+        bit: usize,
+    },
+    #[cfg(test)]
+    Tile {
+        tile: usize,
+        bit: usize,
+    },
+    #[cfg(test)]
+    Root {
+        bit: usize,
+    },
+    #[cfg(test)]
+    Time {
+        bit: u32,
+    },
+}
+
+#[cfg(any(test, feature = "failpoints"))]
 impl Batch {
     /// Changes one bit of what is about to be stored, as a faulty memory would between hashing and writing.
     pub(crate) fn flip(&mut self, place: Flip) {
-        fn flipped(bytes: &Bytes, bit: usize) -> Bytes {
-            let mut bytes = bytes.to_vec();
-            bytes[bit / 8] ^= 1 << (bit % 8);
-            bytes.into()
-        }
         match place {
-            Flip::Entry { row, bit } => self.rows[row].entry = flipped(&self.rows[row].entry, bit),
+            Flip::Entry { row, bit } => {
+                if let Some(row) = self.rows.get_mut(row) {
+                    row.entry = flipped(&row.entry, bit);
+                }
+            }
+            #[cfg(test)]
             Flip::Tile { tile, bit } => self.tiles[tile].bytes = flipped(&self.tiles[tile].bytes, bit),
+            #[cfg(test)]
             Flip::Root { bit } => {
                 let root = flipped(&Bytes::copy_from_slice(self.head.root.as_bytes()), bit);
                 self.head.root = Digest::from_slice(&root).unwrap();
             }
+            #[cfg(test)]
             Flip::Time { bit } => self.head.time = Millis::new(self.head.time.get() ^ (1 << bit)),
         }
     }
+
+    /// Flips a bit of the last entry when `flip_stored_entry` is armed: the read-back must find it.
+    #[cfg(feature = "failpoints")]
+    pub(super) fn flipped_where_a_test_wants_it(mut self) -> Self {
+        if crate::failpoints::off("flip_stored_entry") {
+            let bit = self.rows.last().map_or(0, |row| row.entry.len() * 8 - 1);
+            self.flip(Flip::Entry { row: self.rows.len() - 1, bit });
+        }
+        self
+    }
 }
 
-/// A single bit of a batch.
-#[cfg(test)]
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Flip {
-    Entry { row: usize, bit: usize },
-    Tile { tile: usize, bit: usize },
-    Root { bit: usize },
-    Time { bit: u32 },
+#[cfg(any(test, feature = "failpoints"))]
+fn flipped(bytes: &Bytes, bit: usize) -> Bytes {
+    let mut bytes = bytes.to_vec();
+    if let Some(byte) = bytes.get_mut(bit / 8) {
+        *byte ^= 1 << (bit % 8);
+    }
+    bytes.into()
 }

@@ -57,7 +57,13 @@ impl Rows {
         if batch.first().get() != self.head.size.get() {
             return Err(StoreError::NotNext { stored: self.head.size, offered: batch.first() });
         }
-        if batch.rows().iter().zip(batch.first().get()..).last().is_none_or(|(_, last)| last + 1 != batch.head().size.get()) {
+        if batch
+            .rows()
+            .iter()
+            .zip(batch.first().get()..)
+            .last()
+            .is_none_or(|(_, last)| last + 1 != batch.head().size.get())
+        {
             return Err(StoreError::malformed(ENTRIES, b"", "the head's size is not that of the entries"));
         }
         for (row, index) in batch.rows().iter().zip(batch.first().get()..) {
@@ -163,6 +169,10 @@ impl LogStore for MemoryStore {
         let rows = self.rows();
         let from = rows.checkpoints.range(from.get()..);
         Ok(from.take_while(|(size, _)| **size <= to.get()).take(limit).map(|(_, note)| note.clone()).collect())
+    }
+
+    fn is_strained(&self) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     fn newest_archived(&self) -> Result<Option<ArchivedNote>, StoreError> {

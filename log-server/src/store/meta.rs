@@ -91,7 +91,8 @@ impl Identity {
     }
 
     pub(super) fn decode(row: &[u8]) -> Result<Self, StoreError> {
-        Self::parse(row).ok_or_else(|| StoreError::malformed(META, META_STORE, "not a govlog store's identity, version 1"))
+        Self::parse(row)
+            .ok_or_else(|| StoreError::malformed(META, META_STORE, "not a govlog store's identity, version 1"))
     }
 
     fn parse(row: &[u8]) -> Option<Self> {

@@ -26,7 +26,7 @@ use crate::tree::TreeHead;
 pub use keys::{StreamId, StreamKey};
 pub use memory::MemoryStore;
 pub use meta::{Identity, StoreId};
-pub use rocks::{FamilyStatistics, RocksStore, SETTINGS, Scope, Setting};
+pub use rocks::{Bounds, FamilyStatistics, RocksStore, SETTINGS, Scope, Setting};
 
 /// A note that stands archived for its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +139,12 @@ pub trait LogStore: Send + Sync {
     /// # Errors
     /// When the store fails or a row is malformed.
     fn archived(&self, from: TreeSize, to: TreeSize, limit: usize) -> Result<Vec<ArchivedNote>, StoreError>;
+
+    /// Tells whether writes are about to be slowed down: new work is refused before that.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn is_strained(&self) -> Result<bool, StoreError>;
 
     /// Returns the archived note of the greatest size.
     ///

@@ -12,9 +12,6 @@ use lru::LruCache;
 use super::view::ReadError;
 use crate::store::{LogStore, StoreError};
 
-/// Bytes of tiles and bundles kept in memory.
-const CACHE_BYTES: usize = 64 << 20;
-
 /// What one cached piece is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Piece {
@@ -31,13 +28,9 @@ pub struct TileCache {
 }
 
 impl TileCache {
-    /// Caches what comes from `store`, up to 64 MiB.
+    /// Caches what comes from `store`, up to `capacity` bytes.
     #[must_use]
-    pub fn new(store: Arc<dyn LogStore>) -> Self {
-        Self::with_capacity(store, CACHE_BYTES)
-    }
-
-    pub(super) fn with_capacity(store: Arc<dyn LogStore>, capacity: usize) -> Self {
+    pub fn new(store: Arc<dyn LogStore>, capacity: usize) -> Self {
         Self { store, pieces: Mutex::new(Pieces { kept: LruCache::unbounded(), bytes: 0, capacity }) }
     }
 

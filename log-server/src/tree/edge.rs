@@ -192,10 +192,10 @@ fn frontier_of(size: TreeSize, levels: &[Vec<Digest>]) -> Result<Frontier, Store
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::MemoryStore;
-    use crate::tree::testing::{identity, plain_root, rows};
     use crate::clock::Millis;
     use crate::sequencer::Batch;
+    use crate::store::MemoryStore;
+    use crate::tree::testing::{identity, plain_root, rows};
 
     /// Sizes around each tile boundary of the first two levels.
     fn sizes() -> impl Iterator<Item = u64> {

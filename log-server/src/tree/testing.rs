@@ -62,7 +62,7 @@ pub(crate) fn fill(store: &dyn LogStore, edge: &mut RightEdge, size: u64, step: 
 /// Opens a view of a store at its own size.
 pub(crate) fn view(store: Arc<dyn LogStore>) -> TreeView {
     let edge = RightEdge::rebuild(store.as_ref(), store.head().unwrap().size).unwrap();
-    TreeView::new(Arc::new(edge), Arc::new(TileCache::new(store)))
+    TreeView::new(Arc::new(edge), Arc::new(TileCache::new(store, 1 << 20)))
 }
 
 /// Derives the whole log from its entries and compares every leaf, tile, table row and the root with what is stored;

@@ -249,8 +249,8 @@ pub(crate) fn stream_head(
 /// Reads an entry again and returns its Sig_structure digest.
 fn identity_of(store: &dyn LogStore, index: LeafIndex) -> Result<Digest, ReadError> {
     let entry = store.entry(index)?.ok_or_else(|| StoreError::missing_entry(index))?;
-    let statement = SignedStatement::parse_entry(&entry)
-        .map_err(|error| ReadError::Entry { index, why: error.to_string() })?;
+    let statement =
+        SignedStatement::parse_entry(&entry).map_err(|error| ReadError::Entry { index, why: error.to_string() })?;
     Ok(statement.sig_structure_digest())
 }
 

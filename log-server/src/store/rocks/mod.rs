@@ -20,7 +20,7 @@ use crate::failpoints;
 use crate::sequencer::Batch;
 use crate::tree::TreeHead;
 
-pub use options::{SETTINGS, Scope, Setting};
+pub use options::{Bounds, SETTINGS, Scope, Setting};
 
 /// The store on RocksDB.
 ///
@@ -52,6 +52,9 @@ pub struct FamilyStatistics {
     pub background_errors: u64,
 }
 
+/// Files in level 0 from which on the store counts as strained; the engine slows writes down at 20.
+const LEVEL0_STRAIN: u64 = 16;
+
 const FAMILIES: [&str; 5] = [ENTRIES, TILES, STREAMS, CHECKPOINTS, META];
 
 impl RocksStore {
@@ -66,7 +69,7 @@ impl RocksStore {
         if !is_vacant(path).map_err(|source| StoreError::File { path: path.to_owned(), source })? {
             return Err(StoreError::Exists(path.to_owned()));
         }
-        let db = options::open(path, options::Mode::Create)?;
+        let db = options::open(path, options::Mode::Create, &Bounds::default())?;
         let store = Self { db, path: path.to_owned() };
         let meta = store.family(META)?;
         let mut batch = WriteBatch::default();
@@ -78,17 +81,25 @@ impl RocksStore {
         path.parent().map_or(Ok(()), sync_directory)
     }
 
+    /// Opens the store at `path` within the default bounds; see [`open_with`](Self::open_with).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, &Bounds::default())
+    }
+
     /// Opens the store at `path`, and refuses it when a setting on which safety rests is not in force.
     ///
     /// # Errors
     /// [`StoreError::Absent`] when there is none; [`StoreError::Setting`]; else when the engine refuses, among other
     /// reasons because another process has the store open or a part of it is corrupt.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open_with(path: &Path, bounds: &Bounds) -> Result<Self, StoreError> {
         if !path.join("CURRENT").is_file() {
             return Err(StoreError::Absent(path.to_owned()));
         }
-        let db = options::open(path, options::Mode::Existing)?;
-        options::assert_settings(path)?;
+        let db = options::open(path, options::Mode::Existing, bounds)?;
+        options::assert_settings(path, bounds)?;
         let store = Self { db, path: path.to_owned() };
         for name in FAMILIES {
             store.family(name)?;
@@ -126,20 +137,22 @@ impl RocksStore {
             let value = self.db.property_int_value_cf(family, property).map_err(engine("reading statistics"))?;
             Ok::<u64, StoreError>(value.unwrap_or(0))
         };
-        let level0 = self
-            .db
-            .property_value_cf(family, "rocksdb.num-files-at-level0")
-            .map_err(engine("reading statistics"))?;
         Ok(FamilyStatistics {
             family: name,
             rows: read("rocksdb.estimate-num-keys")?,
             table_bytes: read("rocksdb.total-sst-files-size")?,
             memtable_bytes: read("rocksdb.size-all-mem-tables")?,
             immutable_memtables: read("rocksdb.num-immutable-mem-table")?,
-            level0_files: level0.and_then(|text| text.trim().parse().ok()).unwrap_or(0),
+            level0_files: self.level0_files(family)?,
             pending_compaction_bytes: read("rocksdb.estimate-pending-compaction-bytes")?,
             background_errors: read("rocksdb.background-errors")?,
         })
+    }
+
+    fn level0_files(&self, family: &ColumnFamily) -> Result<u64, StoreError> {
+        let text =
+            self.db.property_value_cf(family, "rocksdb.num-files-at-level0").map_err(engine("reading statistics"))?;
+        Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
     }
 
     fn family(&self, name: &'static str) -> Result<&ColumnFamily, StoreError> {
@@ -312,6 +325,17 @@ impl LogStore for RocksStore {
         }
         rows.status().map_err(engine("reading notes"))?;
         Ok(found)
+    }
+
+    fn is_strained(&self) -> Result<bool, StoreError> {
+        for property in ["rocksdb.is-write-stopped", "rocksdb.actual-delayed-write-rate"] {
+            let value = self.db.property_int_value(property).map_err(engine("reading its state"))?;
+            if value.is_some_and(|value| value > 0) {
+                return Ok(true);
+            }
+        }
+        Ok(self.level0_files(self.family(ENTRIES)?)? >= LEVEL0_STRAIN
+            || self.level0_files(self.family(STREAMS)?)? >= LEVEL0_STRAIN)
     }
 
     fn newest_archived(&self) -> Result<Option<ArchivedNote>, StoreError> {

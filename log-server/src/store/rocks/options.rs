@@ -14,12 +14,24 @@ use super::super::StoreError;
 use super::super::keys::{CHECKPOINTS, ENTRIES, STREAMS, TILES};
 use super::{FAMILIES, engine};
 
-/// Bytes of all block caches together.
-const BLOCK_CACHE: usize = 80 << 20;
-/// Bytes of all memtables together: the sum of `memtable` below, two each.
-const MEMTABLES: usize = 96 << 20;
-/// Bytes of write-ahead log on disk after which memtables are flushed to let it go.
-const WAL_BYTES: u64 = 256 << 20;
+/// What the store may take of memory and disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes of all memtables together.
+    pub memtables: usize,
+    /// Bytes of all block caches together.
+    pub block_cache: usize,
+    /// Bytes of write-ahead log on disk after which memtables are flushed to let it go.
+    pub wal: u64,
+}
+
+impl Default for Bounds {
+    /// "memtables 96 MiB, block caches 80, […] WAL 256 MiB on disk" (DESIGN §7).
+    fn default() -> Self {
+        Self { memtables: 96 << 20, block_cache: 80 << 20, wal: 256 << 20 }
+    }
+}
+
 /// Bytes of one information log file, of which few are kept.
 const INFO_LOG_BYTES: usize = 8 << 20;
 
@@ -60,7 +72,7 @@ const fn set(scope: Scope, name: &'static str, value: &'static str) -> Setting {
     Setting { scope, name, value }
 }
 
-/// What is compared with the engine's newest `OPTIONS` file at every start.
+/// What is compared with the engine's newest `OPTIONS` file at every start, beside the [`Bounds`].
 pub const SETTINGS: &[Setting] = &[
     // An empty store must never start signing under an old key: only `init` makes one.
     set(Scope::Database, "create_if_missing", "false"),
@@ -88,8 +100,6 @@ pub const SETTINGS: &[Setting] = &[
     set(Scope::Database, "wal_bytes_per_sync", "0"),
     set(Scope::Database, "WAL_ttl_seconds", "0"),
     set(Scope::Database, "max_open_files", "-1"),
-    set(Scope::Database, "max_total_wal_size", "268435456"),
-    set(Scope::Database, "db_write_buffer_size", "100663296"),
     // Any other style, or a filter, a merge or a time to live, deletes or rewrites rows.
     set(Scope::EveryFamily, "compaction_style", "kCompactionStyleLevel"),
     set(Scope::EveryFamily, "disable_auto_compactions", "false"),
@@ -116,18 +126,18 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 /// Opens the database with every setting as it must be.
-pub(super) fn open(path: &Path, mode: Mode) -> Result<DB, StoreError> {
-    let database = database(mode)?;
-    let cache = Cache::new_lru_cache(BLOCK_CACHE);
+pub(super) fn open(path: &Path, mode: Mode, bounds: &Bounds) -> Result<DB, StoreError> {
+    let database = database(mode, bounds)?;
+    let cache = Cache::new_lru_cache(bounds.block_cache);
     let families = FAMILIES
         .iter()
-        .map(|name| Ok(ColumnFamilyDescriptor::new(*name, family(name, &cache)?)))
-        .chain([Ok(ColumnFamilyDescriptor::new("default", family("default", &cache)?))])
+        .map(|name| Ok(ColumnFamilyDescriptor::new(*name, family(name, &cache, bounds)?)))
+        .chain([Ok(ColumnFamilyDescriptor::new("default", family("default", &cache, bounds)?))])
         .collect::<Result<Vec<_>, StoreError>>()?;
     DB::open_cf_descriptors(&database, path, families).map_err(engine("opening"))
 }
 
-fn database(mode: Mode) -> Result<Options, StoreError> {
+fn database(mode: Mode, bounds: &Bounds) -> Result<Options, StoreError> {
     // For these the binding has no setter.
     let mut options = Options::default()
         .get_options_from_string("track_and_verify_wals=false;best_efforts_recovery=false")
@@ -145,8 +155,8 @@ fn database(mode: Mode) -> Result<Options, StoreError> {
     options.set_wal_compression_type(DBCompressionType::None);
     options.set_wal_bytes_per_sync(0);
     options.set_max_open_files(-1);
-    options.set_max_total_wal_size(WAL_BYTES);
-    options.set_db_write_buffer_size(MEMTABLES);
+    options.set_max_total_wal_size(bounds.wal);
+    options.set_db_write_buffer_size(bounds.memtables);
     options.set_max_log_file_size(INFO_LOG_BYTES);
     options.set_keep_log_file_num(4);
     options.set_max_background_jobs(2);
@@ -157,7 +167,7 @@ fn database(mode: Mode) -> Result<Options, StoreError> {
 }
 
 /// Makes the options of one column family.
-fn family(name: &str, cache: &Cache) -> Result<Options, StoreError> {
+fn family(name: &str, cache: &Cache, bounds: &Bounds) -> Result<Options, StoreError> {
     // For these the binding has no setter.
     let mut options = Options::default()
         .get_options_from_string(
@@ -171,7 +181,7 @@ fn family(name: &str, cache: &Cache) -> Result<Options, StoreError> {
     options.set_periodic_compaction_seconds(0);
     options.set_enable_blob_files(false);
     options.set_max_write_buffer_number(2);
-    options.set_write_buffer_size(memtable(name));
+    options.set_write_buffer_size(memtable(name, bounds));
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     match name {
@@ -197,22 +207,23 @@ fn family(name: &str, cache: &Cache) -> Result<Options, StoreError> {
     Ok(options)
 }
 
-/// Bytes of one memtable of a family; at most two of each exist, 96 MiB in all.
-fn memtable(name: &str) -> usize {
-    match name {
-        ENTRIES => 32 << 20,
-        STREAMS => 8 << 20,
-        TILES => 4 << 20,
-        CHECKPOINTS => 2 << 20,
-        _ => 1 << 20,
-    }
+/// Bytes of one memtable of a family; at most two of each exist, so that all fill the bound.
+fn memtable(name: &str, bounds: &Bounds) -> usize {
+    let share = match name {
+        ENTRIES => 32,
+        STREAMS => 8,
+        TILES => 4,
+        CHECKPOINTS => 2,
+        _ => 1,
+    };
+    bounds.memtables / 96 * share
 }
 
 /// Reads the engine's newest `OPTIONS` file and compares.
-pub(super) fn assert_settings(path: &Path) -> Result<(), StoreError> {
+pub(super) fn assert_settings(path: &Path, bounds: &Bounds) -> Result<(), StoreError> {
     let file = newest_options_file(path)?;
     let text = std::fs::read_to_string(&file).map_err(|source| StoreError::File { path: file, source })?;
-    compare(&text)
+    compare(&text, bounds)
 }
 
 fn newest_options_file(path: &Path) -> Result<PathBuf, StoreError> {
@@ -226,25 +237,26 @@ fn newest_options_file(path: &Path) -> Result<PathBuf, StoreError> {
     newest.map(|(_, file)| file).ok_or(StoreError::Missing { family: "OPTIONS", key: "the file".into() })
 }
 
-/// Compares an `OPTIONS` file with [`SETTINGS`].
-fn compare(text: &str) -> Result<(), StoreError> {
+/// Compares an `OPTIONS` file with [`SETTINGS`] and the bounds.
+fn compare(text: &str, bounds: &Bounds) -> Result<(), StoreError> {
     let file = sections(text);
     for setting in SETTINGS {
         for section in setting.scope.sections() {
-            let values = file.iter().find(|(name, _)| *name == section).map(|(_, values)| values);
-            let found = values.and_then(|values| values.iter().find(|(name, _)| *name == setting.name));
-            let found = found.map_or("absent", |(_, value)| *value);
-            if found != setting.value {
-                return Err(StoreError::Setting {
-                    section,
-                    name: setting.name,
-                    found: found.to_owned(),
-                    wanted: setting.value.to_owned(),
-                });
-            }
+            check(&file, section, setting.name, setting.value)?;
         }
     }
-    Ok(())
+    check(&file, "DBOptions".to_owned(), "max_total_wal_size", &bounds.wal.to_string())?;
+    check(&file, "DBOptions".to_owned(), "db_write_buffer_size", &bounds.memtables.to_string())
+}
+
+fn check(file: &[Section<'_>], section: String, name: &'static str, wanted: &str) -> Result<(), StoreError> {
+    let values = file.iter().find(|(name, _)| *name == section).map(|(_, values)| values);
+    let found =
+        values.and_then(|values| values.iter().find(|(key, _)| *key == name)).map_or("absent", |(_, value)| value);
+    if found == wanted {
+        return Ok(());
+    }
+    Err(StoreError::Setting { section, name, found: found.to_owned(), wanted: wanted.to_owned() })
 }
 
 impl Scope {
@@ -290,15 +302,18 @@ mod tests {
 
     /// Writes an `OPTIONS` file in which every setting is as it must be, but for one.
     fn file_with(change: Option<(&str, &str)>) -> String {
+        let bounds = [("max_total_wal_size", "268435456"), ("db_write_buffer_size", "100663296")];
         let mut text = String::from("# comment\n[Version]\n  rocksdb_version=11.8.1\n");
-        let mut names: Vec<String> = SETTINGS.iter().flat_map(|s| s.scope.sections()).collect();
+        let mut names: Vec<String> = SETTINGS.iter().flat_map(|setting| setting.scope.sections()).collect();
         names.sort();
         names.dedup();
         for section in names {
             text.push_str(&format!("\n[{section}]\n"));
-            for setting in SETTINGS.iter().filter(|s| s.scope.sections().contains(&section)) {
-                let value = change.filter(|(name, _)| *name == setting.name).map_or(setting.value, |(_, value)| value);
-                text.push_str(&format!("  {}={value}\n", setting.name));
+            let settings = SETTINGS.iter().filter(|setting| setting.scope.sections().contains(&section));
+            let bounds = bounds.iter().copied().filter(|_| section == "DBOptions");
+            for (name, value) in settings.map(|setting| (setting.name, setting.value)).chain(bounds) {
+                let value = change.filter(|(changed, _)| *changed == name).map_or(value, |(_, value)| value);
+                text.push_str(&format!("  {name}={value}\n"));
             }
         }
         text
@@ -306,23 +321,28 @@ mod tests {
 
     #[test]
     fn each_setting_that_differs_is_named() {
-        compare(&file_with(None)).unwrap();
-        for setting in SETTINGS {
-            let error = compare(&file_with(Some((setting.name, "other")))).unwrap_err().to_string();
-            assert!(error.contains(setting.name) && error.contains("is other"), "{error}");
+        compare(&file_with(None), &Bounds::default()).unwrap();
+        let names = SETTINGS.iter().map(|setting| setting.name).chain(["max_total_wal_size", "db_write_buffer_size"]);
+        for name in names {
+            let error = compare(&file_with(Some((name, "other"))), &Bounds::default()).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("is other"), "{error}");
         }
     }
 
     #[test]
     fn an_absent_setting_or_section_is_refused() {
         let text = file_with(None).replace("  wal_recovery_mode=kTolerateCorruptedTailRecords\n", "");
-        assert!(matches!(compare(&text), Err(StoreError::Setting { name: "wal_recovery_mode", .. })));
-        assert!(compare("").is_err());
+        let refused = compare(&text, &Bounds::default());
+        assert!(matches!(refused, Err(StoreError::Setting { name: "wal_recovery_mode", .. })));
+        assert!(compare("", &Bounds::default()).is_err());
     }
 
     #[test]
-    fn memtables_stay_within_their_bound() {
-        let sum: usize = FAMILIES.iter().map(|name| memtable(name)).sum::<usize>() + memtable("default");
-        assert_eq!(sum * 2, MEMTABLES);
+    fn memtables_fill_their_bound_and_no_more() {
+        for bounds in [Bounds::default(), Bounds { memtables: 50_000_000, ..Bounds::default() }] {
+            let families = FAMILIES.iter().copied().chain(["default"]);
+            let sum: usize = families.map(|name| memtable(name, &bounds)).sum();
+            assert!(sum * 2 <= bounds.memtables && sum * 2 > bounds.memtables - 96);
+        }
     }
 }
