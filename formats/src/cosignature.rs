@@ -33,7 +33,7 @@ pub struct TimestampedSignature {
 }
 
 impl TimestampedSignature {
-    /// Length in bytes: "u64 timestamp; […] opaque ed25519_signature[64]" (tlog-cosignature v1.0.0, Format).
+    /// Length in bytes: `u64 timestamp; […] opaque ed25519_signature[64]` (tlog-cosignature v1.0.0, Format).
     pub const LENGTH: usize = 72;
 
     /// Joins a time in POSIX seconds and a signature.

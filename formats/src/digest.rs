@@ -147,3 +147,90 @@ impl AsRef<[u8]> for Digest {
 fn nibble(digit: u8) -> u8 {
     if digit.is_ascii_digit() { digit - b'0' } else { digit - b'a' + 10 }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn digests_are_sha_256_in_lower_case_hex() {
+        let digest = Digest::sha256(b"abc");
+        assert_eq!(digest.to_string(), ABC);
+        assert_eq!(format!("{digest:?}"), ABC);
+        assert_eq!(Digest::sha256_of(&[b"a", b"", b"bc"]), digest);
+        assert_eq!(ABC.parse(), Ok(digest));
+        assert_eq!(Digest::ZERO.to_string(), "0".repeat(64));
+    }
+
+    #[test]
+    fn slices_of_another_length_are_no_digests() {
+        for length in 0..70 {
+            let digest = Digest::from_slice(&vec![7; length]);
+            assert_eq!(digest, (length == 32).then_some(Digest::from_bytes([7; 32])));
+        }
+    }
+
+    #[test]
+    fn hex_has_one_spelling() {
+        for length in (0..130).filter(|length| *length != 64) {
+            assert_eq!("a".repeat(length).parse::<Digest>(), Err(DigestError::Digits(length)));
+        }
+        for (position, bad) in [(0, 'A'), (63, 'g'), (10, ':'), (10, ' '), (0, '+'), (5, 'é'), (5, '/'), (5, '`')] {
+            let text: String = ABC.chars().enumerate().map(|(i, c)| if i == position { bad } else { c }).collect();
+            assert_eq!(text.parse::<Digest>(), Err(DigestError::Character(bad)));
+        }
+    }
+
+    #[test]
+    fn lenient_hex_takes_what_people_copy() {
+        let digest = Digest::sha256(b"abc");
+        let colons: Vec<String> = digest.as_bytes().iter().map(|byte| format!("{byte:02X}")).collect();
+        let upper = ABC.to_uppercase();
+        for text in
+            [ABC.into(), format!("sha256:{ABC}"), upper, colons.join(":"), format!("sha256:{}\n", colons.join(":"))]
+        {
+            assert_eq!(Digest::from_hex_lenient(&text), Ok(digest));
+        }
+        for text in ["", "sha256:", "sha256:sha256:", &ABC[1..], &format!("{ABC}0"), &format!("sha512:{ABC}"), "::"] {
+            assert!(Digest::from_hex_lenient(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn base64_is_strict_and_of_32_bytes() {
+        let digest = Digest::sha256(b"");
+        let text = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        assert_eq!(digest.to_base64(), text);
+        assert_eq!(Digest::from_base64(text), Ok(digest));
+        assert_eq!(Digest::from_base64("AAAA"), Err(DigestError::Bytes(3)));
+        assert_eq!(Digest::from_base64(&base64::encode(&[0; 33])), Err(DigestError::Bytes(33)));
+        // The last character holds two spare bits.
+        assert!(matches!(Digest::from_base64(&text.replace("FU=", "FV=")), Err(DigestError::Base64(_))));
+        assert!(matches!(Digest::from_base64(text.trim_end_matches('=')), Err(DigestError::Base64(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn digests_come_back(bytes in any::<[u8; 32]>()) {
+            let digest = Digest::from_bytes(bytes);
+            prop_assert_eq!(digest.to_string().parse(), Ok(digest));
+            prop_assert_eq!(Digest::from_base64(&digest.to_base64()), Ok(digest));
+            prop_assert_eq!(Digest::from_hex_lenient(&digest.to_string().to_uppercase()), Ok(digest));
+        }
+
+        #[test]
+        fn parsers_never_panic_and_print_what_they_read(text in "\\PC{0,80}|[0-9a-f]{62,66}|[0-9A-Za-z+/=]{42,46}") {
+            if let Ok(digest) = text.parse::<Digest>() {
+                prop_assert_eq!(digest.to_string(), text.as_str());
+            }
+            if let Ok(digest) = Digest::from_base64(&text) {
+                prop_assert_eq!(digest.to_base64(), text.as_str());
+            }
+            let _ = Digest::from_hex_lenient(&text);
+        }
+    }
+}

@@ -1,11 +1,12 @@
-//! What the bytes of a govlog mean: Merkle tree, tiles, notes, checkpoints, statements, receipts, records and admission policy.
+//! What the bytes of a govlog mean: Merkle tree, tiles, notes, checkpoints, statements, receipts, records and admission
+//! policy.
 //!
-//! **In scope**: parsing, hashing, proving, verifying and judging, as functions of values. Time is an argument; nodes of the tree are
-//! asked for through a [`merkle::NodeReader`]. Everything that comes in is taken to be hostile: a refusal is an error value, never a panic,
-//! and every bound is checked before memory is taken.
+//! **In scope**: parsing, hashing, proving, verifying and judging, as functions of values. Time is an argument; nodes
+//! of the tree are asked for through a [`merkle::NodeReader`]. Everything that comes in is taken to be hostile: a
+//! refusal is an error value, never a panic, and every bound is checked before memory is taken.
 //!
-//! **Out of scope**: clocks, randomness, files, sockets, async and logging. The parties do those: `log-server` orders and publishes,
-//! `witness` remembers, `client` fetches and checks. The crate builds for `wasm32-unknown-unknown`.
+//! **Out of scope**: clocks, randomness, files, sockets, async and logging. The parties do those: `log-server` orders
+//! and publishes, `witness` remembers, `client` fetches and checks. The crate builds for `wasm32-unknown-unknown`.
 //!
 //! # Map
 //!

@@ -21,11 +21,8 @@ pub const MAX_SUBJECT_BYTES: usize = 2048;
 /// The most bytes a stream's name may have; the least is 1.
 pub const MAX_STREAM_BYTES: usize = 255;
 
-/// The most hashes an inclusion proof can hold: one for every bit of a tree size.
-pub const MAX_INCLUSION_PATH: usize = 64;
-
-/// The most hashes a consistency proof can hold: an inclusion path and the hash it starts from.
-pub const MAX_CONSISTENCY_PATH: usize = MAX_INCLUSION_PATH + 1;
+/// The most hashes an inclusion proof can hold: one for every level of the largest tree, of 2^62 leaves.
+pub const MAX_INCLUSION_PATH: usize = 62;
 
 /// The most bytes a note may have, text and signature lines together.
 ///

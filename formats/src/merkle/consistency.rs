@@ -34,20 +34,21 @@ impl ConsistencyProof {
 
     /// Checks that the proof leads to both root hashes.
     ///
-    /// The old size 0 takes an empty path, and a tree of size 0, old or new, has no other root hash than [`EMPTY_ROOT`]. Equal sizes take an
-    /// empty path and equal root hashes.
+    /// The old size 0 takes an empty path, and a tree of size 0, old or new, has no other root hash than
+    /// [`EMPTY_ROOT`]. Equal sizes take an empty path and equal root hashes.
     ///
     /// # Errors
     ///
-    /// An old size above the new one, a path that is not of exactly the right length, and a root hash that does not follow are refused.
+    /// An old size above the new one, a path that is not of exactly the right length, and a root hash that does not
+    /// follow are refused.
     pub fn verify(&self, old_root: &Digest, new_root: &Digest) -> Result<(), ProofError> {
         let edge = Edge::find(self.old, self.new)?;
         check_length(edge.subtrees().len(), self.path.len())?;
         if self.old == TreeSize::ZERO {
             return self.verify_from_nothing(old_root, new_root);
         }
-        // RFC 9162 §2.1.4.2: "If first is an exact power of 2, then prepend first_hash to the consistency_path array." The old tree is one
-        // subtree of the new one then; so it is when the sizes are equal.
+        // RFC 9162 §2.1.4.2: "If first is an exact power of 2, then prepend first_hash to the consistency_path array."
+        // The old tree is one subtree of the new one then; so it is when the sizes are equal.
         let (start, path) = match self.path.split_first() {
             Some((start, path)) if edge.end.is_some() => (start, path),
             Some(_) | None => (old_root, self.path.as_slice()),

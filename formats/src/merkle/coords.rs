@@ -11,7 +11,8 @@ pub struct LeafIndex(u64);
 
 /// How many leaves a tree has.
 ///
-/// Every function of this module is total over all 64 bits; no tree grows past [`TreeSize::MAX`], and no text above it is accepted.
+/// Every function of this module is total over all 64 bits; no tree grows past [`TreeSize::MAX`], and no text above it
+/// is accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TreeSize(u64);
 

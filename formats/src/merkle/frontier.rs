@@ -59,7 +59,8 @@ impl Frontier {
         self.push_with(leaf, |_, _| ())
     }
 
-    /// Appends a leaf and hands out every complete subtree that it makes: the leaf first, then the ever larger ones that it closes.
+    /// Appends a leaf and hands out every complete subtree that it makes: the leaf first, then the ever larger ones
+    /// that it closes.
     ///
     /// # Errors
     ///

@@ -33,16 +33,16 @@ impl InclusionProof {
 
     /// Computes the root hash that the proof leads to from a leaf hash.
     ///
-    /// The path alone fixes neither index nor size: the same hashes can stand for another index of another size. Take the size from a
-    /// checkpoint, never from where the proof came.
+    /// The path alone fixes neither index nor size: the same hashes can stand for another index of another size. Take
+    /// the size from a checkpoint, never from where the proof came.
     ///
     /// # Errors
     ///
     /// An index that is not below the size and a path that is not of exactly the right length are refused.
     pub fn fold(&self, leaf: &Digest) -> Result<Digest, ProofError> {
         let siblings = siblings(self.index, self.size)?;
-        // RFC 9162 §2.1.3.2: "If sn is 0, then stop the iteration and fail the proof verification", and at the end sn must be 0: the path
-        // is neither longer nor shorter than the way to the root.
+        // RFC 9162 §2.1.3.2: "If sn is 0, then stop the iteration and fail the proof verification", and at the end sn
+        // must be 0: the path is neither longer nor shorter than the way to the root.
         check_length(siblings.len(), self.path.len())?;
         Ok(siblings.iter().zip(&self.path).fold(*leaf, |hash, (side, sibling)| match side {
             Sibling::Left(_) => node_hash(sibling, &hash),

@@ -3,7 +3,8 @@
 use super::{EMPTY_ROOT, LeafIndex, Node, NodeReader, TreeSize, node_hash, root_from, root_nodes};
 use crate::digest::Digest;
 
-/// A tree that keeps the hash of every complete subtree: twice the leaves, and any root or proof of any size it has had.
+/// A tree that keeps the hash of every complete subtree: twice the leaves, and any root or proof of any size it has
+/// had.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryTree {
     levels: Vec<Vec<Digest>>,

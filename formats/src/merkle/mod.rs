@@ -1,7 +1,8 @@
 //! The Merkle tree of RFC 6962 (and RFC 9162, whose tree is the same), with SHA-256.
 //!
-//! Nothing here holds a tree: a [`Frontier`] grows one in logarithmic space, proofs are built from nodes that a [`NodeReader`] fetches in one
-//! batch, and verified from the proof alone. [`MemoryTree`] keeps every node, for tests and for stores in memory.
+//! Nothing here holds a tree: a [`Frontier`] grows one in logarithmic space, proofs are built from nodes that a
+//! [`NodeReader`] fetches in one batch, and verified from the proof alone. [`MemoryTree`] keeps every node, for tests
+//! and for stores in memory.
 
 mod consistency;
 mod coords;

@@ -1,14 +1,15 @@
 //! Subtrees of a tree, and how to have the hashes of several in one read.
 //!
-//! Building a proof has two phases: name the subtrees it consists of, then fetch the complete subtrees below all of them at once and hash
-//! those up.
+//! Building a proof has two phases: name the subtrees it consists of, then fetch the complete subtrees below all of
+//! them at once and hash those up.
 
 use super::{BuildError, Node, NodeReader, TreeSize, node_hash};
 use crate::digest::Digest;
 
 /// The leaves from `low` to below `high`, as one subtree of a tree.
 ///
-/// Made only by splitting a whole tree as RFC 9162 §2.1.1 does, so `low` is a multiple of the power of two at or above `high - low`.
+/// Made only by splitting a whole tree as RFC 9162 §2.1.1 does, so `low` is a multiple of the power of two at or above
+/// `high - low`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Subtree {
     low: u64,
@@ -47,7 +48,8 @@ impl Subtree {
         Some((Self { low: self.low, high: middle }, Self { low: middle, high: self.high }))
     }
 
-    /// Lists the complete subtrees it consists of, left to right: one for every bit of its number of leaves, the largest first.
+    /// Lists the complete subtrees it consists of, left to right: one for every bit of its number of leaves, the
+    /// largest first.
     pub(super) fn nodes(self) -> impl Iterator<Item = Node> {
         let leaves = self.high - self.low;
         let mut low = self.low;

@@ -226,22 +226,26 @@ proptest! {
     }
 }
 
+/// Fails when the limits are not exactly the longest paths of the largest trees.
 #[test]
-fn limits_hold_for_the_largest_sizes() {
-    for bits in 0..64 {
-        for size in [1_u64 << bits, u64::MAX >> bits] {
-            let reader = Anything;
-            let size = TreeSize::new(size);
-            let last = LeafIndex::new(size.get() - 1);
-            for index in [LeafIndex::new(0), last] {
-                let proof = InclusionProof::build(&reader, index, size).unwrap();
-                assert!(proof.path.len() <= crate::limits::MAX_INCLUSION_PATH);
-                proof.fold(&Digest::ZERO).unwrap();
+fn limits_are_the_longest_paths() {
+    let (mut inclusion, mut consistency) = (0, 0);
+    for bits in 0..=62 {
+        for size in [1_u64 << bits, (1 << bits) - 1, (1 << bits) + 1] {
+            if size == 0 || size > TreeSize::MAX.get() {
+                continue;
             }
-            let proof = ConsistencyProof::build(&reader, TreeSize::new(size.get().div_ceil(2)), size).unwrap();
-            assert!(proof.path.len() <= crate::limits::MAX_CONSISTENCY_PATH);
+            for index in [0, size / 2, size - 1] {
+                let proof = InclusionProof::build(&Anything, LeafIndex::new(index), TreeSize::new(size)).unwrap();
+                proof.fold(&Digest::ZERO).unwrap();
+                inclusion = inclusion.max(proof.path.len());
+                let proof = ConsistencyProof::build(&Anything, TreeSize::new(index), TreeSize::new(size)).unwrap();
+                consistency = consistency.max(proof.path.len());
+            }
         }
     }
+    assert_eq!(inclusion, crate::limits::MAX_INCLUSION_PATH);
+    assert_eq!(consistency, crate::limits::MAX_PROOF_HASHES);
 }
 
 /// A reader that has every node there could be.

@@ -71,7 +71,7 @@ impl KeyId {
 
     /// Computes the ID of a key.
     ///
-    /// "key ID = SHA-256(key name || 0x0A || signature type || public key)[:4]" (signed-note v1.0.0, Signatures)
+    /// `key ID = SHA-256(key name || 0x0A || signature type || public key)[:4]` (signed-note v1.0.0, Signatures)
     #[must_use]
     pub fn compute(name: &KeyName, algorithm: SignatureAlgorithm, public_key: &[u8]) -> Self {
         let hash = Sha256::new()

@@ -312,9 +312,17 @@ fn verification_is_strict() {
     }
     assert_eq!(carry, 0);
     assert_eq!(log_key.verify(TEXT, &bytes).unwrap_err(), SignatureError::Mismatch);
-    // R of small order: the identity, with S = 0.
-    let mut small = vec![0; 64];
+    // R = r·B with r = 0, a signature that only the key's owner can make and that plain verification accepts: S = k·a.
+    const S: [u8; 32] = [
+        0xa9, 0xff, 0x02, 0x52, 0x0a, 0xbb, 0xd6, 0x34, 0x61, 0x21, 0xa8, 0x6c, 0xb9, 0x03, 0xec, 0xf8, 0xcf, 0x85,
+        0xb2, 0x16, 0xde, 0x85, 0x8f, 0xe2, 0x54, 0x3d, 0xb6, 0x00, 0x60, 0x22, 0xb2, 0x01,
+    ];
+    let mut small = [0; 64];
     small[0] = 1;
+    small[32..].copy_from_slice(&S);
+    let plain = ed25519_dalek::VerifyingKey::from_bytes(log_key.public_key().try_into().unwrap()).unwrap();
+    let signature = ed25519_dalek::Signature::from_bytes(&small);
+    assert!(ed25519_dalek::Verifier::verify(&plain, TEXT.as_bytes(), &signature).is_ok());
     assert_eq!(log_key.verify(TEXT, &small).unwrap_err(), SignatureError::Mismatch);
 }
 

@@ -1,6 +1,7 @@
 //! Tiles: the tree cut into files that never change (C2SP tlog-tiles).
 //!
-//! A hash tile of level `l` holds up to 256 hashes of nodes at tree level 8·`l`; an entry bundle holds the entries below a tile of level 0.
+//! A hash tile of level `l` holds up to 256 hashes of nodes at tree level 8·`l`; an entry bundle holds the entries
+//! below a tile of level 0.
 
 pub mod bundle;
 mod path;
@@ -49,7 +50,8 @@ pub struct TileSpan {
 impl TileId {
     /// Returns the node whose hash stands at an offset of the tile.
     ///
-    /// The tiles of a tree have nodes below its size; for a tile that no tree has the result saturates, and names no node of any tree.
+    /// The tiles of a tree have nodes below its size; for a tile that no tree has the result saturates, and names no
+    /// node of any tree.
     #[must_use]
     pub fn node(self, offset: u8) -> Node {
         let index = self.n.saturating_mul(WIDTH).saturating_add(u64::from(offset));
@@ -83,7 +85,8 @@ impl TileSpan {
     }
 }
 
-/// Returns how many hashes the tile `n` of a level has in a tree of a size: 0 when there is no such tile, 256 when it is full.
+/// Returns how many hashes the tile `n` of a level has in a tree of a size: 0 when there is no such tile, 256 when it
+/// is full.
 ///
 /// A bundle is as wide as the tile of level 0 above it.
 #[must_use]

@@ -83,7 +83,8 @@ fn other_spellings_are_refused() {
     }
 }
 
-/// The partial width at level l for size s is floor(s / 256^l) mod 256; a full tile's is 256, and there are no empty tiles.
+/// The partial width at level l for size s is floor(s / 256^l) mod 256; a full tile's is 256, and there are no empty
+/// tiles.
 #[test]
 fn widths_follow_the_size() {
     let size = TreeSize::new(70_000);

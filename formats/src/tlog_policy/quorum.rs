@@ -10,7 +10,7 @@ impl Policy {
     #[must_use]
     pub fn satisfied_by(&self, cosigned: impl Fn(&Witness) -> bool) -> bool {
         let count = |threshold, members: Vec<bool>| members.into_iter().filter(|&member| member).count() >= threshold;
-        self.fold(|witness| cosigned(witness), count).unwrap_or(true)
+        self.fold(cosigned, count).unwrap_or(true)
     }
 
     /// Says how the quorum stands when the witnesses for which `cosigned` is true have cosigned.
