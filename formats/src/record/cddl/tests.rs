@@ -1,0 +1,86 @@
+use super::*;
+
+/// Where the files lie. With `GOVLOG_WRITE_CDDL` set, they are written anew before they are compared.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cddl");
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the files are compared, not read by the crate")]
+fn the_files_are_what_the_tables_say() {
+    for kind in ["common", "decision", "effect", "issuance", "admission-policy"] {
+        let path = format!("{FOLDER}/{kind}.cddl");
+        let rendered = cddl(kind).unwrap();
+        if std::env::var_os("GOVLOG_WRITE_CDDL").is_some() {
+            std::fs::write(&path, &rendered).unwrap();
+        }
+        let file = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(file, rendered, "{path} differs from the table of its kind; GOVLOG_WRITE_CDDL=1 writes it anew");
+    }
+    assert_eq!(std::fs::read_dir(FOLDER).unwrap().count(), 5, "a file nobody compares");
+}
+
+#[test]
+fn kinds_without_a_table_have_no_cddl() {
+    assert_eq!(cddl("policy"), None);
+    assert_eq!(cddl("no such kind"), None);
+    assert_eq!(cddl("application/vnd.govlog.decision+cbor"), cddl("decision"));
+}
+
+#[test]
+fn every_rule_that_is_used_is_defined_once() {
+    let common = cddl("common").unwrap();
+    for kind in ["decision", "effect", "issuance"] {
+        complete(&format!("{}{common}", cddl(kind).unwrap()));
+    }
+    complete(&cddl("admission-policy").unwrap());
+}
+
+/// Compares the names on the left of `=` with those that stand for a type.
+fn complete(text: &str) {
+    let prelude = ["any", "bool", "bstr", "int", "tstr", "uint"];
+    let lines =
+        || text.lines().map(|line| line.split(" ;").next().unwrap_or_default()).filter(|line| !line.starts_with(';'));
+    let mut defined: Vec<&str> = lines()
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split_once(" ="))
+        .map(|(name, _)| name)
+        .collect();
+    let count = defined.len();
+    defined.sort_unstable();
+    defined.dedup();
+    assert_eq!(defined.len(), count, "a rule is defined twice");
+    for line in lines() {
+        let uses = line.split_once(" = ").map_or(line, |(_, right)| right);
+        for (place, name) in words(uses) {
+            let is_key = uses.get(place + name.len()..).is_some_and(|rest| rest.starts_with(": "));
+            if !is_key && !prelude.contains(&name) && !defined.contains(&name) {
+                panic!("{name} is used in {line:?} and defined nowhere");
+            }
+        }
+    }
+}
+
+/// Finds the names in a line, outside quotes, and not after a dot or `#`.
+fn words(line: &str) -> Vec<(usize, &str)> {
+    let mut words = Vec::new();
+    let mut quoted = false;
+    let mut start = None;
+    for (at, c) in line.char_indices().chain([(line.len(), ' ')]) {
+        let in_word = !quoted && (c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        match (in_word, start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                let word = &line[from..at];
+                let before = line[..from].chars().next_back();
+                if word.starts_with(|c: char| c.is_ascii_alphabetic()) && !matches!(before, Some('.' | '#')) {
+                    words.push((from, word));
+                }
+                start = None;
+            }
+            _ => {}
+        }
+        if c == '"' {
+            quoted = !quoted;
+        }
+    }
+    words
+}

@@ -1,0 +1,136 @@
+//! Typed reading, and the subject of a statement.
+
+use super::*;
+use crate::digest::Digest;
+use crate::merkle::LeafIndex;
+use crate::record::decision::{DecisionResult, Enforcement, OpBound};
+use crate::record::effect::Outcome;
+use crate::record::issuance::{Possession, Stage};
+
+fn digest() -> Digest {
+    Digest::from_hex_lenient(HEX).unwrap()
+}
+
+#[test]
+fn a_decision() {
+    let view = with(
+        least("decision"),
+        json!({
+            "subject": {"id": "pay", "type": "workload", "credential": {"handle": ["cert_s256", HEX]}},
+            "enforcement": "fail-open", "op_digest": HEX, "op_bound": "no-body",
+            "policies": [{"name": "authz", "revision": "r1", "bundle_digest": ["sha256", HEX]}, sealed_value()],
+            "delegation": {"log_ref": {"origin": "log.example", "index": 5, "leaf": HEX}},
+        }),
+    );
+    let Record::Decision(decision) = parsed("decision", &view) else { panic!() };
+    assert_eq!(decision.decision_id(), Recorded::Present("d-1"));
+    assert_eq!(decision.subject_id(), Recorded::Present("pay"));
+    assert_eq!(decision.subject_type(), Recorded::Present("workload"));
+    assert_eq!(decision.action_name(), Recorded::Present("read"));
+    assert_eq!(decision.resource_type(), Recorded::Present("account"));
+    assert_eq!(decision.resource_id(), Recorded::Present("acct-5"));
+    assert_eq!(decision.result(), Recorded::Present(DecisionResult::Permit));
+    assert_eq!(decision.enforcement(), Recorded::Present(Enforcement::FailOpen));
+    assert_eq!(decision.op_digest(), Recorded::Present(digest()));
+    assert_eq!(decision.op_bound(), Recorded::Present(OpBound::NoBody));
+    assert_eq!(decision.credential(), Recorded::Present(Handle::of_digest("cert_s256", &digest())));
+    assert_eq!(decision.credential().present().unwrap().digest(), Some(digest()));
+    let bundle = SchemeDigest { scheme: "sha256".to_owned(), bytes: digest().as_bytes().to_vec() };
+    assert_eq!(decision.policies().len(), 1);
+    assert_eq!(decision.policies()[0].bundle_digest, Some(bundle));
+    assert_eq!(decision.policies()[0].policy_digest, None);
+    assert_eq!(decision.policies()[0].revision.as_deref(), Some("r1"));
+    let target = LinkTarget::LogRef { origin: "log.example".to_owned(), index: LeafIndex::new(5), leaf: digest() };
+    assert_eq!(decision.delegation(), Recorded::Present(target));
+    assert_eq!(decision.body().event_ms(), Recorded::Present(1_795_320_442_504));
+}
+
+#[test]
+fn an_effect() {
+    let Record::Effect(effect) = parsed("effect", &with(least("effect"), json!({"start_ms": 5}))) else { panic!() };
+    assert_eq!(effect.decision_id(), Recorded::Present("d-1"));
+    assert_eq!(effect.decision_iss("own"), Recorded::Present("own"));
+    assert_eq!(effect.outcome(), Recorded::Present(Outcome::Performed));
+    assert_eq!(effect.performer(), Recorded::Present("spiffe://prod.example/ledger"));
+    assert_eq!(effect.time_ms(), (Recorded::Present(5), Recorded::Absent));
+    let Record::Effect(effect) = parsed("effect", &with(least("effect"), json!({"decision_iss": "pdp"}))) else {
+        panic!()
+    };
+    assert_eq!(effect.decision_iss("own"), Recorded::Present("pdp"));
+    let Record::Effect(effect) = parsed("effect", &with(least("effect"), json!({"decision_iss": sealed_value()})))
+    else {
+        panic!()
+    };
+    assert!(matches!(effect.decision_iss("own"), Recorded::Sealed(_)));
+}
+
+#[test]
+fn an_issuance() {
+    let view = with(
+        least("issuance"),
+        json!({
+            "not_before_ms": 1, "not_after_ms": 2, "possession": "bearer", "entry_digest": HEX,
+            "governance": {"policy_digest": ["cedar", HEX]},
+            "handles": {"cert_s256": HEX, "jkt": sealed_value(), "jti_iss": ["j", "i"]},
+        }),
+    );
+    let Record::Issuance(issuance) = parsed("issuance", &view) else { panic!() };
+    assert_eq!(issuance.stage(), Recorded::Present(Stage::Issued));
+    assert_eq!(issuance.credential_type(), Recorded::Present("x509"));
+    assert_eq!(issuance.subject(), Recorded::Present("spiffe://prod.example/pay"));
+    assert_eq!(issuance.validity_ms(), (Recorded::Present(1), Recorded::Present(2)));
+    assert_eq!(issuance.possession(), Recorded::Present(Possession::Bearer));
+    assert_eq!(issuance.entry_digest(), Recorded::Present(digest()));
+    assert_eq!(issuance.policy_digest().present().unwrap().scheme, "cedar");
+    let names: Vec<String> = issuance.body().handles().into_iter().map(|handle| handle.name).collect();
+    assert_eq!(names, ["jti_iss", "cert_s256"]);
+}
+
+#[test]
+fn present_sealed_and_absent_are_told_apart() {
+    let view = with(
+        least("decision"),
+        json!({"subject": sealed_value(), "resource": {"type": "account", "id": sealed_value()}}),
+    );
+    let Record::Decision(decision) = parsed("decision", &view) else { panic!() };
+    assert!(matches!(decision.subject_id(), Recorded::Sealed(sealed) if *sealed.digest.as_bytes() == [7; 32]));
+    assert!(matches!(decision.resource_id(), Recorded::Sealed(_)));
+    assert_eq!(decision.resource_type(), Recorded::Present("account"));
+    assert_eq!(decision.op_digest(), Recorded::Absent);
+}
+
+#[test]
+fn links_are_read_and_written() {
+    let targets = [
+        LinkTarget::Entry(digest()),
+        LinkTarget::Handle(Handle::of_digest("tbs_s256", &digest())),
+        LinkTarget::LogRef { origin: "log.example".to_owned(), index: LeafIndex::new(5), leaf: digest() },
+    ];
+    let links: Vec<Link> = targets.into_iter().map(|target| Link { rel: "about".to_owned(), target }).collect();
+    let record = Value::Map(vec![
+        ("v".into(), 1.into()),
+        ("event_ms".into(), 0.into()),
+        ("links".into(), Value::Array(links.iter().map(Link::to_value).collect())),
+    ]);
+    let record = Record::parse("finding", &cbor::to_deterministic(&record)).unwrap();
+    assert_eq!(record.body().unwrap().links(), links);
+}
+
+#[test]
+fn the_default_subject() {
+    let subject = |kind: &str, more: Json| default_subject(&parsed(kind, &with(least(kind), more)));
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(subject("decision", json!({})), some("spiffe://prod.example/pay"));
+    assert_eq!(subject("decision", json!({"subject": {"id": "alice", "type": "user"}})), some("user:alice"));
+    assert_eq!(subject("decision", json!({"subject": {"id": "a/b", "type": "user"}})), some("a/b"));
+    assert_eq!(subject("decision", json!({"subject": {"id": "a:b"}})), some("a:b"));
+    assert_eq!(subject("decision", json!({"subject": {"id": "alice"}})), None);
+    assert_eq!(subject("decision", json!({"subject": {"id": "alice", "type": ""}})), None);
+    assert_eq!(subject("decision", json!({"subject": {"id": sealed_value(), "type": "user"}})), None);
+    assert_eq!(subject("effect", json!({})), some("spiffe://prod.example/ledger"));
+    assert_eq!(subject("effect", json!({"performer": "teller"})), some("workload:teller"));
+    assert_eq!(subject("issuance", json!({})), some("spiffe://prod.example/pay"));
+    assert_eq!(subject("issuance", json!({"subject": "teller"})), some("workload:teller"));
+    assert_eq!(subject("issuance", json!({"subject": sealed_value()})), None);
+    assert_eq!(subject("policy", json!({})), None);
+}
