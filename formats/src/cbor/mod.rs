@@ -11,7 +11,7 @@ mod item;
 mod walk;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use ciborium::Value;
 pub(crate) use encode::Encoder;
