@@ -1,1 +1,22 @@
-//! Placeholder crate docs, replaced by the crate that grows here.
+//! The party that checks: what a relying party, an auditor or a submitter runs, and nobody else has to be trusted for.
+//!
+//! ```text
+//! source ─▶ (bytes) ─▶ verify ─▶ VerifiedEntry      verify: pure, offline
+//!    │                    ▲
+//!    └─▶ audit            └── trust: policy, admission history, pinned head
+//! ```
+//!
+//! In scope: judging what a log shows (`verify`, `audit`), remembering whom to trust (`trust`), submitting signed records
+//! without losing one's place (`submit`), and the `govlog` command. Out of scope: what the bytes mean (`govlog-formats`),
+//! watching enforcement points (`govlog-agent`). Only public routes are read, and nothing is kept that was not verified.
+
+pub mod audit;
+pub mod cli;
+pub mod durable;
+pub mod source;
+pub mod submit;
+#[cfg(test)]
+mod testing;
+pub mod time;
+pub mod trust;
+pub mod verify;

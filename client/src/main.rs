@@ -1,2 +1,7 @@
-//! Entry point.
-fn main() {}
+//! The `govlog` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    govlog_client::cli::run()
+}

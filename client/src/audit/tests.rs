@@ -1,0 +1,156 @@
+//! What an audit finds, and that it finds it.
+
+use std::path::Path;
+
+use govlog_formats::admission::ChangeFields;
+
+use super::{Check, Report, audit};
+use crate::source::Source;
+use crate::testing::{TestLog, decision, sign};
+use crate::trust::TrustDir;
+use crate::verify::Outcome;
+
+fn log_of(entries: usize) -> TestLog {
+    let mut log = TestLog::new();
+    while log.entries.len() < entries {
+        log.add("decision", &decision(&format!("d-{}", log.entries.len())));
+    }
+    log
+}
+
+fn run(log: &TestLog, change: impl FnOnce(&Path)) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    let note = log.note_of(log.size(), &[0, 1]);
+    log.write_to(folder.path(), &note);
+    change(folder.path());
+    let dir = TrustDir::create(&folder.path().join("trust"), &log.policy(), &log.entries[0]).unwrap();
+    let source = Source::open(folder.path().to_str().unwrap()).unwrap();
+    audit(&source, dir.trust(), &mut |_, _| {}).unwrap().1
+}
+
+fn found(report: &Report) -> Vec<Check> {
+    let mut checks: Vec<_> = report.findings.iter().map(|finding| finding.check).collect();
+    checks.sort_unstable();
+    checks.dedup();
+    checks
+}
+
+#[test]
+fn an_honest_log_of_several_tiles_is_verified() {
+    for size in [2, 3, 256, 257, 600] {
+        let report = run(&log_of(size), |_| {});
+        assert_eq!(report.outcome(), Outcome::Verified, "{}", report.text());
+        assert_eq!((report.size, report.changes), (size as u64, 2));
+    }
+}
+
+#[test]
+fn a_changed_tile_is_found() {
+    let report = run(&log_of(300), |folder| {
+        let path = folder.join("tile/0/000");
+        let mut tile = std::fs::read(&path).unwrap();
+        tile[77] ^= 4;
+        std::fs::write(path, tile).unwrap();
+    });
+    assert_eq!(found(&report), [Check::Tiles]);
+    assert_eq!(report.outcome(), Outcome::Refuted);
+}
+
+#[test]
+fn a_changed_entry_is_found() {
+    let report = run(&log_of(20), |folder| {
+        let path = folder.join("tile/entries/000.p/20");
+        let mut bundle = std::fs::read(&path).unwrap();
+        let last = bundle.len() - 1;
+        bundle[last] ^= 1;
+        std::fs::write(path, bundle).unwrap();
+    });
+    assert!(found(&report).contains(&Check::Tiles), "{}", report.text());
+    assert!(found(&report).contains(&Check::Admission), "the last byte is of a signature: {}", report.text());
+}
+
+#[test]
+fn an_entry_that_is_no_statement_is_found() {
+    let mut log = log_of(5);
+    log.append(b"not a statement".to_vec());
+    assert_eq!(found(&run(&log, |_| {})), [Check::Entries]);
+}
+
+#[test]
+fn an_entry_the_policy_did_not_allow_is_found() {
+    let mut log = log_of(5);
+    log.add("effect", &decision("d-effect"));
+    assert_eq!(found(&run(&log, |_| {})), [Check::Admission]);
+
+    let mut log = log_of(5);
+    log.change(ChangeFields { retire: vec![crate::testing::ISSUER.to_owned()], ..ChangeFields::default() });
+    log.add("decision", &decision("too late"));
+    let report = run(&log, |_| {});
+    assert_eq!((found(&report), report.findings.len()), (vec![Check::Admission], 1), "{}", report.text());
+}
+
+#[test]
+fn a_gap_in_a_stream_is_found_once() {
+    let mut log = log_of(5);
+    log.next.seq += 1;
+    log.add("decision", &decision("after the gap"));
+    log.add("decision", &decision("and on"));
+    let report = run(&log, |_| {});
+    assert_eq!((found(&report), report.findings.len()), (vec![Check::Streams], 1), "{}", report.text());
+}
+
+#[test]
+fn a_statement_logged_twice_is_found() {
+    let mut log = log_of(5);
+    let statement = sign(&log.issuer, "decision", &decision("twice"), None).entry().to_vec();
+    log.append(statement.clone());
+    log.append(statement);
+    assert_eq!(found(&run(&log, |_| {})), [Check::Duplicates]);
+}
+
+#[test]
+fn a_root_that_the_entries_do_not_have_is_found() {
+    let log = log_of(9);
+    let forged = log.sign_note(log.size(), govlog_formats::digest::Digest::sha256(b"another"), &[0, 1]);
+    let report = run(&log, |folder| std::fs::write(folder.join("checkpoint"), forged).unwrap());
+    assert_eq!(found(&report), [Check::Tiles]);
+}
+
+#[test]
+fn another_entry_0_is_found() {
+    let log = log_of(4);
+    let folder = tempfile::tempdir().unwrap();
+    log.write_to(folder.path(), &log.note_of(log.size(), &[0, 1]));
+    // The operator signs another first policy: the same keys, a later time.
+    let mut other = TestLog::new();
+    let request = govlog_formats::admission::GenesisRequest::new(other_row(&other)).unwrap();
+    other.entries[0] = request.sign(&other.operator, 1_700_000_009_000).unwrap().entry().to_vec();
+    let dir = TrustDir::create(&folder.path().join("trust"), &other.policy(), &other.entries[0]).unwrap();
+    let source = Source::open(folder.path().to_str().unwrap()).unwrap();
+    let report = audit(&source, dir.trust(), &mut |_, _| {}).unwrap().1;
+    assert_eq!(found(&report), [Check::Admission]);
+    assert!(report.text().contains("your trust directory pins"), "{}", report.text());
+}
+
+fn other_row(log: &TestLog) -> govlog_formats::admission::LogRow {
+    let genesis = govlog_formats::statement::SignedStatement::parse(&log.entries[0]).unwrap();
+    govlog_formats::admission::PolicyState::genesis(&genesis).unwrap().log().clone()
+}
+
+#[test]
+fn a_head_that_does_not_continue_the_pinned_one_is_refused() {
+    let log = log_of(9);
+    let folder = tempfile::tempdir().unwrap();
+    let mut dir = TrustDir::create(&folder.path().join("trust"), &log.policy(), &log.entries[0]).unwrap();
+    dir.pin(&log.note_of(log.size(), &[0, 1])).unwrap();
+    let mut forked = log_of(7);
+    forked.add("decision", &decision("another history"));
+    while forked.entries.len() < 12 {
+        forked.add("decision", &decision(&format!("d-{}", forked.entries.len())));
+    }
+    forked.write_to(folder.path(), &forked.note_of(forked.size(), &[0, 1]));
+    let source = Source::open(folder.path().to_str().unwrap()).unwrap();
+    let error = audit(&source, dir.trust(), &mut |_, _| {}).unwrap_err();
+    assert!(error.to_string().contains("split view"), "{error}");
+    assert!(dir.trust().pinned().is_some_and(|pinned| pinned.verified.checkpoint().size.get() == 9));
+}

@@ -1,0 +1,69 @@
+//! Files that a command reads and writes.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use anyhow::Context;
+use govlog_formats::cose::{PublicKey, SigningKey};
+
+use super::exit::Usage;
+
+/// The largest file a command reads whole: far above any valid one.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// Reads a whole file, or refuses one that is too large to be what it should be.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let file = File::open(path).map_err(|cause| Usage(format!("{}: {cause}", path.display())))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).with_context(|| path.display().to_string())?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(Usage(format!("{}: larger than {MAX_FILE} bytes", path.display())).into());
+    }
+    Ok(bytes)
+}
+
+/// Reads a file as text.
+pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
+    String::from_utf8(read(path)?).map_err(|_| Usage(format!("{}: not UTF-8 text", path.display())).into())
+}
+
+/// Reads a private key, and refuses one that others can read.
+pub(crate) fn signing_key(path: &Path) -> anyhow::Result<SigningKey> {
+    let mode = std::fs::metadata(path).map_err(|cause| Usage(format!("{}: {cause}", path.display())))?.mode();
+    if mode & 0o077 != 0 {
+        return Err(Usage(format!(
+            "{}: others can read this private key (mode {:04o}); run: chmod 600 {}",
+            path.display(),
+            mode & 0o7777,
+            path.display()
+        ))
+        .into());
+    }
+    SigningKey::from_pkcs8_pem(&read_text(path)?)
+        .map_err(|cause| Usage(format!("{}: {cause}; make a key with: govlog key new", path.display())).into())
+}
+
+/// Reads a public key (SPKI PEM).
+pub(crate) fn public_key(path: &Path) -> anyhow::Result<PublicKey> {
+    PublicKey::from_spki_pem(&read_text(path)?).map_err(|cause| {
+        Usage(format!("{}: {cause}; a public key is the .pub file beside a key", path.display())).into()
+    })
+}
+
+/// Makes a new file with a mode; an existing one is never overwritten.
+pub(crate) fn create_new(path: &Path, mode: u32, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .map_err(|cause| Usage(format!("{}: {cause}", path.display())))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).with_context(|| path.display().to_string())
+}
+
+/// Writes a result, replacing an earlier one whole.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    crate::durable::replace(path, 0o644, bytes).with_context(|| path.display().to_string())
+}

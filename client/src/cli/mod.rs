@@ -1,0 +1,101 @@
+//! The `govlog` command: one file per subcommand, each arguments → library → output.
+//!
+//! This is the only place of the crate that prints. Results go to stdout, progress and notices to stderr; with `--json`
+//! stdout holds one versioned document and nothing else.
+
+mod admission;
+mod audit;
+mod exit;
+mod files;
+mod get;
+mod key;
+mod output;
+mod progress;
+mod submit;
+mod trust;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+/// The command line as typed.
+#[derive(Debug, Parser)]
+#[command(name = "govlog", version, about = ABOUT, after_help = AFTER, max_term_width = 110)]
+struct Cli {
+    /// Print one JSON document on stdout instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const ABOUT: &str = "Submits signed records to a govlog, and checks what comes back without trusting the server.";
+
+const AFTER: &str = "\
+Exit codes: 0 verified or done · 1 refuted · 2 usage · 3 cannot evaluate or reach · 4 your policy is not satisfied
+            5 nothing found · 6 pending
+
+A first round, given the log's D/policy.txt and D/genesis.cose from a channel you trust:
+  govlog trust init --policy policy.txt --genesis genesis.cose --out trust
+  govlog get --log http://127.0.0.1:8080 1.5 --out operation.cose
+  govlog trust update --log http://127.0.0.1:8080 trust
+  govlog verify --trust trust operation.cose";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make signing keys
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Make and keep the directory that says whom you trust
+    #[command(subcommand)]
+    Trust(trust::Trust),
+    /// Say who may submit what (the operator's commands)
+    #[command(subcommand)]
+    Admission(admission::Admission),
+    /// Sign records and submit them
+    Submit(submit::Submit),
+    /// Fetch one entry as a transparent statement
+    Get(get::Get),
+    /// Check transparent statements and proofs, offline
+    Verify(verify::Verify),
+    /// Check a whole log, entry by entry
+    Audit(audit::Audit),
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let out = output::Output::new(cli.json);
+    let done = match cli.command {
+        Command::Key(command) => command.run(&out),
+        Command::Trust(command) => command.run(&out),
+        Command::Admission(command) => command.run(&out),
+        Command::Submit(command) => command.run(&out),
+        Command::Get(command) => command.run(&out),
+        Command::Verify(command) => command.run(&out),
+        Command::Audit(command) => command.run(&out),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            out.error(&error);
+            Exit::of(&error).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// clap checks its own tree (names, conflicts, defaults) only when asked to.
+    #[test]
+    fn the_command_tree_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,75 @@
+//! `govlog verify`: judge files offline.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::exit::Usage;
+use super::output::Output;
+use super::{Exit, files};
+use crate::time;
+use crate::trust::{Trust, TrustDir};
+use crate::verify::{self, Verdict};
+
+/// `govlog verify`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Nothing is fetched and the trust directory is never written. A .tlog-proof is judged for the entry in the .cose\n\
+    file beside it. Over several files, links between them are shown: a decision and the issuance of its credential."
+)]
+pub(crate) struct Verify {
+    /// The trust directory
+    #[arg(long, value_name = "DIR")]
+    trust: PathBuf,
+    /// Ask that the checkpoint be no older than this, seconds
+    #[arg(long, value_name = "S")]
+    max_age: Option<u64>,
+    /// Transparent statements (.cose) and proof files (.tlog-proof)
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+}
+
+impl Verify {
+    pub(crate) fn run(self, out: &Output) -> anyhow::Result<Exit> {
+        let dir = TrustDir::load(&self.trust)?;
+        let (trust, now_s) = (dir.trust(), time::now_s());
+        let mut verdicts = self.files.iter().map(|path| judge(trust, path)).collect::<anyhow::Result<Vec<_>>>()?;
+        if let Some(max_age_s) = self.max_age {
+            verdicts.iter_mut().for_each(|verdict| verdict.require_age(max_age_s, now_s));
+        }
+        let entries: Vec<_> = verdicts.iter().filter_map(|verdict| verdict.result.as_ref().ok()).collect();
+        let joins = verify::joins(&entries);
+        let id = |at: usize| entries.get(at).map(|entry| entry.id().to_string()).unwrap_or_default();
+
+        let mut text: Vec<String> = verdicts.iter().map(|verdict| verdict.text(trust, now_s)).collect();
+        if !joins.is_empty() {
+            let lines =
+                joins.iter().map(|join| format!("  {} {} {} by {}", id(join.from), join.rel, id(join.to), join.by));
+            text.push(format!("LINKS between the verified entries\n{}", lines.collect::<Vec<_>>().join("\n")));
+        }
+        let links = joins
+            .iter()
+            .map(|join| json!({ "from": id(join.from), "rel": join.rel, "to": id(join.to), "by": join.by }));
+        let document = json!({
+            "verdicts": verdicts.iter().map(|verdict| verdict.json(trust, now_s)).collect::<Vec<_>>(),
+            "links": links.collect::<Vec<_>>(),
+        });
+        out.result(&text.join("\n\n"), document);
+        Ok(Exit::worst(verdicts.iter().map(|verdict| Exit::from(verdict.outcome()))))
+    }
+}
+
+fn judge(trust: &Trust, path: &Path) -> anyhow::Result<Verdict> {
+    let name = path.display().to_string();
+    let bytes = files::read(path)?;
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("tlog-proof") => {
+            let beside = path.with_extension("cose");
+            let statement = files::read(&beside)
+                .map_err(|error| Usage(format!("{name}: a proof file needs the entry beside it: {error}")))?;
+            Ok(verify::proof_file(trust, &name, &bytes, &statement))
+        }
+        _ => Ok(verify::transparent_statement(trust, &name, &bytes)),
+    }
+}

@@ -1,0 +1,17 @@
+//! Submitting: sign once, remember, send, check what comes back.
+//!
+//! ```text
+//! records ─▶ Draft ─▶ sign ─▶ StreamFile (durable) ─▶ send ─▶ check ─▶ StreamFile (settled)
+//! ```
+
+mod check;
+mod draft;
+mod send;
+mod session;
+mod state;
+
+pub use check::Unproved;
+pub use draft::{Draft, DraftError};
+pub use send::{Answer, SendError, Wait, send};
+pub use session::{Done, Sent, Session, SubmitError, Target};
+pub use state::{StateError, Stream, StreamFile};

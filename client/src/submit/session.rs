@@ -1,0 +1,272 @@
+//! One submitter's session with one log: its place in the stream, what it signs, and what it has to keep until that is settled.
+
+use std::time::Duration;
+
+use govlog_formats::base64;
+use govlog_formats::cose::SigningKey;
+use govlog_formats::digest::Digest;
+use govlog_formats::entry_id::EntryId;
+use govlog_formats::statement::{
+    Claims, Content, SignedStatement, StatementError, StatementHeader, StreamPosition, content_type_of,
+};
+use govlog_formats::transparent::TransparentStatement;
+
+use super::check::{Unproved, check};
+use super::draft::Draft;
+use super::send::{Answer, SendError, Wait, send};
+use super::state::{StateError, Stream, StreamFile};
+use crate::source::{Fetched, Http, SourceError};
+use crate::trust::Trust;
+
+/// How long to wait until the entry that a stream stands at is published.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Who submits, and where to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The log's origin: what the statements are signed for.
+    pub origin: String,
+    /// The issuer.
+    pub iss: String,
+}
+
+/// A submitter at work.
+#[derive(Debug)]
+pub struct Session<'a> {
+    http: &'a Http,
+    key: &'a SigningKey,
+    trust: Option<&'a Trust>,
+    target: Target,
+    file: StreamFile,
+}
+
+/// A statement that was sent, and what the log says of it.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The signed statement.
+    pub statement: SignedStatement,
+    /// What the log says; `None` when it was held back after a refusal in its stream.
+    pub answer: Option<Answer>,
+    /// Whether the proof in the answer holds; `None` without one.
+    pub proof: Option<Result<(), Unproved>>,
+}
+
+/// What sending came to.
+#[derive(Debug)]
+pub struct Done {
+    /// Each statement that was sent, older pending ones first.
+    pub sent: Vec<Sent>,
+    /// How many of them were left over from an earlier run.
+    pub resent: usize,
+}
+
+/// Why nothing, or nothing more, could be submitted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// The submitter's own state cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A statement cannot be signed.
+    #[error("signing: {0}")]
+    Statement(#[from] StatementError),
+    /// The log could not be reached. What was signed is kept and sent again by the next run.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The log's word on a stream cannot be had or does not hold.
+    #[error("the place in stream {stream}: {why}")]
+    Place {
+        /// The stream.
+        stream: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The log could not be reached.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The system gives no randomness.
+    #[error("the system gives no randomness: {0}")]
+    Random(getrandom::Error),
+}
+
+impl<'a> Session<'a> {
+    /// Begins a session. With `trust` every proof is judged by it; without, only its structure is checked.
+    #[must_use]
+    pub fn new(
+        http: &'a Http,
+        key: &'a SigningKey,
+        trust: Option<&'a Trust>,
+        target: Target,
+        file: StreamFile,
+    ) -> Self {
+        Self { http, key, trust, target, file }
+    }
+
+    /// Signs drafts outside any stream and sends them: no completeness is claimed, and nothing is remembered.
+    ///
+    /// # Errors
+    ///
+    /// A draft cannot be signed, or the log cannot be reached.
+    pub fn submit_unordered(&self, drafts: &[Draft], iat: i64, wait: Wait) -> Result<Done, SubmitError> {
+        let sign = |draft: &Draft| self.sign(draft, iat, None);
+        let statements = drafts.iter().map(sign).collect::<Result<Vec<_>, _>>()?;
+        let sent = self.send_all(statements, wait)?;
+        Ok(Done { sent, resent: 0 })
+    }
+
+    /// Signs drafts as the next statements of a stream and sends them, after what an earlier run left unsettled.
+    ///
+    /// `name`: the stream; without one, this issuer's default stream, made on first use.
+    ///
+    /// # Errors
+    ///
+    /// As said in [`SubmitError`]. Whatever was signed is durable before it is sent, and is sent again by the next run.
+    pub fn submit(&mut self, name: Option<&str>, drafts: &[Draft], iat: i64, wait: Wait) -> Result<Done, SubmitError> {
+        let mut stream = self.stream(name)?;
+        let mut statements = self.pending(&stream)?;
+        let resent = statements.len();
+        for draft in drafts {
+            let position = StreamPosition { stream: stream.stream.clone(), seq: stream.next_seq, prev: prev(&stream) };
+            let statement = self.sign(draft, iat, Some(position))?;
+            stream.next_seq += 1;
+            stream.prev = statement.sig_structure_digest().to_string();
+            stream.pending.push(base64::encode_url(statement.entry()));
+            statements.push(statement);
+        }
+        // A crash after this leaves signed statements that were perhaps sent: the next run sends the same bytes again.
+        self.file.put(stream.clone())?;
+        let sent = self.send_all(statements, wait)?;
+        self.settle(stream, &sent)?;
+        Ok(Done { sent, resent })
+    }
+
+    fn sign(
+        &self,
+        draft: &Draft,
+        iat: i64,
+        position: Option<StreamPosition>,
+    ) -> Result<SignedStatement, StatementError> {
+        let header = StatementHeader {
+            content: Content::Plain(content_type_of(&draft.kind)),
+            claims: Claims {
+                iss: self.target.iss.clone(),
+                sub: draft.sub.clone(),
+                aud: Some(self.target.origin.clone()),
+                iat,
+                stream: position,
+                head: None,
+            },
+        };
+        SignedStatement::sign(&header, &draft.payload, self.key)
+    }
+
+    fn send_all(&self, statements: Vec<SignedStatement>, wait: Wait) -> Result<Vec<Sent>, SubmitError> {
+        let bytes: Vec<Vec<u8>> = statements.iter().map(|statement| statement.entry().to_vec()).collect();
+        let mut answers = send(self.http, &bytes, wait)?.into_iter();
+        let judged = |statement: SignedStatement| {
+            let answer = answers.next();
+            let proof = answer.as_ref().and_then(|answer| check(&statement, answer, wait, self.trust));
+            Sent { statement, answer, proof }
+        };
+        Ok(statements.into_iter().map(judged).collect())
+    }
+
+    /// Forgets what is settled, and gives back the places of what the log will never take as it is.
+    fn settle(&mut self, mut stream: Stream, sent: &[Sent]) -> Result<(), SubmitError> {
+        let refused =
+            sent.iter().position(|sent| sent.answer.as_ref().is_some_and(|answer| is_definite(answer.status)));
+        if let Some(position) =
+            refused.and_then(|at| sent.get(at)).and_then(|sent| sent.statement.claims().stream.as_ref())
+        {
+            // The stream stands where it stood before the refused statement: whatever was signed after it names it.
+            stream.next_seq = position.seq;
+            stream.prev = position.prev.to_string();
+        }
+        let kept = sent.iter().take(refused.unwrap_or(sent.len())).filter(|sent| !is_settled(sent));
+        stream.pending = kept.map(|sent| base64::encode_url(sent.statement.entry())).collect();
+        Ok(self.file.put(stream)?)
+    }
+
+    fn pending(&self, stream: &Stream) -> Result<Vec<SignedStatement>, SubmitError> {
+        let damaged = |why: String| SubmitError::Place { stream: stream.stream.clone(), why };
+        let read = |text: &String| {
+            let bytes = base64::decode_url(text).map_err(|error| damaged(error.to_string()))?;
+            SignedStatement::parse(&bytes).map_err(|error| damaged(format!("a pending statement: {error}")))
+        };
+        stream.pending.iter().map(read).collect()
+    }
+
+    /// The stream from the file beside the key; else from what the log shows, checked; else a new one.
+    fn stream(&self, name: Option<&str>) -> Result<Stream, SubmitError> {
+        if let Some(stream) = self.file.find(&self.target.origin, &self.target.iss, name) {
+            return Ok(stream.clone());
+        }
+        let (stream, default) = match name {
+            Some(name) => (name.to_owned(), false),
+            None => (new_name()?, true),
+        };
+        let (next_seq, prev) = if default { (0, Digest::ZERO) } else { self.place(&stream)? };
+        let (origin, iss) = (self.target.origin.clone(), self.target.iss.clone());
+        Ok(Stream { origin, iss, stream, next_seq, prev: prev.to_string(), pending: Vec::new(), default })
+    }
+
+    /// Where a stream stands, from the log's hint and the entry it names: a statement that this key signed.
+    fn place(&self, stream: &str) -> Result<(u64, Digest), SubmitError> {
+        let wrong = |why: String| SubmitError::Place { stream: stream.to_owned(), why };
+        let path = format!("v1/streams?issuer={}&stream={}", encode(&self.target.iss), encode(stream));
+        let reply = self.http.ask(&path, 64 * 1024)?;
+        if reply.status != 200 {
+            return Err(self.http.unexpected(&path, reply.status, &reply.body).into());
+        }
+        let hint: Hint = serde_json::from_slice(&reply.body).map_err(|error| wrong(error.to_string()))?;
+        let Some(last) = hint.last else { return Ok((0, Digest::ZERO)) };
+        let id: EntryId = last.parse().map_err(|error| wrong(format!("{last}: {error}")))?;
+        let Fetched::Statement(bytes) = self.http.transparent_statement(id, PATIENCE)? else {
+            return Err(wrong(format!(
+                "its last entry {id} is not published, so it cannot be checked; try again later"
+            )));
+        };
+        let transparent = TransparentStatement::parse(&bytes).map_err(|error| wrong(format!("entry {id}: {error}")))?;
+        let statement = transparent.statement();
+        let claims = statement.claims();
+        let position = claims.stream.as_ref().filter(|at| at.stream == stream && claims.iss == self.target.iss);
+        let position =
+            position.ok_or_else(|| wrong(format!("entry {id}, which the log names as its last, is not of it")))?;
+        statement.verify_signature(&self.key.public()).map_err(|error| {
+            wrong(format!("its last entry {id} was not signed with this key ({error}); use the key that signed it, or another --stream"))
+        })?;
+        Ok((position.seq + 1, statement.sig_structure_digest()))
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Hint {
+    last: Option<String>,
+}
+
+/// Refused for good: these bytes will never be taken as they are, or not in this place.
+fn is_definite(status: u16) -> bool {
+    matches!(status, 400 | 403 | 409 | 413)
+}
+
+/// Logged, with a proof in hand that holds.
+fn is_settled(sent: &Sent) -> bool {
+    matches!(sent.proof, Some(Ok(())))
+}
+
+fn prev(stream: &Stream) -> Digest {
+    // The file was checked when it was read, and is only written with digests.
+    stream.prev.parse().unwrap_or(Digest::ZERO)
+}
+
+fn new_name() -> Result<String, SubmitError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(SubmitError::Random)?;
+    Ok(format!("cli-{}", random.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+}
+
+/// Percent-encodes a query value.
+fn encode(text: &str) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}

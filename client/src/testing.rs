@@ -1,0 +1,226 @@
+//! A log in memory, for tests: real keys, real signatures, every size published when asked.
+
+use std::path::Path;
+
+use govlog_formats::admission::{
+    Change, ChangeFields, Credentials, Expected, GenesisRequest, IssuerRow, LogRow, ReceiptKey, operator_statement,
+};
+use govlog_formats::checkpoint::{Checkpoint, Origin};
+use govlog_formats::cose::{Curve, SigningKey};
+use govlog_formats::digest::Digest;
+use govlog_formats::merkle::{InclusionProof, LeafIndex, MemoryTree, NodeReader, TreeSize};
+use govlog_formats::note::{KeyName, Note, NoteSigner, SignatureAlgorithm};
+use govlog_formats::receipt::{ReceiptClaims, SignedRoot};
+use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, StreamPosition, content_type_of};
+use govlog_formats::tile::{self, TilePath};
+use govlog_formats::tlog_proof::TlogProof;
+use govlog_formats::transparent;
+
+pub(crate) const ORIGIN: &str = "log.example/test";
+pub(crate) const ISSUER: &str = "spiffe://prod.example/pep";
+/// When the witnesses of [`TestLog::note`] cosign: 100, 200, 300 s after this.
+pub(crate) const COSIGNED: u64 = 1_700_000_000;
+
+/// A log that its test writes by hand.
+pub(crate) struct TestLog {
+    pub(crate) operator: SigningKey,
+    pub(crate) issuer: SigningKey,
+    pub(crate) receipt: SigningKey,
+    pub(crate) log: NoteSigner,
+    pub(crate) witnesses: Vec<NoteSigner>,
+    pub(crate) entries: Vec<Vec<u8>>,
+    /// Where the issuer's one stream goes on.
+    pub(crate) next: Expected,
+    /// Where the operator's stream goes on.
+    admission: Expected,
+}
+
+impl TestLog {
+    /// Makes a log whose entry 0 names its keys, and whose entry 1 lets [`ISSUER`] submit decisions.
+    pub(crate) fn new() -> Self {
+        let key = |curve, byte| SigningKey::from_seed(curve, &[byte; 32]).unwrap();
+        let log = signer(ORIGIN, SignatureAlgorithm::Ed25519, 1);
+        let witnesses =
+            (0..3).map(|n| signer(&format!("w{n}.example"), SignatureAlgorithm::CosignatureEd25519, 10 + n)).collect();
+        let mut made = Self {
+            operator: key(Curve::Ed25519, 2),
+            issuer: key(Curve::Ed25519, 3),
+            receipt: key(Curve::P256, 4),
+            log,
+            witnesses,
+            entries: Vec::new(),
+            next: Expected::START,
+            admission: Expected::START,
+        };
+        let row = LogRow {
+            origin: ORIGIN.to_owned(),
+            checkpoint: made.log.vkey().clone(),
+            receipts: vec![ReceiptKey { key: made.receipt.public(), from: 0, below: None }],
+        };
+        let genesis = GenesisRequest::new(row).unwrap().sign(&made.operator, 1_700_000_000_000).unwrap();
+        made.admission = Expected { seq: 1, prev: genesis.sig_structure_digest() };
+        made.entries.push(genesis.entry().to_vec());
+        made.change(ChangeFields { set: vec![made.issuer_row()], ..ChangeFields::default() });
+        made
+    }
+
+    pub(crate) fn issuer_row(&self) -> IssuerRow {
+        IssuerRow {
+            iss: ISSUER.to_owned(),
+            credentials: Credentials::Keys(vec![self.issuer.public()]),
+            kinds: vec!["decision".to_owned(), "issuance".to_owned()],
+            subjects: vec!["spiffe://prod.example/".to_owned()],
+            rate: None,
+            max_age_s: None,
+        }
+    }
+
+    /// Appends a change of the admission policy and returns its index.
+    pub(crate) fn change(&mut self, fields: ChangeFields) -> LeafIndex {
+        let change = Change::new(ChangeFields { event_ms: 1_700_000_000_000, ..fields }).unwrap();
+        let statement = operator_statement(ORIGIN, &change, self.admission, 1_700_000_000, &self.operator).unwrap();
+        self.admission = Expected { seq: self.admission.seq + 1, prev: statement.sig_structure_digest() };
+        self.append(statement.entry().to_vec())
+    }
+
+    /// Signs the next statement of the issuer's stream.
+    pub(crate) fn statement(&self, kind: &str, payload: &[u8]) -> SignedStatement {
+        let position = StreamPosition { stream: "s-1".to_owned(), seq: self.next.seq, prev: self.next.prev };
+        sign(&self.issuer, kind, payload, Some(position))
+    }
+
+    /// Appends a statement to the issuer's stream and returns its index.
+    pub(crate) fn add(&mut self, kind: &str, payload: &[u8]) -> LeafIndex {
+        let statement = self.statement(kind, payload);
+        self.next = Expected { seq: self.next.seq + 1, prev: statement.sig_structure_digest() };
+        self.append(statement.entry().to_vec())
+    }
+
+    /// Appends bytes, whatever they are.
+    pub(crate) fn append(&mut self, entry: Vec<u8>) -> LeafIndex {
+        self.entries.push(entry);
+        LeafIndex::new(self.entries.len() as u64 - 1)
+    }
+
+    pub(crate) fn size(&self) -> TreeSize {
+        TreeSize::new(self.entries.len() as u64)
+    }
+
+    pub(crate) fn tree(&self) -> MemoryTree {
+        self.entries.iter().map(|entry| govlog_formats::merkle::leaf_hash(entry)).collect()
+    }
+
+    /// The reader's policy: these witnesses, two of three.
+    pub(crate) fn policy(&self) -> String {
+        let mut text = format!("log {}\n", self.log.vkey());
+        for (n, witness) in self.witnesses.iter().enumerate() {
+            text.push_str(&format!("witness w{n} {} http://127.0.0.1:1\n", witness.vkey()));
+        }
+        text + "group two 2 w0 w1 w2\nquorum two\n"
+    }
+
+    /// The note of a size, with cosignatures of these witnesses.
+    pub(crate) fn note_of(&self, size: TreeSize, cosigners: &[usize]) -> Vec<u8> {
+        let root = self.tree().root_at(size).unwrap();
+        self.sign_note(size, root, cosigners)
+    }
+
+    pub(crate) fn sign_note(&self, size: TreeSize, root: Digest, cosigners: &[usize]) -> Vec<u8> {
+        let text = Checkpoint::new(Origin::new(ORIGIN).unwrap(), size, root).to_string();
+        let mut lines = vec![self.log.sign(&text, None).unwrap()];
+        for at in cosigners {
+            let time = COSIGNED + 100 * (*at as u64 + 1);
+            lines.push(self.witnesses[*at].sign(&text, Some(time)).unwrap());
+        }
+        Note::with_lines(&text, &lines).unwrap().to_bytes()
+    }
+
+    pub(crate) fn proof(&self, index: LeafIndex, size: TreeSize) -> InclusionProof {
+        InclusionProof::build(&self.tree(), index, size).unwrap()
+    }
+
+    pub(crate) fn tlog_proof(&self, index: LeafIndex, note: &[u8]) -> Vec<u8> {
+        let path = self.proof(index, self.size()).path;
+        TlogProof { extra: None, index, path, checkpoint: note.to_vec() }.to_bytes()
+    }
+
+    /// A receipt for an entry at the current size, over this note.
+    pub(crate) fn receipt_for(&self, index: LeafIndex, note: &[u8], key: &SigningKey) -> Vec<u8> {
+        let statement = SignedStatement::parse(&self.entries[index.get() as usize]).unwrap();
+        let claims =
+            ReceiptClaims { iss: format!("https://{ORIGIN}"), sub: statement.claims().sub.clone(), iat: 1_700_000_000 };
+        let root = self.tree().root();
+        SignedRoot::sign(key, &claims, &root).unwrap().receipt(&self.proof(index, self.size()), note).unwrap()
+    }
+
+    /// An entry as a transparent statement under this note.
+    pub(crate) fn transparent(&self, index: LeafIndex, note: &[u8]) -> Vec<u8> {
+        let receipt = self.receipt_for(index, note, &self.receipt);
+        transparent::assemble(&self.entries[index.get() as usize], &[receipt]).unwrap()
+    }
+
+    /// Writes the log's public files into a folder, under this note.
+    pub(crate) fn write_to(&self, folder: &Path, note: &[u8]) {
+        let put = |path: &str, bytes: &[u8]| {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        };
+        put("checkpoint", note);
+        let tree = self.tree();
+        for path in tile::hash_tiles(self.size()) {
+            let TilePath::Hash { id, width } = path else { unreachable!() };
+            let nodes: Vec<_> = (0..width).map(|at| id.node(at as u8)).collect();
+            let bytes: Vec<u8> = tree.read_nodes(&nodes).unwrap().iter().flat_map(|hash| *hash.as_bytes()).collect();
+            put(&path.to_string(), &bytes);
+        }
+        for path in tile::entry_bundles(self.size()) {
+            let TilePath::Entries { n, width } = path else { unreachable!() };
+            let first = (n * tile::WIDTH) as usize;
+            let mut bytes = Vec::new();
+            for entry in &self.entries[first..first + usize::from(width)] {
+                tile::bundle::append(&mut bytes, entry).unwrap();
+            }
+            put(&path.to_string(), &bytes);
+        }
+    }
+}
+
+/// Signs a statement as [`ISSUER`].
+pub(crate) fn sign(key: &SigningKey, kind: &str, payload: &[u8], position: Option<StreamPosition>) -> SignedStatement {
+    let header = StatementHeader {
+        content: Content::Plain(content_type_of(kind)),
+        claims: Claims {
+            iss: ISSUER.to_owned(),
+            sub: "spiffe://prod.example/pay".to_owned(),
+            aud: Some(ORIGIN.to_owned()),
+            iat: 1_700_000_000,
+            stream: position,
+            head: None,
+        },
+    };
+    SignedStatement::sign(&header, payload, key).unwrap()
+}
+
+/// The payload of a small decision.
+pub(crate) fn decision(id: &str) -> Vec<u8> {
+    let view = serde_json::json!({
+        "v": 1, "event_ms": 1_700_000_000_000_u64, "decision_id": id, "result": "permit",
+        "subject": { "id": "spiffe://prod.example/pay", "credential": { "type": "x509", "handle": ["cert_s256", "11".repeat(32)] } },
+        "action": { "name": "read" }, "resource": { "type": "account", "id": "acct-5" },
+    });
+    govlog_formats::record::view::from_json("decision", &view).unwrap()
+}
+
+/// The payload of an issuance of the credential that [`decision`] names.
+pub(crate) fn issuance() -> Vec<u8> {
+    let view = serde_json::json!({
+        "v": 1, "event_ms": 1_700_000_000_000_u64, "stage": "issued", "credential_type": "x509",
+        "subject": "spiffe://prod.example/pay", "handles": { "cert_s256": "11".repeat(32) },
+    });
+    govlog_formats::record::view::from_json("issuance", &view).unwrap()
+}
+
+fn signer(name: &str, algorithm: SignatureAlgorithm, byte: u8) -> NoteSigner {
+    NoteSigner::from_seed(KeyName::new(name).unwrap(), algorithm, &[byte; 32]).unwrap()
+}

@@ -1,0 +1,110 @@
+//! The trust directory: what it takes in, and what it refuses to be.
+
+use govlog_formats::merkle::LeafIndex;
+
+use super::*;
+use crate::source::Source;
+use crate::testing::{TestLog, decision};
+
+fn made(log: &TestLog) -> (tempfile::TempDir, TrustDir) {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = TrustDir::create(&temporary.path().join("trust"), &log.policy(), &log.entries[0]).unwrap();
+    (temporary, dir)
+}
+
+#[test]
+fn reads_back_what_it_wrote() {
+    let mut log = TestLog::new();
+    log.add("decision", &decision("d-1"));
+    let (temporary, mut dir) = made(&log);
+    let note = log.note_of(log.size(), &[1, 2]);
+    let index = LeafIndex::new(1);
+    dir.add_change(index, &log.entries[1], &log.tlog_proof(index, &note)).unwrap();
+    dir.pin(&note).unwrap();
+    let again = TrustDir::load(&temporary.path().join("trust")).unwrap();
+    assert_eq!(again.trust().history().newest_number(), 1);
+    assert_eq!(again.trust().pinned().unwrap().note, note);
+    assert_eq!(again.trust().fingerprint(), dir.trust().fingerprint());
+}
+
+#[test]
+fn a_change_needs_a_proof_with_the_quorum() {
+    let log = TestLog::new();
+    let (_temporary, mut dir) = made(&log);
+    let index = LeafIndex::new(1);
+    let alone = log.note_of(log.size(), &[1]);
+    let refused = dir.add_change(index, &log.entries[1], &log.tlog_proof(index, &alone)).unwrap_err();
+    assert!(matches!(refused, TrustError::Unproved { .. }), "{refused}");
+    assert_eq!(dir.trust().history().newest_number(), 0);
+}
+
+#[test]
+fn a_pin_never_goes_back() {
+    let mut log = TestLog::new();
+    let small = log.note_of(log.size(), &[0, 1]);
+    log.add("decision", &decision("d-1"));
+    let (_temporary, mut dir) = made(&log);
+    dir.pin(&log.note_of(log.size(), &[0, 1])).unwrap();
+    assert!(matches!(dir.pin(&small), Err(TrustError::PinGoesBack { .. })));
+}
+
+#[test]
+fn damage_to_any_file_is_named() {
+    let log = TestLog::new();
+    let (temporary, mut dir) = made(&log);
+    let note = log.note_of(log.size(), &[0, 1]);
+    let index = LeafIndex::new(1);
+    dir.add_change(index, &log.entries[1], &log.tlog_proof(index, &note)).unwrap();
+    dir.pin(&note).unwrap();
+    let root = temporary.path().join("trust");
+    for file in [
+        "policy.txt",
+        "trust.toml",
+        "pinned.checkpoint",
+        "admission/1.0.cose",
+        "admission/1.1.cose",
+        "admission/1.1.tlog-proof",
+    ] {
+        let path = root.join(file);
+        let good = std::fs::read(&path).unwrap();
+        for bad in [Vec::new(), good[..good.len() / 2].to_vec(), vec![0; 187]] {
+            std::fs::write(&path, &bad).unwrap();
+            assert!(TrustDir::load(&root).is_err(), "{file} with {} bytes", bad.len());
+        }
+        std::fs::write(&path, good).unwrap();
+        TrustDir::load(&root).unwrap();
+    }
+}
+
+#[test]
+fn is_never_made_over_something_else() {
+    let log = TestLog::new();
+    let (temporary, _dir) = made(&log);
+    let again = TrustDir::create(&temporary.path().join("trust"), &log.policy(), &log.entries[0]);
+    assert!(matches!(again, Err(TrustError::NotEmpty(_))));
+}
+
+#[test]
+fn policy_and_entry_0_must_be_of_one_log() {
+    let log = TestLog::new();
+    let temporary = tempfile::tempdir().unwrap();
+    let foreign = "log example.com/trial+917002f4+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c\nquorum none\n";
+    let refused = TrustDir::create(&temporary.path().join("trust"), foreign, &log.entries[0]);
+    assert!(matches!(refused, Err(TrustError::NotOneLog { .. })));
+    assert!(!temporary.path().join("trust").exists());
+}
+
+#[test]
+fn a_folder_without_the_servers_list_cannot_update() {
+    let log = TestLog::new();
+    let (temporary, mut dir) = made(&log);
+    log.write_to(temporary.path(), &log.note_of(log.size(), &[0, 1]));
+    let source = Source::open(temporary.path().to_str().unwrap()).unwrap();
+    assert!(matches!(update(&source, &mut dir), Err(UpdateError::NoList)));
+    // With the list, as a server gives it, the change is learnt with its proof and the head is pinned.
+    std::fs::create_dir_all(temporary.path().join("v1")).unwrap();
+    std::fs::write(temporary.path().join("v1/admission-policy"), r#"{"as_of":2,"entries":["1.0","1.1"]}"#).unwrap();
+    let updated = update(&source, &mut dir).unwrap();
+    assert_eq!((updated.added, updated.newest, updated.size.get()), (1, 1, 2));
+    assert_eq!(update(&source, &mut dir).unwrap().added, 0);
+}

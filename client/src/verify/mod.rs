@@ -1,0 +1,15 @@
+//! Verification: bytes and trust in, a verdict out. Pure: nothing is fetched, no clock is read.
+//!
+//! A verdict says what was checked and what was not. A step that was skipped does not compile: [`VerifiedEntry`] has private
+//! fields and one constructor, here.
+
+mod entry;
+mod join;
+mod verdict;
+
+pub use entry::{Included, VerifiedEntry, proof_file, transparent_statement};
+pub use join::{Join, joins};
+pub use verdict::{Bracket, Failure, Outcome, Verdict, WitnessSeen};
+
+#[cfg(test)]
+mod tests;

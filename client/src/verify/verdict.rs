@@ -1,0 +1,214 @@
+//! What a check came to, in words and in JSON.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::entry::VerifiedEntry;
+use crate::time;
+use crate::trust::{Relation, Trust};
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything that this check covers holds.
+    Verified,
+    /// Something is proved wrong.
+    Refuted,
+    /// There is not enough to judge by.
+    CannotEvaluate,
+    /// Everything holds, but not what your own policy asks for.
+    PolicyNotSatisfied,
+}
+
+/// Why something was not verified.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Failure {
+    /// How the check ended; never [`Outcome::Verified`].
+    pub outcome: Outcome,
+    /// What was wrong, and what would be right.
+    pub why: String,
+}
+
+/// A witness that cosigned the checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WitnessSeen {
+    /// Its name in your policy.
+    pub name: String,
+    /// When it says it cosigned, POSIX seconds.
+    pub time_s: u64,
+    /// How it stands to the log's operator.
+    pub relation: Relation,
+}
+
+/// What witnesses prove of an entry's time, POSIX seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bracket {
+    /// It was logged no earlier than this.
+    pub lower_s: Option<u64>,
+    /// It was logged no later than this.
+    pub upper_s: Option<u64>,
+}
+
+/// The verdict on one file.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The file's name, as the caller gave it.
+    pub name: String,
+    /// The entry, or why there is none.
+    pub result: Result<VerifiedEntry, Failure>,
+    /// What was not checked, each with how it could be.
+    pub not_checked: Vec<String>,
+}
+
+impl Failure {
+    /// Says that something is proved wrong.
+    pub(crate) fn refuted(why: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Refuted, why: why.into() }
+    }
+
+    /// Says that there is not enough to judge by.
+    pub(crate) fn unknown(why: impl Into<String>) -> Self {
+        Self { outcome: Outcome::CannotEvaluate, why: why.into() }
+    }
+
+    /// Says that the reader's own policy asks for more.
+    pub(crate) fn policy(why: impl Into<String>) -> Self {
+        Self { outcome: Outcome::PolicyNotSatisfied, why: why.into() }
+    }
+}
+
+impl Outcome {
+    /// The word that a verdict begins with.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Verified => "VERIFIED",
+            Self::Refuted => "REFUTED",
+            Self::CannotEvaluate => "CANNOT EVALUATE",
+            Self::PolicyNotSatisfied => "POLICY NOT SATISFIED",
+        }
+    }
+}
+
+impl Verdict {
+    /// How the check ended.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.result.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Verified)
+    }
+
+    /// Asks that the checkpoint be no older than `max_age_s` by the reader's clock.
+    pub fn require_age(&mut self, max_age_s: u64, now_s: u64) {
+        let Ok(entry) = &self.result else { return };
+        let why = match entry.included().checkpoint_time_s {
+            None => "no witness says how old the checkpoint is".to_owned(),
+            Some(at) if now_s.saturating_sub(at) > max_age_s => {
+                format!("the checkpoint is {} old, more than --max-age {max_age_s} s", time::age(at, now_s))
+            }
+            Some(_) => return,
+        };
+        self.result = Err(Failure::policy(why));
+    }
+
+    /// Writes the verdict for people; `now_s` is the reader's clock.
+    #[must_use]
+    pub fn text(&self, trust: &Trust, now_s: u64) -> String {
+        let mut text = format!("{}  {}", self.outcome().word(), self.name);
+        match &self.result {
+            Ok(entry) => entry_lines(&mut text, entry, trust, now_s),
+            Err(failure) => line(&mut text, "because", &failure.why),
+        }
+        for remark in &self.not_checked {
+            line(&mut text, "not checked", remark);
+        }
+        text
+    }
+
+    /// Writes the verdict for programs; `now_s` is the reader's clock.
+    #[must_use]
+    pub fn json(&self, trust: &Trust, now_s: u64) -> Value {
+        let mut document = json!({
+            "file": self.name,
+            "verdict": self.outcome().word().to_lowercase().replace(' ', "-"),
+            "not_checked": self.not_checked,
+        });
+        let fields = match &self.result {
+            Ok(entry) => entry_json(entry, trust, now_s),
+            Err(failure) => json!({ "because": failure.why }),
+        };
+        if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), fields) {
+            document.extend(fields);
+        }
+        document
+    }
+}
+
+fn line(text: &mut String, label: &str, value: &str) {
+    // Writing to a string cannot fail.
+    write!(text, "\n  {label:<12} {value}").ok();
+}
+
+fn entry_lines(text: &mut String, entry: &VerifiedEntry, trust: &Trust, now_s: u64) {
+    let claims = entry.statement().claims();
+    let included = entry.included();
+    line(text, "entry", &format!("{} in {}, kind {}", entry.id(), trust.origin(), entry.statement().kind()));
+    line(text, "issuer", &format!("{}, signature verified", claims.iss));
+    line(text, "subject", &claims.sub);
+    if let Some(position) = &claims.stream {
+        line(text, "stream", &format!("{} position {}", position.stream, position.seq));
+    }
+    line(text, "included", &format!("leaf {} in a tree of {}", entry.statement().leaf_hash(), included.size));
+    line(text, "witnesses", &witnesses(entry, trust));
+    line(text, "logged", &bracket(included.bracket));
+    let age =
+        included.checkpoint_time_s.map_or_else(|| "unknown: no witness says".to_owned(), |at| time::age(at, now_s));
+    line(text, "checkpoint", &format!("size {}, age {age}", included.size));
+    line(text, "admission", &format!("allowed by the admission policy as of change {}", entry.as_of_change()));
+}
+
+fn witnesses(entry: &VerifiedEntry, trust: &Trust) -> String {
+    let seen = &entry.included().witnesses;
+    let known = trust.policy().witnesses().len();
+    if trust.policy().quorum().is_none() && seen.is_empty() {
+        return "no witness: your policy asks for none".to_owned();
+    }
+    let names: Vec<&str> = seen.iter().map(|witness| witness.name.as_str()).collect();
+    let independent = seen.iter().filter(|witness| witness.relation == Relation::Independent).count();
+    format!("{} of {known} witnesses cosigned ({}), {independent} independent", seen.len(), names.join(", "))
+}
+
+fn bracket(bracket: Bracket) -> String {
+    let upper = bracket
+        .upper_s
+        .map_or_else(|| "no upper bound: no witness says".to_owned(), |at| format!("no later than {}", time::utc(at)));
+    let lower = bracket.lower_s.map_or_else(
+        || "no lower bound: the statement names no earlier head".to_owned(),
+        |at| format!("no earlier than {}", time::utc(at)),
+    );
+    format!("{upper}; {lower}")
+}
+
+fn entry_json(entry: &VerifiedEntry, trust: &Trust, now_s: u64) -> Value {
+    let claims = entry.statement().claims();
+    let included = entry.included();
+    let witness =
+        |witness: &WitnessSeen| json!({ "name": witness.name, "time_s": witness.time_s, "relation": witness.relation });
+    json!({
+        "id": entry.id().to_string(),
+        "origin": trust.origin(),
+        "kind": entry.statement().kind(),
+        "iss": claims.iss,
+        "sub": claims.sub,
+        "iat": claims.iat,
+        "leaf": entry.statement().leaf_hash().to_string(),
+        "index": included.index.get(),
+        "size": included.size.get(),
+        "witnesses": included.witnesses.iter().map(witness).collect::<Vec<_>>(),
+        "logged_no_later_than_s": included.bracket.upper_s,
+        "logged_no_earlier_than_s": included.bracket.lower_s,
+        "checkpoint_age_s": included.checkpoint_time_s.map(|at| now_s.saturating_sub(at)),
+        "as_of_change": entry.as_of_change(),
+    })
+}
