@@ -38,6 +38,10 @@ test: ## Run all tests, doc tests included
 demo: build ## Build, then run a log with three witnesses and verify an entry (DEMO_ONCE=1: check it and stop)
 	@deploy/demo/run
 
+.PHONY: bench
+bench: build ## Offer load to a log with three witnesses on this machine and print what it took
+	@$(prepare); cargo build --release --locked --bins -p govlog-benches; benches/run
+
 .PHONY: lint
 lint: fmt-check clippy docs ## Check format, Clippy and documentation; a warning is an error
 
