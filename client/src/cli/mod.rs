@@ -15,6 +15,7 @@ mod submit;
 mod trust;
 mod verify;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -68,7 +69,13 @@ enum Command {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    run_from(std::env::args_os())
+}
+
+/// Runs a command line, the command's own name first.
+#[must_use]
+pub fn run_from<A: Into<OsString> + Clone>(command_line: impl IntoIterator<Item = A>) -> ExitCode {
+    let cli = Cli::parse_from(command_line);
     let out = output::Output::new(cli.json);
     let done = match cli.command {
         Command::Key(command) => command.run(&out),
