@@ -1,1 +1,10 @@
-//! Tests of the admission policy.
+//! Tests of the admission policy, by what they are about.
+
+mod change;
+mod fold;
+mod genesis;
+mod order;
+mod properties;
+mod rules;
+mod view;
+mod world;
