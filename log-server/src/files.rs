@@ -77,13 +77,27 @@ pub(crate) fn sync_dir(path: &Path) -> Result<(), FileError> {
 /// Makes a directory, and those above it, unless it is there.
 pub(crate) fn make_dir(path: &Path) -> Result<(), FileError> {
     fs::create_dir_all(path).map_err(io(path, "make the directory"))?;
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_dir)
+    sync_parent(path)
+}
+
+fn sync_parent(path: &Path) -> Result<(), FileError> {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => sync_dir(Path::new(".")),
+        Some(parent) => sync_dir(parent),
+        None => Ok(()),
+    }
+}
+
+/// Gives a file its final name in the same directory, and waits until that is on stable storage.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    fs::rename(from, to).map_err(io(from, "rename it"))?;
+    sync_parent(to)
 }
 
 /// Removes a file and waits until that is on stable storage.
 pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
     fs::remove_file(path).map_err(io(path, "remove it"))?;
-    path.parent().map_or(Ok(()), |parent| sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }))
+    sync_parent(path)
 }
 
 /// Reads a file of bounded size.

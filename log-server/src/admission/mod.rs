@@ -9,6 +9,8 @@ mod pool;
 mod rates;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::num::NonZeroUsize;

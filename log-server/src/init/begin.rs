@@ -31,11 +31,7 @@ pub fn begin(dir: &Path, genesis: &Path, clock: &dyn Clock) -> Result<Vkey, Init
     config.load_policy()?;
     let keys = LogKeys::load(&config)?;
     let statement = read_genesis(genesis, &config, &keys)?;
-    clear(&config)?;
-    // A crash from here to the removal of the marker leaves the marker: run refuses, and this step begins again by removing what there is of
-    // store and head. No log has run on them.
-    files::write_new(&marker(&config), b"init --genesis was cut short: run it again\n", Readers::Everybody)?;
-    files::sync_dir(config.files.dir_or_here())?;
+    take_place(&config)?;
     make(&config, &statement, clock.now())?;
     files::remove(&marker(&config))?;
     Ok(keys.checkpoint.vkey().clone())
@@ -75,20 +71,43 @@ fn read_genesis(path: &Path, config: &Config, keys: &LogKeys) -> Result<SignedSt
     Ok(statement)
 }
 
-/// Removes what a second step that was cut short has left; refuses to touch anything else.
-fn clear(config: &Config) -> Result<(), InitError> {
+/// Makes sure that store and head file are this step's to make, and leaves the marker that says so.
+///
+/// The marker names both places, and is written only where neither was taken. So what is found there beside a marker that names them was
+/// made by a step that was cut short: no log has run on it, and it is removed. Anything else is refused.
+fn take_place(config: &Config) -> Result<(), InitError> {
+    let (marker, said) = (marker(config), places(config)?);
     let (store, head) = (&config.files.store, config.files.head_file());
-    if files::is_there(&marker(config)) {
+    let left = if files::is_there(&marker) { Some(files::read(&marker)?) } else { None };
+    if left.as_deref() == Some(said.as_bytes()) {
         remove_tree(store)?;
-        if files::is_there(&head) {
-            files::remove(&head)?;
-        }
-        return Ok(files::remove(&marker(config))?);
+        return if files::is_there(&head) { Ok(files::remove(&head)?) } else { Ok(()) };
     }
-    match [store, &head].into_iter().find(|path| files::is_there(path)) {
-        Some(found) => Err(InitError::Begun(found.clone())),
-        None => Ok(()),
+    if let Some(found) = [store, &head].into_iter().find(|path| files::is_there(path)) {
+        return Err(InitError::Begun(found.clone()));
     }
+    if left.is_some() {
+        files::remove(&marker)?;
+    }
+    // A crash from here to the removal of the marker leaves the marker: run refuses, and this step begins again.
+    files::write_new(&marker, said.as_bytes(), Readers::Everybody)?;
+    Ok(files::sync_dir(config.files.dir_or_here())?)
+}
+
+/// Names store and head file the same way from wherever init is called.
+fn places(config: &Config) -> Result<String, InitError> {
+    let full = |path: &Path| {
+        std::path::absolute(path).map_err(|source| FileError::Io {
+            path: path.to_owned(),
+            what: "find the full name of",
+            source,
+        })
+    };
+    Ok(format!(
+        "init --genesis was cut short: run it again\nstore {}\nhead {}\n",
+        full(&config.files.store)?.display(),
+        full(&config.files.head_file())?.display()
+    ))
 }
 
 fn remove_tree(path: &Path) -> Result<(), InitError> {

@@ -53,6 +53,7 @@ pub enum Quorum {
 const CHECKPOINT_KEY: &str = "checkpoint.key";
 const RECEIPT_KEY: &str = "receipt.key";
 const POLICY: &str = "policy.txt";
+const NEW_CONFIG: &str = "log.toml.new";
 
 /// Does the first step, and returns the log's vkey.
 ///
@@ -112,7 +113,7 @@ fn check_vacant(dir: &Path, also: &[&'static str]) -> Result<(), InitError> {
     if files::is_there(&dir.join(CONFIG)) {
         return Err(InitError::Already(dir.to_owned()));
     }
-    let ours = [CHECKPOINT_KEY, RECEIPT_KEY, POLICY, REQUEST, "store", "head"];
+    let ours = [CHECKPOINT_KEY, RECEIPT_KEY, POLICY, REQUEST, NEW_CONFIG, "store", "head"];
     match ours.iter().chain(also).find(|name| files::is_there(&dir.join(name))) {
         Some(found) => Err(InitError::CutShort { dir: dir.to_owned(), found }),
         None => Ok(()),
@@ -148,9 +149,9 @@ fn write_files(plan: &Plan, keys: &LogKeys, policy: &Policy, request: &GenesisRe
     files::write_new(&dir.join(POLICY), &policy.to_bytes(), Readers::Everybody)?;
     files::write_new(&dir.join(REQUEST), request.encode().as_bytes(), Readers::Everybody)?;
     files::sync_dir(dir)?;
-    // A crash before this leaves files without a configuration: the next init says so, and nothing was signed with the keys. A crash in the
-    // write leaves a part of a configuration, which neither init nor run takes for one.
-    files::write_new(&dir.join(CONFIG), config.as_bytes(), Readers::Everybody)?;
-    files::sync_dir(dir)?;
+    files::write_new(&dir.join(NEW_CONFIG), config.as_bytes(), Readers::Everybody)?;
+    // A crash before this leaves files without a configuration: the next init says so, and nothing was signed with the keys. The rename is
+    // all or nothing, and what it leads to is synced: who finds a configuration finds it whole, and all the rest beside it.
+    files::rename(&dir.join(NEW_CONFIG), &dir.join(CONFIG))?;
     Ok(())
 }
