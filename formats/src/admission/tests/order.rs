@@ -39,7 +39,7 @@ fn first_fault_is_answered(right: &Draft, faults: &[Fault]) {
     for subset in 0..1_usize << faults.len() {
         let chosen = || faults.iter().enumerate().filter(|(at, _)| subset & (1 << at) != 0).map(|(_, fault)| fault);
         let draft = chosen().fold(right.clone(), |draft, (_, spoil)| spoil(draft));
-        let answer = policy.judge(&draft.sign(), Some(NOW)).map_err(variant);
+        let answer = policy.judge(&draft.sign(), Some(NOW)).map_err(|refusal| variant(&refusal));
         let names: Vec<_> = chosen().map(|(name, _)| *name).collect();
         match names.first() {
             None => answer.map(drop).unwrap(),
@@ -48,7 +48,7 @@ fn first_fault_is_answered(right: &Draft, faults: &[Fault]) {
     }
 }
 
-fn variant(refusal: Refusal) -> String {
+fn variant(refusal: &Refusal) -> String {
     let debug = format!("{refusal:?}");
     debug.split(['(', ' ']).next().unwrap().to_owned()
 }
@@ -106,7 +106,7 @@ fn a_strangers_change_is_unknown_before_it_is_forbidden() {
     for subset in 0..1_usize << 3 {
         let chosen: Vec<_> = (0..3).filter(|at| subset & (1 << at) != 0).map(|at| faults[at]).collect();
         let draft = chosen.iter().fold(forbidden.clone(), |draft, (_, spoil)| spoil(draft));
-        let answer = policy.judge(&draft.sign(), Some(NOW)).map_err(variant).unwrap_err();
+        let answer = policy.judge(&draft.sign(), Some(NOW)).map_err(|refusal| variant(&refusal)).unwrap_err();
         assert_eq!(answer, chosen.first().map_or("NotTheOperator", |(name, _)| name));
     }
 }
@@ -114,6 +114,6 @@ fn a_strangers_change_is_unknown_before_it_is_forbidden() {
 #[test]
 fn a_foreign_aud_is_answered_before_a_missing_credential() {
     let x509 = x5chain_statement(TRUST_DOMAIN);
-    assert_eq!(policy().judge(&x509, Some(NOW)).map_err(variant).unwrap_err(), "X509Unsupported");
+    assert_eq!(policy().judge(&x509, Some(NOW)).map_err(|refusal| variant(&refusal)).unwrap_err(), "X509Unsupported");
     assert!(matches!(policy().issuer(TRUST_DOMAIN).unwrap().credentials, Credentials::X509(_)));
 }
