@@ -1,7 +1,7 @@
 //! Named places at which a test kills the process or makes a step fail.
 //!
 //! Without the feature `failpoints` every call here is a constant and disappears. With it, a point is armed through the
-//! crate `fail`: by `FAILPOINTS="name=action;…"` in the environment (read by [`from_environment`]) or by `fail::cfg`.
+//! crate `fail`: by `FAILPOINTS="name=action;…"` in the environment (read by `from_environment`) or by `fail::cfg`.
 //!
 //! | Action | What happens there |
 //! |---|---|

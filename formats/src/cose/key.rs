@@ -242,7 +242,7 @@ impl PublicKey {
 
     /// Computes the thumbprint with SHA-256: what `kid` holds.
     ///
-    /// "The thumbprint of a COSE Key MUST be computed […] [over] a COSE_Key structure containing only the required parameters
+    /// "The thumbprint of a COSE Key MUST be computed […] \[over\] a COSE_Key structure containing only the required parameters
     /// representing the key", deterministically encoded (RFC 9679 §3). Those are the ones [`PublicKey::to_cose_key`] writes.
     #[must_use]
     pub fn thumbprint(&self) -> Digest {
