@@ -56,7 +56,11 @@ pub enum InitError {
     #[error(transparent)]
     File(#[from] FileError),
     /// There is a log in this directory.
-    #[error("{dir}: is already initialised ({CONFIG} is there); init never overwrites", dir = .0.display())]
+    #[error(
+        "{dir}: is already initialised ({CONFIG} is there), and init never overwrites; a log without entry 0 goes on with \
+         init --dir {dir} --genesis FILE",
+        dir = .0.display()
+    )]
     Already(PathBuf),
     /// An earlier init was cut short before it had made a configuration.
     #[error(
@@ -144,7 +148,7 @@ pub enum InitError {
     #[error("{path}: is there already; this log has its entry 0, and init never overwrites", path = .0.display())]
     Begun(PathBuf),
     /// A log was not begun, or only in part.
-    #[error("{dir}: init --genesis was cut short; run it again, it starts over", dir = .0.display())]
+    #[error("{dir}: init --genesis was cut short; run it again, it starts over (runbook: init-unfinished)", dir = .0.display())]
     Unfinished(PathBuf),
     /// The store can not be made.
     #[error(transparent)]
