@@ -188,3 +188,39 @@ fn positions<'a>(rows: &'a Rows, stream: &StreamId, from: u64) -> impl DoubleEnd
         StreamKey::Alone(_) => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Millis;
+    use crate::store::contract::{Subject, contract};
+    use crate::tree::RightEdge;
+    use crate::tree::testing::{identity, rows};
+
+    impl Subject for MemoryStore {
+        fn fresh() -> Self {
+            Self::new(&identity())
+        }
+
+        fn reopened(self) -> Self {
+            self
+        }
+
+        fn store(&self) -> &dyn LogStore {
+            self
+        }
+    }
+
+    contract!(MemoryStore);
+
+    #[test]
+    fn a_place_in_the_table_is_taken_once() {
+        let (store, mut edge) = (MemoryStore::fresh(), RightEdge::new());
+        store.commit(&Batch::build(&mut edge, rows(0, 5), Millis::new(1)).unwrap()).unwrap();
+        let mut twice = rows(5, 6);
+        twice[0].key = rows(4, 5)[0].key;
+        let batch = Batch::build(&mut edge, twice, Millis::new(2)).unwrap();
+        assert!(matches!(store.commit(&batch), Err(StoreError::Rewrite { family: "streams", .. })));
+        assert_eq!(store.head().unwrap().size.get(), 5);
+    }
+}

@@ -314,8 +314,12 @@ impl LogStore for RocksStore {
     }
 
     fn archived(&self, from: TreeSize, to: TreeSize, limit: usize) -> Result<Vec<ArchivedNote>, StoreError> {
-        let Some(end) = to.get().checked_add(1).filter(|end| *end > from.get()) else { return Ok(Vec::new()) };
-        let mut rows = self.range(CHECKPOINTS, &from.get().to_be_bytes(), &end.to_be_bytes())?;
+        // The first key past `to`, also where `to` is the greatest size.
+        let end = [to.get().to_be_bytes().as_slice(), &[0]].concat();
+        if from > to {
+            return Ok(Vec::new());
+        }
+        let mut rows = self.range(CHECKPOINTS, &from.get().to_be_bytes(), &end)?;
         rows.seek_to_first();
         let mut found = Vec::new();
         while found.len() < limit {
