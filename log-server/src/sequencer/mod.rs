@@ -18,6 +18,8 @@ mod finisher;
 mod ledger;
 mod poison;
 mod pool;
+#[cfg(test)]
+pub(crate) mod testing;
 mod writer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

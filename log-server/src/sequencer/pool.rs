@@ -43,17 +43,18 @@ pub(super) struct Pending {
 /// Dropped without an answer it says that the log has stopped.
 pub(super) struct Reply {
     to: oneshot::Sender<Result<Committed, Refusal>>,
-    /// Given back with the answer.
-    _share: Share,
+    /// Given back before the answer, so that whoever has one finds room.
+    share: Share,
 }
 
 impl Reply {
     pub(super) const fn new(to: oneshot::Sender<Result<Committed, Refusal>>, share: Share) -> Self {
-        Self { to, _share: share }
+        Self { to, share }
     }
 
     /// Answers. Whoever asked may have gone; what is committed stays so, and is found when asked again.
     pub(super) fn send(self, answer: Result<Committed, Refusal>) {
+        drop(self.share);
         drop(self.to.send(answer));
     }
 }
