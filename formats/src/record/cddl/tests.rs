@@ -1,4 +1,8 @@
+use ciborium::Value;
+
 use super::*;
+use crate::cbor;
+use crate::record::view::{from_json, parse_text};
 
 /// Where the files lie. With `GOVLOG_WRITE_CDDL` set, they are written anew before they are compared.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cddl");
@@ -32,6 +36,43 @@ fn every_rule_that_is_used_is_defined_once() {
         complete(&format!("{}{common}", cddl(kind).unwrap()));
     }
     complete(&cddl("admission-policy").unwrap());
+}
+
+/// The one file written by hand is held against the type: the example has every key of the file and no other.
+#[test]
+fn the_file_of_admission_policy_has_the_keys_of_its_type() {
+    let example = parse_text(include_str!("../../../examples/admission-policy.json")).unwrap();
+    let payload = from_json("admission-policy", &example).unwrap();
+    // The example's row has keys, not the trust anchors it could have instead.
+    let mut used = vec!["x509".to_owned()];
+    text_keys(&cbor::parse(&payload).unwrap(), &mut used);
+    let text = cddl("admission-policy").unwrap();
+    let rules: Vec<&str> = text.lines().map(|line| line.split(';').next().unwrap_or_default()).collect();
+    let mut named: Vec<String> = rules
+        .join("\n")
+        .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | ':')))
+        .filter_map(|word| word.strip_suffix(':'))
+        .filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()))
+        .map(str::to_owned)
+        .collect();
+    for names in [&mut named, &mut used] {
+        names.sort();
+        names.dedup();
+    }
+    assert_eq!(named, used);
+}
+
+fn text_keys(value: &Value, keys: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| text_keys(item, keys)),
+        Value::Map(pairs) => {
+            for (key, value) in pairs {
+                keys.extend(key.as_text().map(str::to_owned));
+                text_keys(value, keys);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Compares the names on the left of `=` with those that stand for a type.
