@@ -1,0 +1,199 @@
+//! The JSON routes: proofs for thin clients, and hints that a client verifies.
+//!
+//! "digests lower-case hex, other bytes base64url without padding, ids text, times `_ms` integers, sizes and indexes integers; unknown
+//! parameters 400" (exact.md §4)
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use govlog_formats::admission::{OPERATOR_STREAM, operator_iss};
+use govlog_formats::digest::Digest;
+use govlog_formats::entry_id::EntryId;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
+use serde::Serialize;
+
+use super::error::Failure;
+use super::query::{Query, bad};
+use super::{App, Keep, answer};
+use crate::proof;
+use crate::publication::Published;
+use crate::store::{ArchivedNote, StreamId};
+use crate::tree::{ReadError, TreeView};
+
+/// `GET /v1/proofs/inclusion?index=&size=`
+pub(super) async fn inclusion(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    let query = Query::read(request.uri().query(), &["index", "size"])?;
+    let (index, size): (LeafIndex, TreeSize) = (query.require_number("index")?, query.require_number("size")?);
+    if size.get() == 0 {
+        return Err(bad("size is 0: the empty tree has no entries"));
+    }
+    if !size.covers(index) {
+        return Err(bad(format!("index is {index}; it must be below size, {size}")));
+    }
+    let published = up_to(&app, size)?;
+    let made = app.prover.read(move || proof::inclusion(published.tree(), index, size)).await??;
+    json(&InclusionView {
+        index: index.get(),
+        size: size.get(),
+        leaf: made.leaf.to_string(),
+        root: made.root.to_string(),
+        path: hex(&made.proof.path),
+    })
+}
+
+#[derive(Serialize)]
+struct InclusionView {
+    index: u64,
+    size: u64,
+    leaf: String,
+    root: String,
+    path: Vec<String>,
+}
+
+/// `GET /v1/proofs/consistency?old=&new=`
+pub(super) async fn consistency(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    let query = Query::read(request.uri().query(), &["old", "new"])?;
+    let (old, new): (TreeSize, TreeSize) = (query.require_number("old")?, query.require_number("new")?);
+    if old.get() == 0 {
+        return Err(bad("old is 0: every tree continues the empty one"));
+    }
+    if old > new {
+        return Err(bad(format!("old is {old}; it must be at most new, {new}")));
+    }
+    let published = up_to(&app, new)?;
+    let made = app.prover.read(move || proof::consistency(published.tree(), old, new)).await??;
+    json(&ConsistencyView {
+        old: old.get(),
+        new: new.get(),
+        old_root: made.old_root.to_string(),
+        new_root: made.new_root.to_string(),
+        path: hex(&made.proof.path),
+    })
+}
+
+#[derive(Serialize)]
+struct ConsistencyView {
+    old: u64,
+    new: u64,
+    old_root: String,
+    new_root: String,
+    path: Vec<String>,
+}
+
+/// "Proofs: any size up to the newest published one; […] a larger size: 404." (exact.md §4)
+fn up_to(app: &App, size: TreeSize) -> Result<Published, Failure> {
+    let published = app.0.published.borrow().clone().filter(|published| size <= published.size());
+    published.ok_or_else(|| Failure::NotFound(format!("size {size} is above the newest published one")))
+}
+
+/// `GET /v1/streams?issuer=&stream=`, as committed.
+pub(super) async fn stream(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    let query = Query::read(request.uri().query(), &["issuer", "stream"])?;
+    let (issuer, stream) = (query.require("issuer")?.to_owned(), query.require("stream")?.to_owned());
+    let tree = app.heads.borrow().tree().clone();
+    let id = StreamId::new(&issuer, &stream);
+    let head = app.prover.read(move || tree.stream_head(&id)).await??;
+    json(&StreamView {
+        next_seq: head.map_or(0, |head| head.next_seq),
+        prev: head.map_or(Digest::ZERO, |head| head.prev).to_string(),
+        last: head.map(|head| EntryId { epoch: app.epoch, index: head.last }.to_string()),
+        issuer,
+        stream,
+    })
+}
+
+#[derive(Serialize)]
+struct StreamView {
+    issuer: String,
+    stream: String,
+    next_seq: u64,
+    prev: String,
+    last: Option<String>,
+}
+
+/// `GET /v1/admission-policy`: the ids of all changes below the newest published size.
+pub(super) async fn admission_policy(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    Query::read(request.uri().query(), &[])?;
+    let published = app.0.published.borrow().clone();
+    let (as_of, indexes) = match published {
+        None => (0, Vec::new()),
+        Some(published) => {
+            let iss = operator_iss(published.head().policy().origin());
+            let size = published.size();
+            (size.get(), app.prover.read(move || changes(published.tree(), &iss, size)).await??)
+        }
+    };
+    let ids = indexes.into_iter().map(|index| EntryId { epoch: app.epoch, index }.to_string());
+    json(&AdmissionView { as_of, entries: ids.collect() })
+}
+
+#[derive(Serialize)]
+struct AdmissionView {
+    as_of: u64,
+    entries: Vec<String>,
+}
+
+/// Lists the entries of the operator's stream below a size: as many as the operator has signed.
+fn changes(tree: &TreeView, iss: &str, size: TreeSize) -> Result<Vec<LeafIndex>, ReadError> {
+    let stream = StreamId::new(iss, OPERATOR_STREAM);
+    let mut indexes = Vec::new();
+    let mut from = 0;
+    loop {
+        let rows = tree.stream_rows(&stream, from, PAGE)?;
+        indexes.extend(rows.iter().map(|row| row.index).filter(|index| size.covers(*index)));
+        match rows.last() {
+            Some(last) if rows.len() == PAGE => from = last.seq + 1,
+            _ => return Ok(indexes),
+        }
+    }
+}
+
+/// `GET /v1/checkpoints?from=&to=`: archived notes, 1,000 a page.
+pub(super) async fn checkpoints(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    let query = Query::read(request.uri().query(), &["from", "to"])?;
+    let from: TreeSize = query.number("from")?.unwrap_or(TreeSize::new(1));
+    let to: Option<TreeSize> = query.number("to")?;
+    let Some(published) = app.0.published.borrow().clone() else {
+        return json(&CheckpointsView { checkpoints: Vec::new(), next: None });
+    };
+    let to = to.unwrap_or(published.size()).min(published.size());
+    let notes = if from > to {
+        Vec::new()
+    } else {
+        app.prover.read(move || published.tree().store().archived(from, to, PAGE + 1)).await??
+    };
+    let next = notes.get(PAGE).map(|note| note.size.get());
+    json(&CheckpointsView { checkpoints: notes.into_iter().take(PAGE).map(CheckpointView::of).collect(), next })
+}
+
+#[derive(Serialize)]
+struct CheckpointsView {
+    checkpoints: Vec<CheckpointView>,
+    next: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct CheckpointView {
+    size: u64,
+    time_ms: u64,
+    note: String,
+}
+
+impl CheckpointView {
+    fn of(archived: ArchivedNote) -> Self {
+        let ArchivedNote { size, time, note } = archived;
+        Self { size: size.get(), time_ms: time.get(), note: String::from_utf8_lossy(&note).into_owned() }
+    }
+}
+
+/// Rows of one page.
+const PAGE: usize = 1000;
+
+fn hex(path: &[Digest]) -> Vec<String> {
+    path.iter().map(Digest::to_string).collect()
+}
+
+fn json(view: &impl Serialize) -> Result<Response, Failure> {
+    let bytes = serde_json::to_vec(view).map_err(|error| Failure::Unready(error.to_string()))?;
+    Ok(answer(StatusCode::OK, "application/json", Keep::Not, bytes))
+}
