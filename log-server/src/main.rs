@@ -1,56 +1,7 @@
 //! `govlog-server`: see [`govlog_server::cli`].
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
-use std::time::Duration;
-
-use anyhow::Context as _;
-use clap::Parser as _;
-use govlog_server::cli::{self, Cli, Command, RunArgs};
-use govlog_server::clock::SystemClock;
-use govlog_server::config::Config;
-use govlog_server::sequencer::EXIT_POISONED;
-use govlog_server::{Listeners, Log, RunError};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let ended = match Cli::parse().command {
-        Command::Init(args) => cli::init(&args, &SystemClock, &mut io::stdout(), &mut io::stderr()).map_err(Into::into),
-        Command::Run(args) => start(&args),
-    };
-    let Err(error) = ended else { return ExitCode::SUCCESS };
-    let poisoned = matches!(error.downcast_ref(), Some(RunError::Poisoned(_)));
-    // Where stderr is gone as well, the exit code has to do.
-    writeln!(io::stderr(), "govlog-server: {error:#}").unwrap_or_default();
-    ExitCode::from(if poisoned { EXIT_POISONED } else { 1 })
-}
-
-fn start(args: &RunArgs) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-    #[cfg(feature = "failpoints")]
-    let _armed = govlog_server::failpoints::from_environment();
-    let config = Config::load(&args.config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting threads")?;
-    let ended = runtime.block_on(run(config));
-    // What still blocks is abandoned: after a poisoning it may be a disk that does not answer.
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    ended
-}
-
-async fn run(config: Config) -> anyhow::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let listeners = Listeners::bind(&config).await?;
-    let (public, admin) = listeners.addresses()?;
-    let log = Log::open(config).await.map_err(RunError::from)?;
-    let mut out = io::stdout();
-    writeln!(out, "listening on http://{public}\nadmin on http://{admin}").and_then(|()| out.flush())?;
-    let shutdown = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    Ok(log.serve(listeners, shutdown).await?)
+    govlog_server::cli::run_from(std::env::args_os())
 }

@@ -2,9 +2,11 @@
 
 mod args;
 mod init;
+mod program;
 
 #[cfg(test)]
 mod tests;
 
 pub use args::{Cli, Command, InitArgs, QuorumArg, RunArgs};
 pub use init::{CliError, init};
+pub use program::run_from;
