@@ -73,7 +73,7 @@ impl Outcome {
 }
 
 /// Sends the bodies on the offer's schedule.
-pub(crate) async fn run(log: &str, offer: &Offer, bodies: Vec<Vec<u8>>) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(log: &str, offer: &Offer, bodies: Vec<(u64, Vec<u8>)>) -> anyhow::Result<Outcome> {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         rustls::crypto::ring::default_provider().install_default().ok();
     }
@@ -90,23 +90,18 @@ pub(crate) async fn run(log: &str, offer: &Offer, bodies: Vec<Vec<u8>>) -> anyho
     let (done, mut answers) = mpsc::unbounded_channel();
     let started = Instant::now();
     let mut due = started;
-    for body in bodies {
+    for (statements, body) in bodies {
         tokio::time::sleep_until(due.into()).await;
         match Arc::clone(&room).try_acquire_owned() {
-            Err(_) => shed += offer.batch as u64,
+            Err(_) => shed += statements,
             Ok(permit) => {
                 let request = client.post(&url).header(CONTENT_TYPE, content_type).body(body);
-                let (done, refused, batch, scheduled) = (done.clone(), Arc::clone(&refused), offer.batch, due);
+                let (done, refused, batched, scheduled) = (done.clone(), Arc::clone(&refused), offer.batch > 1, due);
                 tokio::spawn(async move {
-                    match acknowledged(request, batch).await {
-                        Ok(count) => {
-                            refused.fetch_add(batch as u64 - count, Ordering::Relaxed);
-                            done.send((count, scheduled.elapsed())).ok();
-                        }
-                        Err(_) => {
-                            refused.fetch_add(batch as u64, Ordering::Relaxed);
-                        }
-                    }
+                    let count = acknowledged(request, batched).await.unwrap_or(0);
+                    refused.fetch_add(statements.saturating_sub(count), Ordering::Relaxed);
+                    // The receiver outlives every request.
+                    done.send((count, scheduled.elapsed())).ok();
                     drop(permit);
                 });
             }
@@ -126,11 +121,11 @@ pub(crate) async fn run(log: &str, offer: &Offer, bodies: Vec<Vec<u8>>) -> anyho
 }
 
 /// Sends one request and counts the statements that were acknowledged as waited for.
-async fn acknowledged(request: reqwest::RequestBuilder, batch: usize) -> anyhow::Result<u64> {
+async fn acknowledged(request: reqwest::RequestBuilder, batched: bool) -> anyhow::Result<u64> {
     let response = request.send().await?;
     let status = response.status().as_u16();
     let body = response.bytes().await?;
-    if batch == 1 {
+    if !batched {
         return Ok(u64::from(status == 201));
     }
     anyhow::ensure!(status == 200, "the log answered {status}");

@@ -48,15 +48,16 @@ impl Maker {
         Ok(SignedStatement::sign(&header, &view::from_json("decision", &record)?, &self.key)?)
     }
 
-    /// Makes the bodies of requests: `count` statements, `batch` to a body.
-    pub(crate) fn bodies(&self, count: usize, batch: usize) -> anyhow::Result<Vec<Vec<u8>>> {
+    /// Makes the bodies of requests: `count` statements, `batch` to a body but for the last; each with its number of statements.
+    pub(crate) fn bodies(&self, count: usize, batch: usize) -> anyhow::Result<Vec<(u64, Vec<u8>)>> {
         let mut bodies = Vec::with_capacity(count.div_ceil(batch));
         for first in (0..count).step_by(batch) {
             let mut body = Vec::new();
-            for _ in first..count.min(first + batch) {
+            let statements = batch.min(count - first);
+            for _ in 0..statements {
                 body.extend_from_slice(self.next()?.entry());
             }
-            bodies.push(body);
+            bodies.push((statements as u64, body));
         }
         Ok(bodies)
     }
