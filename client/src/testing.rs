@@ -1,5 +1,7 @@
 //! A log in memory, for tests: real keys, real signatures, every size published when asked.
 
+#![expect(clippy::cast_possible_truncation, reason = "logs of tests have a few hundred entries")]
+
 use std::path::Path;
 
 use govlog_formats::admission::{

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::get::NotFound;
+use govlog_formats::entry_id::EntryId;
+
 use crate::source::{HeadError, SourceError, TreeError};
 use crate::verify::Outcome;
 
@@ -34,6 +35,11 @@ pub(crate) struct Usage(pub(crate) String);
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Refuted(pub(crate) String);
+
+/// The log has no such entry.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}: the log has no such entry")]
+pub(crate) struct NotFound(pub(crate) EntryId);
 
 impl Exit {
     /// The code of DESIGN §8.3.

@@ -7,7 +7,7 @@ use clap::Args;
 use govlog_formats::entry_id::EntryId;
 use serde_json::json;
 
-use super::exit::Usage;
+use super::exit::{NotFound, Usage};
 use super::output::Output;
 use super::{Exit, files};
 use crate::source::{Fetched, Source};
@@ -58,8 +58,3 @@ impl Get {
         Ok(Exit::Ok)
     }
 }
-
-/// The log has no such entry.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}: the log has no such entry")]
-pub(crate) struct NotFound(EntryId);

@@ -8,7 +8,7 @@ use govlog_formats::tlog_policy::{Cosigned, PolicyVerifyError, VerifiedCheckpoin
 use govlog_formats::tlog_proof::{TlogProof, TlogProofVerifyError};
 use govlog_formats::transparent::{AttachedReceipt, TransparentStatement};
 
-use super::verdict::{Bracket, Failure, Verdict, WitnessSeen};
+use super::outcome::{Bracket, Failure, WitnessSeen};
 use crate::trust::{EPOCH, Trust};
 
 /// An entry of the log you trust: its issuer's signature, its inclusion under a checkpoint with your quorum, and its
@@ -61,31 +61,12 @@ impl VerifiedEntry {
     }
 }
 
-/// Judges a transparent statement (`.cose`) offline.
-#[must_use]
-pub fn transparent_statement(trust: &Trust, name: &str, bytes: &[u8]) -> Verdict {
-    let mut remarks = Vec::new();
-    let result = judge_transparent(trust, bytes, &mut remarks);
-    conclude(name, result, remarks)
-}
-
-/// Judges a proof file (`.tlog-proof`) for an entry offline.
-#[must_use]
-pub fn proof_file(trust: &Trust, name: &str, proof: &[u8], statement: &[u8]) -> Verdict {
-    let mut remarks = Vec::new();
-    let result = judge_proof(trust, proof, statement, &mut remarks);
-    conclude(name, result, remarks)
-}
-
-fn conclude(name: &str, result: Result<VerifiedEntry, Failure>, mut not_checked: Vec<String>) -> Verdict {
-    if result.is_ok() {
-        not_checked.push("whether what the issuer states is true".to_owned());
-        not_checked.push("whether it was revoked or superseded later: that needs the log".to_owned());
-    }
-    Verdict { name: name.to_owned(), result, not_checked }
-}
-
-fn judge_transparent(trust: &Trust, bytes: &[u8], remarks: &mut Vec<String>) -> Result<VerifiedEntry, Failure> {
+/// Judges a transparent statement; what was left unjudged is added to `remarks`.
+pub(super) fn judge_transparent(
+    trust: &Trust,
+    bytes: &[u8],
+    remarks: &mut Vec<String>,
+) -> Result<VerifiedEntry, Failure> {
     let transparent = TransparentStatement::parse(bytes).map_err(|error| Failure::refuted(error.to_string()))?;
     let statement = transparent.statement();
     let mut found: Option<Included> = None;
@@ -138,7 +119,8 @@ fn judge_receipt(
     included(trust, &head, bound.index(), remarks).map(Some)
 }
 
-fn judge_proof(
+/// Judges a proof file for an entry; what was left unjudged is added to `remarks`.
+pub(super) fn judge_proof(
     trust: &Trust,
     proof: &[u8],
     statement: &[u8],

@@ -5,11 +5,13 @@
 
 mod entry;
 mod join;
+mod outcome;
 mod verdict;
 
-pub use entry::{Included, VerifiedEntry, proof_file, transparent_statement};
+pub use entry::{Included, VerifiedEntry};
 pub use join::{Join, joins};
-pub use verdict::{Bracket, Failure, Outcome, Verdict, WitnessSeen};
+pub use outcome::{Bracket, Failure, Outcome, WitnessSeen};
+pub use verdict::{Verdict, proof_file, transparent_statement};
 
 #[cfg(test)]
 mod tests;

@@ -111,7 +111,7 @@ fn a_receipt_of_an_unknown_key_is_named_and_not_checked() {
     let setup = Setup::new();
     let stranger = SigningKey::from_seed(Curve::P256, &[99; 32]).unwrap();
     let foreign = setup.log.receipt_for(LeafIndex::new(3), &setup.note(), &stranger);
-    let alone = transparent::assemble(&setup.log.entries[3], &[foreign.clone()]).unwrap();
+    let alone = transparent::assemble(&setup.log.entries[3], std::slice::from_ref(&foreign)).unwrap();
     let verdict = setup.judge(&alone);
     assert_eq!(verdict.outcome(), Outcome::CannotEvaluate);
     assert!(verdict.not_checked.iter().any(|remark| remark.contains("no receipt key")), "{:?}", verdict.not_checked);

@@ -4,52 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::entry::VerifiedEntry;
+use super::entry::{VerifiedEntry, judge_proof, judge_transparent};
+use super::outcome::{Bracket, Failure, Outcome, WitnessSeen};
 use crate::time;
 use crate::trust::{Relation, Trust};
-
-/// How a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Everything that this check covers holds.
-    Verified,
-    /// Something is proved wrong.
-    Refuted,
-    /// There is not enough to judge by.
-    CannotEvaluate,
-    /// Everything holds, but not what your own policy asks for.
-    PolicyNotSatisfied,
-}
-
-/// Why something was not verified.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{why}")]
-pub struct Failure {
-    /// How the check ended; never [`Outcome::Verified`].
-    pub outcome: Outcome,
-    /// What was wrong, and what would be right.
-    pub why: String,
-}
-
-/// A witness that cosigned the checkpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WitnessSeen {
-    /// Its name in your policy.
-    pub name: String,
-    /// When it says it cosigned, POSIX seconds.
-    pub time_s: u64,
-    /// How it stands to the log's operator.
-    pub relation: Relation,
-}
-
-/// What witnesses prove of an entry's time, POSIX seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bracket {
-    /// It was logged no earlier than this.
-    pub lower_s: Option<u64>,
-    /// It was logged no later than this.
-    pub upper_s: Option<u64>,
-}
 
 /// The verdict on one file.
 #[derive(Clone, Debug)]
@@ -62,34 +20,28 @@ pub struct Verdict {
     pub not_checked: Vec<String>,
 }
 
-impl Failure {
-    /// Says that something is proved wrong.
-    pub(crate) fn refuted(why: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Refuted, why: why.into() }
-    }
-
-    /// Says that there is not enough to judge by.
-    pub(crate) fn unknown(why: impl Into<String>) -> Self {
-        Self { outcome: Outcome::CannotEvaluate, why: why.into() }
-    }
-
-    /// Says that the reader's own policy asks for more.
-    pub(crate) fn policy(why: impl Into<String>) -> Self {
-        Self { outcome: Outcome::PolicyNotSatisfied, why: why.into() }
-    }
+/// Judges a transparent statement (`.cose`) offline.
+#[must_use]
+pub fn transparent_statement(trust: &Trust, name: &str, bytes: &[u8]) -> Verdict {
+    let mut remarks = Vec::new();
+    let result = judge_transparent(trust, bytes, &mut remarks);
+    conclude(name, result, remarks)
 }
 
-impl Outcome {
-    /// The word that a verdict begins with.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Verified => "VERIFIED",
-            Self::Refuted => "REFUTED",
-            Self::CannotEvaluate => "CANNOT EVALUATE",
-            Self::PolicyNotSatisfied => "POLICY NOT SATISFIED",
-        }
+/// Judges a proof file (`.tlog-proof`) for an entry offline.
+#[must_use]
+pub fn proof_file(trust: &Trust, name: &str, proof: &[u8], statement: &[u8]) -> Verdict {
+    let mut remarks = Vec::new();
+    let result = judge_proof(trust, proof, statement, &mut remarks);
+    conclude(name, result, remarks)
+}
+
+fn conclude(name: &str, result: Result<VerifiedEntry, Failure>, mut not_checked: Vec<String>) -> Verdict {
+    if result.is_ok() {
+        not_checked.push("whether what the issuer states is true".to_owned());
+        not_checked.push("whether it was revoked or superseded later: that needs the log".to_owned());
     }
+    Verdict { name: name.to_owned(), result, not_checked }
 }
 
 impl Verdict {
