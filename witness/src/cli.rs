@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     net::SocketAddr,
     path::PathBuf,
     sync::Arc,
@@ -132,7 +132,11 @@ fn told_to_end() -> anyhow::Result<impl Future<Output = ()> + Send> {
 
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("GOVLOG_LOG").unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter).init();
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_env_filter(filter)
+        .init();
 }
 
 /// Prints what the caller of the program waits for, and nothing else, to stdout.

@@ -1,5 +1,10 @@
 //! What the tests of several modules share: a log with a tree, and the witness's own key.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use govlog_formats::{
     checkpoint::{Checkpoint, Origin},
     digest::Digest,
@@ -8,7 +13,7 @@ use govlog_formats::{
     wire::add_checkpoint::AddCheckpoint,
 };
 
-use crate::state::OriginHash;
+use crate::{clock::Clock, config::Config, init::init, state::OriginHash};
 
 /// The key of the witness under test.
 pub(crate) fn own() -> NoteSigner {
@@ -87,4 +92,23 @@ impl Log {
     pub(crate) fn request_with(&self, old: u64, proof: &[Digest], text: &str) -> Vec<u8> {
         AddCheckpoint { old: TreeSize::new(old), proof: proof.to_vec(), note: self.signed(text) }.encode()
     }
+}
+
+/// A witness's folder with the key of [`own`] and a list of logs.
+pub(crate) fn folder(logs: &[&Log]) -> (tempfile::TempDir, Config) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::in_folder(folder.path());
+    init(folder.path(), own().vkey().name().clone(), config.listen, config.admin).unwrap();
+    std::fs::write(&config.key, own().to_secret_text()).unwrap();
+    for log in logs {
+        assert!(crate::logs::add(&config.logs, own().vkey(), &log.vkey()).unwrap());
+    }
+    (folder, config)
+}
+
+/// A clock that shows what the number says.
+pub(crate) fn manual_clock(start: u64) -> (Arc<AtomicU64>, Clock) {
+    let time = Arc::new(AtomicU64::new(start));
+    let shown = Arc::clone(&time);
+    (time, Clock::new(move || shown.load(Ordering::SeqCst)))
 }

@@ -181,10 +181,13 @@ impl SharedPhase {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = phase;
     }
 
-    /// Leaves an idle connection only the time to flush its last answer.
+    /// Leaves a connection without a whole request only the time to flush its last answer.
     fn hurry(&self) {
-        if let Phase::Waiting { until } = self.get() {
-            self.set(Phase::Waiting { until: until.min(Instant::now() + LAST_FLUSH) });
+        let soon = Instant::now() + LAST_FLUSH;
+        match self.get() {
+            Phase::Waiting { until } => self.set(Phase::Waiting { until: until.min(soon) }),
+            Phase::Head { until } => self.set(Phase::Head { until: until.min(soon) }),
+            Phase::Busy => {}
         }
     }
 }

@@ -145,7 +145,7 @@ impl Witness {
             Swap::Done => {
                 self.telemetry.persisted(begun.elapsed());
                 self.telemetry.remembers(&held);
-                tracing::info!(origin = %held.checkpoint().origin, size = %held.size(), "cosigned");
+                tracing::debug!(origin = %held.checkpoint().origin, size = %held.size(), "cosigned");
                 Ok(Some(line))
             }
             Swap::Stale => Ok(None),

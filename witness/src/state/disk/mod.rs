@@ -14,7 +14,7 @@ use govlog_formats::digest::Digest;
 use super::{OriginHash, StateError, StateStore, Swap};
 use crate::durable::{self, ReplaceError};
 
-/// A [`StateStore`] in a folder, which no other process may be using (see [`crate::lock`]).
+/// A [`StateStore`] in a folder, which no other process may be using: the witness holds a lock on it.
 ///
 /// The files are read again at each load and compared with what this process knows it wrote, so that a file that was damaged, removed or rolled
 /// back beneath a running witness is noticed before anything is cosigned on top of it.
