@@ -177,7 +177,7 @@ mod tests {
             let bytes = Note::with_lines(&text, lines).unwrap().to_bytes();
             Remembered::open(&bytes, &log.hash(), own().vkey(), &[log.vkey()]).unwrap_err()
         };
-        assert!(matches!(open(&[own_line.clone()]), RememberedError::Lines { found: 1 }));
+        assert!(matches!(open(std::slice::from_ref(&own_line)), RememberedError::Lines { found: 1 }));
         assert!(matches!(open(&[own_line.clone(), log.line(&text)]), RememberedError::OtherWitness { .. }));
         assert!(matches!(open(&[other.line(&text), own_line.clone()]), RememberedError::StrangeLine));
         let wrong = own().sign(&log.text(4), Some(7)).unwrap();
