@@ -223,14 +223,25 @@ fn racing_requests_to_different_sizes_have_one_winner() {
     assert_eq!(fixture.restart().record(), Some((winners[0], NOW)));
 }
 
+/// Counts down when dropped, a panic included, so that whoever waits for it never waits for ever.
+struct Busy<'a>(&'a AtomicUsize);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Many clients push the log forward and cosign it again and again, each from what it was told last: neither size nor time ever goes back.
 #[test]
 fn racing_clients_never_roll_the_record_back() {
+    const CLIENTS: usize = 8;
     let fixture = fixture();
-    let done = AtomicUsize::new(0);
+    let busy = AtomicUsize::new(CLIENTS);
     std::thread::scope(|scope| {
-        for _ in 0..8 {
+        for _ in 0..CLIENTS {
             scope.spawn(|| {
+                let _busy = Busy(&busy);
                 let mut old = 0;
                 for step in 0..40_u64 {
                     let new = (old + step % 3).min(40);
@@ -249,12 +260,11 @@ fn racing_clients_never_roll_the_record_back() {
                     }
                     fixture.time.fetch_add(1, Ordering::SeqCst);
                 }
-                done.fetch_add(1, Ordering::SeqCst);
             });
         }
         scope.spawn(|| {
             let mut last = (0, 0);
-            while done.load(Ordering::SeqCst) < 8 {
+            while busy.load(Ordering::SeqCst) > 0 {
                 let now = fixture.record().unwrap_or((0, 0));
                 assert!(now.0 >= last.0 && now.1 >= last.1, "{now:?} after {last:?}");
                 last = now;
