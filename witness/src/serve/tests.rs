@@ -146,27 +146,29 @@ async fn a_client_that_does_not_read_is_cut_off() {
     stream.write_all(GET).await.unwrap();
     // Wait, without reading, until the server has given up; then what is left in the buffers is less than the answer.
     stream.readable().await.unwrap();
-    let closed = async {
-        while server_connections(&server) > 0 {
-            tokio::time::sleep(SOON / 10).await;
-        }
-    };
-    timeout(NEVER, closed).await.unwrap();
+    until(|| unread(&server).is_empty()).await;
     let mut sent = Vec::new();
     let _reset_or_end = stream.read_to_end(&mut sent).await;
     assert!(sent.len() < 64 << 20);
 }
 
-/// Counts the server's ends of connections that are still established, as the kernel sees them.
-fn server_connections(server: &Server) -> usize {
-    let port = format!(":{:04X} ", server.address.port());
+/// Returns, for each of the server's ends of established connections, how many bytes it has not read yet, as the kernel sees them.
+fn unread(server: &Server) -> Vec<u64> {
+    let port = format!(":{:04X}", server.address.port());
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    table
-        .lines()
-        .filter(|line| {
-            line.split_once(": ").is_some_and(|(_, rest)| rest[..15].contains(&port)) && line.contains(" 01 ")
-        })
-        .count()
+    let ends = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let ours = ends.filter(|fields| fields[1].ends_with(&port) && fields[3] == "01");
+    ours.map(|fields| u64::from_str_radix(fields[4].split_once(':').unwrap().1, 16).unwrap()).collect()
+}
+
+/// Looks again and again until something is so.
+async fn until(so: impl Fn() -> bool) {
+    let looking = async {
+        while !so() {
+            tokio::time::sleep(SOON / 20).await;
+        }
+    };
+    timeout(NEVER / 2, looking).await.unwrap();
 }
 
 #[tokio::test]
@@ -195,6 +197,7 @@ async fn connections_without_a_whole_request_are_closed_soon_when_told_to_end() 
     read_answer(&mut kept, "hello").await;
     let mut half = server.connect().await;
     half.write_all(&GET[..10]).await.unwrap();
+    until(|| unread(&server) == [0, 0, 0]).await;
     server.stop.send_replace(true);
     timeout(NEVER / 2, server.ended).await.unwrap().unwrap();
     for stream in [&mut fresh, &mut kept, &mut half] {
