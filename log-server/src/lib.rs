@@ -142,7 +142,7 @@ impl Log {
                 self.drain().await;
             }
             () = fold(&self.telemetry) => {}
-            _ = fatal.wait_for(Option::is_some) => {}
+            () = poisoned(&mut fatal) => {}
         }
         stop.send_replace(true);
         for served in [public, admin] {
@@ -190,6 +190,14 @@ impl Log {
     }
 }
 
+/// Resolves when the sequencer is poisoned.
+async fn poisoned(fatal: &mut watch::Receiver<Option<String>>) {
+    if fatal.wait_for(Option::is_some).await.is_err() {
+        // Whoever could tell is gone: the sequencer has ended without being poisoned.
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Folds gathered samples together for ever.
 async fn fold(telemetry: &Telemetry) {
     loop {
@@ -204,3 +212,7 @@ const FOLD_EVERY: Duration = Duration::from_secs(5);
 const DRAIN: Duration = Duration::from_secs(4);
 /// A scraper, a prober, and a person or two.
 const ADMIN_CONNECTIONS: usize = 32;
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

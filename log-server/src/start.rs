@@ -109,11 +109,25 @@ fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Log, OpenError> {
     let telemetry = Telemetry::new().map_err(|error| OpenError::Metrics(error.to_string()))?;
     let (tell, fatal) = watch::channel(None);
     let (store, sequencer, running) = commit(&config, LogSigner::new(checkpoint), Arc::clone(&clock), tell)?;
-    check_receipt_key(&config, &receipt, &sequencer)?;
-    let publisher = publish(&config, policy, vkey, &sequencer, &telemetry)?;
-    let app = serve(&config, &store, clock, receipt, &sequencer, &publisher, &telemetry)?;
-    let scrubber: Scrubber = sequencer.scrub(Pace::default())?;
-    Ok(Log { app, config, telemetry, sequencer, running, publisher, scrubber, store, fatal })
+    let rest = || -> Result<_, OpenError> {
+        check_receipt_key(&config, &receipt, &sequencer)?;
+        let publisher = publish(&config, policy, vkey, &sequencer, &telemetry)?;
+        let app = serve(&config, &store, clock, receipt, &sequencer, &publisher, &telemetry)?;
+        let scrubber: Scrubber = sequencer.scrub(Pace::default())?;
+        Ok((publisher, app, scrubber))
+    };
+    match rest() {
+        Ok((publisher, app, scrubber)) => {
+            Ok(Log { app, config, telemetry, sequencer, running, publisher, scrubber, store, fatal })
+        }
+        Err(error) => {
+            // Nothing was taken; the threads end, the store is closed, and then the lock is let go.
+            let head = running.stop();
+            drop((sequencer, store));
+            drop(head);
+            Err(error)
+        }
+    }
 }
 
 /// Opens store and head file, and starts the sequencer.

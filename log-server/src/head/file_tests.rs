@@ -134,7 +134,10 @@ fn after_a_tear_the_next_advance_writes_the_torn_slot_again() {
 #[test]
 fn two_slots_that_cannot_follow_each_other_are_refused() {
     let (_dir, path) = made();
-    let foreign = Slot { owner: HeadOwner { store: crate::store::StoreId::from_bytes([9; 32]), ..sample(7, 7).owner }, ..sample(7, 7) };
+    let foreign = Slot {
+        owner: HeadOwner { store: crate::store::StoreId::from_bytes([9; 32]), ..sample(7, 7).owner },
+        ..sample(7, 7)
+    };
     for (even, odd) in [
         (sample(2, 2), sample(5, 5)),
         (sample(6, 6), foreign),

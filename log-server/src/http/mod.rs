@@ -20,11 +20,12 @@ mod front;
 mod journal;
 mod keys;
 mod query;
-mod tiles;
-mod wait;
-
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod tiles;
+mod wait;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -6,9 +6,6 @@
 mod place;
 mod sign;
 
-#[cfg(test)]
-mod tests;
-
 use bytes::Bytes;
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{

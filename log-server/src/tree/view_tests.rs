@@ -35,7 +35,9 @@ fn every_width_of_every_tile_and_bundle_is_a_prefix() {
         }
     }
     assert_eq!(view.hash_tile(TileId { level: 1, n: 0 }, 2).unwrap().unwrap().len(), 64);
-    for (level, n, width) in [(1, 0, 3), (1, 1, 1), (2, 0, 1), (7, 0, 1), (63, 0, 1), (255, u64::MAX, 256), (0, u64::MAX, 1)] {
+    for (level, n, width) in
+        [(1, 0, 3), (1, 1, 1), (2, 0, 1), (7, 0, 1), (63, 0, 1), (255, u64::MAX, 256), (0, u64::MAX, 1)]
+    {
         assert_eq!(view.hash_tile(TileId { level, n }, width).unwrap(), None, "{level} {n} {width}");
     }
 }

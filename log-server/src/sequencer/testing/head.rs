@@ -91,9 +91,5 @@ impl HeadStore for SharedHead {
 }
 
 fn broken() -> HeadError {
-    HeadError::File {
-        path: "memory".into(),
-        during: "a test",
-        source: std::io::Error::other("told to fail"),
-    }
+    HeadError::File { path: "memory".into(), during: "a test", source: std::io::Error::other("told to fail") }
 }

@@ -186,10 +186,7 @@ pub(crate) fn configured() -> Configured {
 }
 
 pub(crate) fn first_batch(genesis: &SignedStatement) -> Batch {
-    let row = EntryRow {
-        entry: genesis.entry().to_vec().into(),
-        leaf: genesis.leaf_hash(),
-        key: StreamKey::of(genesis),
-    };
+    let row =
+        EntryRow { entry: genesis.entry().to_vec().into(), leaf: genesis.leaf_hash(), key: StreamKey::of(genesis) };
     Batch::build(&mut RightEdge::new(), vec![row], Millis::new(START_MS)).unwrap()
 }

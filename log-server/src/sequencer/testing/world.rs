@@ -58,8 +58,7 @@ impl World {
         let note = NoteSigner::from_seed(name, SignatureAlgorithm::Ed25519, &[5; 32]).unwrap();
         let receipt = ReceiptKey { key: key(Curve::P256, 6).public(), from: 0, below: None };
         let set = issuers.iter().zip(0..).map(|(key, number)| row(number, key)).collect();
-        let log =
-            LogRow { origin: ORIGIN.into(), checkpoint: note.vkey().clone(), receipts: vec![receipt] };
+        let log = LogRow { origin: ORIGIN.into(), checkpoint: note.vkey().clone(), receipts: vec![receipt] };
         let change = Change::new(ChangeFields {
             event_ms: START_MS,
             set,
@@ -76,9 +75,7 @@ impl World {
     pub(crate) fn statement(&self, issuer: usize, place: &Place, text: &str) -> SignedStatement {
         let stream = match place {
             Place::Alone => None,
-            Place::At { stream, seq, prev } => {
-                Some(StreamPosition { stream: stream.clone(), seq: *seq, prev: *prev })
-            }
+            Place::At { stream, seq, prev } => Some(StreamPosition { stream: stream.clone(), seq: *seq, prev: *prev }),
         };
         let claims = Claims {
             iss: iss(issuer),

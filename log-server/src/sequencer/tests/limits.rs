@@ -26,10 +26,7 @@ fn where_one_finds_no_room_neither_do_those_after_it() {
     let disk = Disk::fresh();
     let all = statements(20);
     let bytes = all.iter().take(8).map(|one| one.entry().len()).sum::<usize>();
-    for limits in [
-        Limits { statements: 8, ..Limits::default() },
-        Limits { bytes: bytes + 1, ..Limits::default() },
-    ] {
+    for limits in [Limits { statements: 8, ..Limits::default() }, Limits { bytes: bytes + 1, ..Limits::default() }] {
         let live = disk.try_start(limits).unwrap();
         let answers = live.log(&all);
         assert!(answers[..8].iter().all(|answer| answer.starts_with(['=', '+'])), "{answers:?}");
@@ -115,9 +112,8 @@ fn stopping_finishes_what_was_taken() {
     let disk = Disk::fresh();
     for round in 0..20 {
         let live = disk.start();
-        let all: Vec<_> = (0..300)
-            .map(|number| World::get().statement(0, &Place::Alone, &format!("{round} {number}")))
-            .collect();
+        let all: Vec<_> =
+            (0..300).map(|number| World::get().statement(0, &Place::Alone, &format!("{round} {number}"))).collect();
         let tickets = live.submit(&all);
         live.stop();
         for ticket in tickets {

@@ -182,9 +182,10 @@ fn a_stream_belongs_to_its_issuer() {
     let disk = Disk::fresh();
     let live = disk.start();
     let (mine, theirs) = (world().chain(0, "s", 2), world().chain(1, "s", 2));
-    assert_eq!(live.log(&[mine[0].clone(), theirs[0].clone(), theirs[1].clone(), mine[1].clone()]), [
-        "=1", "=2", "=3", "=4"
-    ]);
+    assert_eq!(
+        live.log(&[mine[0].clone(), theirs[0].clone(), theirs[1].clone(), mine[1].clone()]),
+        ["=1", "=2", "=3", "=4"]
+    );
     stopped(live, &disk);
 }
 

@@ -50,10 +50,7 @@ fn making_never_touches_what_is_there() {
     assert!(matches!(RocksStore::create(&path, &identity()), Err(StoreError::Exists(_))));
     std::fs::create_dir(subject.dir.path().join("other")).unwrap();
     std::fs::write(subject.dir.path().join("other/file"), "kept").unwrap();
-    assert!(matches!(
-        RocksStore::create(&subject.dir.path().join("other"), &identity()),
-        Err(StoreError::Exists(_))
-    ));
+    assert!(matches!(RocksStore::create(&subject.dir.path().join("other"), &identity()), Err(StoreError::Exists(_))));
     assert!(!subject.dir.path().join("other/CURRENT").exists());
 }
 
