@@ -108,7 +108,8 @@ fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Log, OpenError> {
     let vkey = checkpoint.vkey().clone();
     let telemetry = Telemetry::new().map_err(|error| OpenError::Metrics(error.to_string()))?;
     let (tell, fatal) = watch::channel(None);
-    let (store, sequencer, running) = commit(&config, LogSigner::new(checkpoint), Arc::clone(&clock), tell)?;
+    let (store, sequencer, running) =
+        commit(&config, LogSigner::new(checkpoint), Arc::clone(&clock), &telemetry, tell)?;
     let rest = || -> Result<_, OpenError> {
         check_receipt_key(&config, &receipt, &sequencer)?;
         let publisher = publish(&config, policy, vkey, &sequencer, &telemetry)?;
@@ -135,6 +136,7 @@ fn commit(
     config: &Config,
     signer: LogSigner,
     clock: Arc<dyn Clock>,
+    telemetry: &Telemetry,
     tell: watch::Sender<Option<String>>,
 ) -> Result<(Arc<RocksStore>, Sequencer, Running), OpenError> {
     let configured = Configured { origin: config.origin.to_string(), epoch: EPOCH, vkey: signer.vkey().clone() };
@@ -150,6 +152,7 @@ fn commit(
         clock,
         disk: DiskGuard::new(vec![config.files.store.clone(), config.files.head.clone()], reserve),
         limits,
+        telemetry: telemetry.clone(),
         on_fatal: Box::new(move |cause| {
             tracing::error!(%cause, "the sequencer is poisoned");
             tell.send_replace(Some(cause.to_string()));

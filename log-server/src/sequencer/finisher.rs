@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use govlog_formats::admission::PolicyState;
@@ -12,12 +13,13 @@ use tokio::sync::watch;
 use super::batch::Batch;
 use super::committed::{Committed, CommittedHead};
 use super::ledger::{Answer, Verdict};
-use super::poison::Fatal;
+use super::poison::{Fatal, Poison};
 use super::pool::Pool;
 use super::writer::Written;
 use crate::failpoints;
 use crate::head::HeadStore;
 use crate::store::{LogStore, StoreError};
+use crate::telemetry::{Station, Telemetry};
 use crate::tree::{FullTile, RightEdge, TileCache, TreeHead, TreeView};
 
 /// Signs heads with the log's key.
@@ -48,6 +50,8 @@ pub(super) struct Finisher {
 /// Where the finisher tells what it has finished.
 pub(super) struct Announce {
     pub(super) pool: Arc<Pool>,
+    pub(super) poison: Arc<Poison>,
+    pub(super) telemetry: Telemetry,
     pub(super) heads: watch::Sender<CommittedHead>,
     pub(super) policy: Arc<ArcSwap<PolicyState>>,
 }
@@ -67,33 +71,45 @@ impl Finisher {
         self.sign()
     }
 
-    /// Works until the writer has gone or the sequencer is poisoned; returns the head store, which is to be held until the store is closed.
-    ///
-    /// # Errors
-    /// Whatever makes the state of the disk unknown, or shows that it is not what was written.
-    pub(super) fn run(mut self, batches: &Receiver<Written>, announce: &Announce) -> Result<Box<dyn HeadStore>, Fatal> {
-        while let Ok(written) = batches.recv() {
+    /// Works until the writer has gone or the sequencer is poisoned; returns the head store, which is to be held until the
+    /// store is closed.
+    pub(super) fn run(mut self, batches: &Receiver<Written>, announce: &Announce) -> Box<dyn HeadStore> {
+        while let Ok(Written { batch, answers, policy }) = batches.recv() {
             if announce.pool.is_poisoned() {
                 break;
             }
-            self.finish(written, announce)?;
+            let (begun, before) = (Instant::now(), self.finished.size);
+            let mut answers = Some(answers);
+            if let Err(cause) = self.finish(batch.as_ref(), policy, &mut answers, announce) {
+                announce.poison.stop(cause);
+                break;
+            }
             announce.pool.finished();
+            if batch.is_some() {
+                let size = self.finished.size.get();
+                announce.telemetry.passed(Station::Finisher, begun);
+                announce.telemetry.committed(size - before.get(), size);
+            }
         }
-        Ok(self.head)
+        self.head
     }
 
-    /// Finishes one batch: read back, advance the head, sign, announce, acknowledge.
-    fn finish(&mut self, written: Written, announce: &Announce) -> Result<(), Fatal> {
-        let Written { batch, answers, policy } = written;
-        if let Some(policy) = policy {
-            self.policy = policy;
-        }
+    /// Finishes one batch: read back, advance the head, sign, announce, acknowledge. After an error `answers` holds what
+    /// nobody was told.
+    fn finish(
+        &mut self,
+        batch: Option<&Batch>,
+        policy: Option<Arc<PolicyState>>,
+        answers: &mut Option<Vec<Answer>>,
+        announce: &Announce,
+    ) -> Result<(), Fatal> {
+        self.policy = policy.unwrap_or_else(|| Arc::clone(&self.policy));
         if let Some(batch) = batch {
             // A crash here leaves the batch unsigned above the head; start-up adopts it.
             failpoints::hit("finisher::before_read_back")?;
-            self.read_back(batch.head(), Some(&batch))?;
+            self.read_back(batch.head(), Some(batch))?;
             if failpoints::off("ack_before_head") {
-                return self.finish_wrongly(batch.head(), answers, announce);
+                self.acknowledge_early(batch.head(), answers.take(), announce)?;
             }
             self.advance(batch.head())?;
             let committed = self.sign()?;
@@ -101,17 +117,23 @@ impl Finisher {
         }
         // A crash here leaves all of it committed and nobody told; who asks again gets the same entry.
         failpoints::hit("finisher::before_ack")?;
-        announce.release(answers);
+        announce.release(answers.take().unwrap_or_default());
         Ok(())
     }
 
     /// Acknowledges before the head is advanced: only to show that a test notices.
-    fn finish_wrongly(&mut self, next: &TreeHead, answers: Vec<Answer>, announce: &Announce) -> Result<(), Fatal> {
+    fn acknowledge_early(
+        &mut self,
+        next: &TreeHead,
+        answers: Option<Vec<Answer>>,
+        announce: &Announce,
+    ) -> Result<(), Fatal> {
         let before = std::mem::replace(&mut self.finished, *next);
-        announce.tell(self.sign()?);
-        announce.release(answers);
+        let committed = self.sign();
         self.finished = before;
-        self.advance(next)
+        announce.tell(committed?);
+        announce.release(answers.unwrap_or_default());
+        Ok(())
     }
 
     /// Hashes the entries above the finished head as stored, and compares root, tiles and head row with what was to be

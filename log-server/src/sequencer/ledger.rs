@@ -1,6 +1,6 @@
 //! What the writer knows of the log beyond the tree: the policy in force, and where streams stand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ pub(super) struct Draft {
     pub(super) answers: Vec<Answer>,
     /// The policy in force after the batch, when its last entry changed it.
     pub(super) policy: Option<Arc<PolicyState>>,
-    /// What did not fit, in order.
-    pub(super) rest: Vec<Pending>,
+    /// What has no place yet, in order; in the end what did not fit.
+    pub(super) rest: VecDeque<Pending>,
     bytes: usize,
     /// The places taken by entries of this batch, which no table holds yet.
     placed: HashMap<StreamKey, (LeafIndex, Digest)>,
@@ -63,31 +63,45 @@ impl Ledger {
         Self { store, policy, streams: LruCache::new(STREAMS_KEPT) }
     }
 
-    /// Gives each statement its place from `size` on, or a reason against it, in order.
+    /// Gives each statement of a draft its place from `size` on, or a reason against it, in order.
     ///
     /// An admission-policy entry ends the draft, for what follows is judged under another policy.
     ///
     /// # Errors
-    /// When the store fails or contradicts itself.
-    pub(super) fn draft(&mut self, size: TreeSize, statements: Vec<Pending>) -> Result<Draft, Fatal> {
-        let mut draft = Draft::new();
-        let mut statements = statements.into_iter();
-        while let Some(pending) = statements.next() {
-            let Pending { mut admitted, leaf, reply } = pending;
-            if draft.policy.is_some() || !draft.has_room(&admitted) {
-                draft.rest.push(Pending { admitted, leaf, reply });
-                draft.rest.extend(statements);
-                break;
+    /// When the store fails or contradicts itself. Nobody was answered: the draft holds every reply.
+    pub(super) fn fill(&mut self, draft: &mut Draft, size: TreeSize) -> Result<(), Fatal> {
+        while let Some(mut pending) = draft.rest.pop_front() {
+            if draft.policy.is_some() || !draft.has_room(&pending.admitted) {
+                draft.rest.push_front(pending);
+                return Ok(());
             }
             let next = LeafIndex::new(size.get() + draft.placed_count());
-            let verdict = self.judge(&draft, size, next, &mut admitted)?;
-            if matches!(verdict, Verdict::Placed { duplicate: false, .. }) {
-                self.place(&mut draft, next, &admitted, leaf);
-                draft.policy = self.change(next, &admitted)?;
-            }
-            draft.answers.push(Answer { reply, verdict });
+            let verdict = match self.settle(draft, size, next, &mut pending) {
+                Ok(verdict) => verdict,
+                Err(cause) => {
+                    draft.rest.push_front(pending);
+                    return Err(cause);
+                }
+            };
+            draft.answers.push(Answer { reply: pending.reply, verdict });
         }
-        Ok(draft)
+        Ok(())
+    }
+
+    /// Judges one statement, and places it if nothing speaks against it.
+    fn settle(
+        &mut self,
+        draft: &mut Draft,
+        size: TreeSize,
+        next: LeafIndex,
+        pending: &mut Pending,
+    ) -> Result<Verdict, Fatal> {
+        let verdict = self.judge(draft, size, next, &mut pending.admitted)?;
+        if matches!(verdict, Verdict::Placed { duplicate: false, .. }) {
+            self.place(draft, next, &pending.admitted, pending.leaf);
+            draft.policy = self.change(next, &pending.admitted)?;
+        }
+        Ok(verdict)
     }
 
     /// Judges what only the owner of the tree can: duplicate → policy, when it changed since the door → stream.
@@ -175,8 +189,15 @@ impl Ledger {
 }
 
 impl Draft {
-    fn new() -> Self {
-        Self { rows: Vec::new(), answers: Vec::new(), policy: None, rest: Vec::new(), bytes: 0, placed: HashMap::new() }
+    pub(super) fn of(statements: Vec<Pending>) -> Self {
+        Self {
+            rows: Vec::new(),
+            answers: Vec::new(),
+            policy: None,
+            rest: statements.into(),
+            bytes: 0,
+            placed: HashMap::new(),
+        }
     }
 
     fn has_room(&self, admitted: &Admitted) -> bool {

@@ -39,6 +39,7 @@ use crate::head::HeadStore;
 use crate::recovery::Recovered;
 use crate::refusal::{Refusal, Unavailable};
 use crate::store::{ArchivedNote, LogStore};
+use crate::telemetry::Telemetry;
 use crate::tree::{Pace, Scrubber, TileCache};
 
 #[cfg(test)]
@@ -65,6 +66,8 @@ pub struct Parts {
     pub disk: DiskGuard,
     /// Bounds what is under way.
     pub limits: Limits,
+    /// Where batches are counted and timed.
+    pub telemetry: Telemetry,
     /// Called once, from any thread, when the sequencer is poisoned. The process is to end with [`EXIT_POISONED`].
     pub on_fatal: Box<dyn FnOnce(&Fatal) + Send>,
 }
@@ -77,7 +80,7 @@ pub struct Sequencer {
 
 struct Shared {
     pool: Arc<Pool>,
-    poison: Poison,
+    poison: Arc<Poison>,
     heads: watch::Receiver<CommittedHead>,
     policy: Arc<ArcSwap<PolicyState>>,
     store: Arc<dyn LogStore>,
@@ -109,7 +112,7 @@ impl Sequencer {
     /// # Errors
     /// When the tail cannot be adopted, the head cannot be signed, or the system gives no threads.
     pub fn start(recovered: Recovered, parts: Parts) -> Result<(Self, Running), Fatal> {
-        let Parts { signer, clock, disk, limits, on_fatal } = parts;
+        let Parts { signer, clock, disk, limits, telemetry, on_fatal } = parts;
         let Recovered { store, head, finished, finished_edge, stored, stored_edge, policy } = recovered;
         let mut finisher = Finisher {
             store: Arc::clone(&store),
@@ -123,9 +126,10 @@ impl Sequencer {
         let (sender, heads) = watch::channel(finisher.adopt(&stored)?);
         let (pool, strained) = (Arc::new(Pool::new(limits)), Arc::new(AtomicBool::new(false)));
         let in_force = Arc::new(ArcSwap::new(Arc::clone(&policy)));
+        let poison = Arc::new(Poison::new(Arc::clone(&pool), on_fatal));
         let shared = Arc::new(Shared {
             pool: Arc::clone(&pool),
-            poison: Poison::new(on_fatal),
+            poison: Arc::clone(&poison),
             heads,
             policy: Arc::clone(&in_force),
             store: Arc::clone(&store),
@@ -133,19 +137,27 @@ impl Sequencer {
             strained: Arc::clone(&strained),
         });
         let (to_finisher, batches) = mpsc::channel();
-        let announce = Announce { pool: Arc::clone(&pool), heads: sender, policy: in_force };
+        let announce = Announce {
+            pool: Arc::clone(&pool),
+            poison: Arc::clone(&poison),
+            telemetry: telemetry.clone(),
+            heads: sender,
+            policy: in_force,
+        };
         let writer = Writer {
             ledger: Ledger::new(Arc::clone(&store), policy),
             store,
             pool: Arc::clone(&pool),
+            poison: Arc::clone(&poison),
             clock,
             finisher: to_finisher,
             edge: stored_edge,
             time: stored.time,
             strained,
+            telemetry,
         };
-        let writer = shared.spawn("writer", move || writer.run())?;
-        let finisher = shared.spawn("finisher", move || finisher.run(&batches, &announce))?;
+        let writer = spawn("writer", Arc::clone(&poison), move || writer.run())?;
+        let finisher = spawn("finisher", poison, move || finisher.run(&batches, &announce))?;
         Ok((Self { shared }, Running { pool, writer, finisher }))
     }
 
@@ -230,7 +242,7 @@ impl Sequencer {
     /// Stops the sequencer for good: somebody holds proof that this log has signed another tree, or that its store is
     /// corrupt.
     pub fn poison(&self, why: impl Into<String>) {
-        self.shared.stop(Fatal::Reported(why.into()));
+        self.shared.poison.stop(Fatal::Reported(why.into()));
     }
 
     /// Returns why the sequencer was poisoned, if it was.
@@ -245,9 +257,9 @@ impl Sequencer {
     /// When the system gives no thread.
     pub fn scrub(&self, pace: Pace) -> std::io::Result<Scrubber> {
         let heads = self.committed();
-        let shared = Arc::clone(&self.shared);
+        let poison = Arc::clone(&self.shared.poison);
         let view = move || heads.borrow().tree().clone();
-        Scrubber::start(view, pace, move |fault| shared.stop(Fatal::Reported(fault.to_string())))
+        Scrubber::start(view, pace, move |fault| poison.stop(Fatal::Reported(fault.to_string())))
     }
 }
 
@@ -282,33 +294,22 @@ impl Shared {
         }
         Ok(())
     }
+}
 
-    fn stop(&self, cause: Fatal) {
-        self.poison.record(cause);
-        self.pool.poison();
-        self.poison.raise();
-    }
-
-    /// Runs a thread whose every way to fail poisons the sequencer.
-    fn spawn<T: Send + 'static>(
-        self: &Arc<Self>,
-        name: &'static str,
-        body: impl FnOnce() -> Result<T, Fatal> + Send + 'static,
-    ) -> Result<JoinHandle<Option<T>>, Fatal> {
-        let shared = Arc::clone(self);
-        let guarded = move || match catch_unwind(AssertUnwindSafe(body)) {
-            Ok(Ok(value)) => Some(value),
-            Ok(Err(cause)) => {
-                shared.stop(cause);
-                None
-            }
-            Err(_) => {
-                shared.stop(Fatal::Panicked(name));
-                None
-            }
-        };
-        Builder::new().name(name.into()).spawn(guarded).map_err(Fatal::Thread)
-    }
+/// Runs a thread; where it panics the sequencer is poisoned.
+fn spawn<T: Send + 'static>(
+    name: &'static str,
+    poison: Arc<Poison>,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<Option<T>>, Fatal> {
+    let guarded = move || {
+        let ended = catch_unwind(AssertUnwindSafe(body));
+        if ended.is_err() {
+            poison.stop(Fatal::Panicked(name));
+        }
+        ended.ok()
+    };
+    Builder::new().name(name.into()).spawn(guarded).map_err(Fatal::Thread)
 }
 
 #[cfg(test)]

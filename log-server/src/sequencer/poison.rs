@@ -1,10 +1,10 @@
 //! Stopping for good: once it is not known what is on disk, nothing more is signed or acknowledged.
 
-use std::fmt;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use govlog_formats::merkle::{FrontierError, LeafIndex};
 
+use super::pool::Pool;
 use crate::failpoints::Injected;
 use crate::head::HeadError;
 use crate::store::StoreError;
@@ -70,25 +70,24 @@ pub enum Fatal {
 
 type Alarm = Box<dyn FnOnce(&Fatal) + Send>;
 
-/// Remembers the first fatal error, and tells it once.
+/// Stops the sequencer: remembers the first cause, closes the pool, and calls the alarm once.
 pub(super) struct Poison {
     cause: OnceLock<Fatal>,
+    pool: Arc<Pool>,
     alarm: Mutex<Option<Alarm>>,
 }
 
 impl Poison {
-    pub(super) fn new(alarm: Alarm) -> Self {
-        Self { cause: OnceLock::new(), alarm: Mutex::new(Some(alarm)) }
+    pub(super) fn new(pool: Arc<Pool>, alarm: Alarm) -> Self {
+        Self { cause: OnceLock::new(), pool, alarm: Mutex::new(Some(alarm)) }
     }
 
-    /// Remembers the cause; every one but the first is dropped.
-    pub(super) fn record(&self, cause: Fatal) {
-        self.cause.get_or_init(|| cause);
-    }
-
-    /// Tells the cause recorded, the first time this is called after one was.
-    pub(super) fn raise(&self) {
-        let Some(cause) = self.cause.get() else { return };
+    /// Stops the sequencer for good; every cause but the first is dropped.
+    ///
+    /// To be called before anybody who waits is answered, so that whoever was answered finds the door closed.
+    pub(super) fn stop(&self, cause: Fatal) {
+        let cause = self.cause.get_or_init(|| cause);
+        self.pool.poison();
         let alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(alarm) = alarm {
             alarm(cause);
@@ -97,11 +96,5 @@ impl Poison {
 
     pub(super) fn cause(&self) -> Option<&Fatal> {
         self.cause.get()
-    }
-}
-
-impl fmt::Debug for Poison {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Poison").field(&self.cause.get()).finish()
     }
 }

@@ -169,12 +169,11 @@ impl Pool {
     }
 
     /// Puts statements that did not fit their batch back at the front.
-    pub(super) fn put_back(&self, statements: Vec<Pending>) {
+    pub(super) fn put_back(&self, mut statements: VecDeque<Pending>) {
         let mut state = self.state();
         if state.door != Door::Poisoned {
-            for statement in statements.into_iter().rev() {
-                state.statements.push_front(statement);
-            }
+            statements.append(&mut state.statements);
+            state.statements = statements;
         }
     }
 

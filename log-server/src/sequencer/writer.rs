@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 use govlog_formats::admission::PolicyState;
 
 use super::batch::Batch;
-use super::ledger::{Answer, Ledger};
-use super::poison::Fatal;
+use super::ledger::{Answer, Draft, Ledger};
+use super::poison::{Fatal, Poison};
 use super::pool::{ArchiveOrder, Next, Pending, Pool};
 use crate::clock::{Clock, Millis};
 use crate::failpoints;
 use crate::store::{ArchivedNote, LogStore, StoreError};
+use crate::telemetry::{Station, Telemetry};
 use crate::tree::RightEdge;
 
 /// A batch that is in the store, on its way to the finisher.
@@ -29,6 +31,7 @@ pub(super) struct Written {
 pub(super) struct Writer {
     pub(super) store: Arc<dyn LogStore>,
     pub(super) pool: Arc<Pool>,
+    pub(super) poison: Arc<Poison>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) finisher: Sender<Written>,
     pub(super) ledger: Ledger,
@@ -37,38 +40,45 @@ pub(super) struct Writer {
     pub(super) time: Millis,
     /// Whether the store was about to stall after the last write.
     pub(super) strained: Arc<AtomicBool>,
+    pub(super) telemetry: Telemetry,
 }
 
 impl Writer {
-    /// Works until the pool is closed and empty.
-    ///
-    /// # Errors
-    /// Whatever makes the state of the disk unknown.
-    pub(super) fn run(mut self) -> Result<(), Fatal> {
+    /// Works until the pool is closed and empty, or the sequencer is poisoned.
+    pub(super) fn run(mut self) {
         loop {
             match self.pool.next() {
-                Next::Archive(order) => self.archive(order)?,
-                Next::Statements(statements) => self.sequence(statements)?,
-                Next::Nothing => return Ok(()),
+                Next::Archive(order) => self.archive(order),
+                Next::Statements(statements) => self.sequence(statements),
+                Next::Nothing => return,
             }
         }
     }
 
     /// Sequences one batch: places, tiles and root, one synced write, on to the finisher.
-    fn sequence(&mut self, statements: Vec<Pending>) -> Result<(), Fatal> {
-        let draft = self.ledger.draft(self.edge.size(), statements)?;
+    fn sequence(&mut self, statements: Vec<Pending>) {
+        let mut draft = Draft::of(statements);
+        let batch = match self.commit(&mut draft) {
+            Ok(batch) => batch,
+            Err(cause) => return self.poison.stop(cause),
+        };
         self.pool.put_back(draft.rest);
-        let mut batch = None;
-        if !draft.rows.is_empty() {
-            // Time never goes back, whatever the clock does.
-            self.time = self.time.max(self.clock.now());
-            let built = Batch::build(&mut self.edge, draft.rows, self.time)?;
-            batch = Some(self.write(built)?);
-        }
         self.pool.written();
-        self.finisher
-            .send(Written { batch, answers: draft.answers, policy: draft.policy })
-            .map_err(|_| Fatal::Panicked("finisher"))
+        if self.finisher.send(Written { batch, answers: draft.answers, policy: draft.policy }).is_err() {
+            self.poison.stop(Fatal::Panicked("finisher"));
+        }
+    }
+
+    /// Places the statements of a draft and writes the batch they make, if any.
+    fn commit(&mut self, draft: &mut Draft) -> Result<Option<Batch>, Fatal> {
+        self.ledger.fill(draft, self.edge.size())?;
+        if draft.rows.is_empty() {
+            return Ok(None);
+        }
+        // Time never goes back, whatever the clock does.
+        self.time = self.time.max(self.clock.now());
+        let batch = Batch::build(&mut self.edge, std::mem::take(&mut draft.rows), self.time)?;
+        Ok(Some(self.write(batch)?))
     }
 
     fn write(&self, batch: Batch) -> Result<Batch, Fatal> {
@@ -76,25 +86,31 @@ impl Writer {
         failpoints::hit("sequencer::before_write")?;
         #[cfg(feature = "failpoints")]
         let batch = batch.flipped_where_a_test_wants_it();
+        let begun = Instant::now();
         self.store.commit(&batch)?;
+        self.telemetry.passed(Station::Store, begun);
         self.strained.store(self.store.is_strained()?, Ordering::Relaxed);
         Ok(batch)
     }
 
-    /// Archives a note; where its size has one already, that one stands.
-    fn archive(&self, order: ArchiveOrder) -> Result<(), Fatal> {
-        let stands = match self.store.archive(&order.note) {
-            Ok(()) => order.note,
-            Err(StoreError::Rewrite { .. }) => self.archived(&order.note)?,
-            Err(error) => return Err(error.into()),
-        };
-        // Whoever asked may have gone; the note is archived all the same.
-        drop(order.to.send(stands));
-        Ok(())
+    /// Archives a note, and answers which one stands for its size.
+    fn archive(&self, order: ArchiveOrder) {
+        match self.archived(&order.note) {
+            // Whoever asked may have gone; the note is archived all the same.
+            Ok(stands) => drop(order.to.send(stands)),
+            Err(cause) => self.poison.stop(cause),
+        }
     }
 
+    /// Writes a note; where its size has one already, that one stands.
     fn archived(&self, note: &ArchivedNote) -> Result<ArchivedNote, Fatal> {
-        let found = self.store.archived(note.size, note.size, 1)?.pop();
-        Ok(found.ok_or_else(|| StoreError::Missing { family: "checkpoints", key: note.size.to_string() })?)
+        match self.store.archive(note) {
+            Ok(()) => Ok(note.clone()),
+            Err(StoreError::Rewrite { .. }) => {
+                let found = self.store.archived(note.size, note.size, 1)?.pop();
+                Ok(found.ok_or_else(|| StoreError::Missing { family: "checkpoints", key: note.size.to_string() })?)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -27,8 +27,6 @@ pub(crate) enum Fault {
     ArchiveKept,
     /// Reading a run of entries fails.
     ReadEntries,
-    /// Reading one entry fails.
-    ReadEntry,
     /// Reading tiles fails.
     ReadTiles,
     /// Looking a place up fails.
@@ -56,7 +54,6 @@ pub(crate) struct FaultyStore {
 struct Told {
     /// The next fault, and how many calls it affects pass before it.
     fault: Option<(Fault, usize)>,
-    happened: bool,
     rot: Option<Rot>,
     /// Batches of which only the first entry reaches the store.
     lost_tail: Option<u64>,
@@ -71,12 +68,6 @@ impl FaultyStore {
     pub(crate) fn fail(&self, fault: Fault, after: usize) {
         let mut told = self.told();
         told.fault = Some((fault, after));
-        told.happened = false;
-    }
-
-    /// Tells whether the fault has happened.
-    pub(crate) fn happened(&self) -> bool {
-        self.told().happened
     }
 
     pub(crate) fn rot(&self, rot: Rot) {
@@ -103,7 +94,6 @@ impl FaultyStore {
             return None;
         }
         told.fault = None;
-        told.happened = true;
         Some(fault)
     }
 
@@ -161,7 +151,6 @@ impl LogStore for FaultyStore {
     }
 
     fn entry(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, StoreError> {
-        self.check(|fault| matches!(fault, Fault::ReadEntry))?;
         Ok(self.inner.entry(index)?.map(|entry| self.rotten(index, &entry)))
     }
 

@@ -65,6 +65,7 @@ impl Live {
             clock: Arc::clone(&disk.clock) as Arc<dyn Clock>,
             disk: DiskGuard::new(vec!["/".into()], Reserve { bytes: 0, percent: 0 }),
             limits: Limits::default(),
+            telemetry: crate::telemetry::Telemetry::new().unwrap(),
             on_fatal: Box::new(move |cause| alarm.send(cause.to_string()).unwrap()),
         };
         let (sequencer, running) = Sequencer::start(disk.recover().unwrap(), parts).unwrap();

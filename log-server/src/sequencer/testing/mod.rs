@@ -102,6 +102,7 @@ impl Disk {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             disk: DiskGuard::new(vec!["/".into()], Reserve { bytes: 0, percent: 0 }),
             limits,
+            telemetry: crate::telemetry::Telemetry::new().unwrap(),
             on_fatal: Box::new(move |cause| alarm.send(cause.to_string()).unwrap()),
         };
         let (sequencer, running) = Sequencer::start(recovered, parts).map_err(NotStarted::Fatal)?;

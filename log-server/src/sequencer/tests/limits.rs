@@ -47,6 +47,7 @@ fn statements_are_held_off_until_the_sequencer_is_opened() {
         clock: Arc::clone(&disk.clock) as Arc<dyn crate::clock::Clock>,
         disk: DiskGuard::new(vec![], Reserve::default()),
         limits: Limits::default(),
+        telemetry: crate::telemetry::Telemetry::new().unwrap(),
         on_fatal: Box::new(|cause| panic!("{cause}")),
     };
     let (sequencer, running) = Sequencer::start(disk.recover().unwrap(), parts).unwrap();
@@ -83,6 +84,7 @@ fn a_full_disk_keeps_statements_out() {
         clock: Arc::clone(&disk.clock) as Arc<dyn crate::clock::Clock>,
         disk: DiskGuard::new(vec!["/".into()], Reserve { bytes: u64::MAX, percent: 0 }),
         limits: Limits::default(),
+        telemetry: crate::telemetry::Telemetry::new().unwrap(),
         on_fatal: Box::new(|cause| panic!("{cause}")),
     };
     let (sequencer, running) = Sequencer::start(disk.recover().unwrap(), parts).unwrap();
