@@ -215,6 +215,7 @@ fn errors_name_the_offset_and_what_would_be_right() {
 }
 
 #[test]
+#[expect(clippy::cast_possible_truncation, reason = "every half is a single, exactly")]
 fn every_half_is_shortest_and_only_one_nan_is_accepted() {
     for bits in 0..=u16::MAX {
         let number = float::from_half(bits);

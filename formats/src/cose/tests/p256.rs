@@ -13,7 +13,7 @@ fn negated(s: &[u8]) -> Vec<u8> {
     let mut borrow = 0;
     for (byte, s) in result.iter_mut().zip(s).rev() {
         let difference = i16::from(*byte) - i16::from(*s) - borrow;
-        (*byte, borrow) = (difference.rem_euclid(256) as u8, i16::from(difference < 0));
+        (*byte, borrow) = (u8::try_from(difference.rem_euclid(256)).unwrap(), i16::from(difference < 0));
     }
     result
 }

@@ -63,10 +63,13 @@ fn the_published_trap_is_real_and_refused() {
     assert_eq!(judge(&bytes, &entry(2)), None);
 }
 
+/// Labels (index, size) by the digest that tells what they do with a path.
+type Groups = BTreeMap<Digest, Vec<(u64, u64)>>;
+
 /// Labels by what they do with a path: two in one group lead every leaf and path to the same root.
 ///
 /// Folding distinct hashes tells the order in which a label takes them, and from which side.
-fn groups() -> (BTreeMap<Digest, Vec<(u64, u64)>>, impl Fn(u64, u64, usize) -> Option<Digest>) {
+fn groups() -> (Groups, impl Fn(u64, u64, usize) -> Option<Digest>) {
     let marks: Vec<Digest> = (0..8u8).map(|mark| Digest::sha256(&[mark])).collect();
     let group_of = move |index, size, length: usize| {
         let path = marks[..length].to_vec();
