@@ -167,11 +167,6 @@ impl Log {
         let Self { app, sequencer, running, publisher, scrubber, store, fatal, .. } = self;
         publisher.stop().await;
         drop((app, sequencer));
-        let poisoned = fatal.borrow().clone();
-        if let Some(cause) = poisoned {
-            // Its threads may hang on a disk that does not answer; the process ends without them.
-            return Err(RunError::Poisoned(cause));
-        }
         let closed = tokio::task::spawn_blocking(move || {
             scrubber.stop();
             let head = running.stop();
@@ -180,6 +175,15 @@ impl Log {
             drop(head);
             closed
         });
+        let poisoned = fatal.borrow().clone();
+        if let Some(cause) = poisoned {
+            // A thread that is still in the store while the process tears its libraries down would end it by a signal, and nobody would see
+            // the exit code. The disk may be one that does not answer, though: then the process ends without its threads.
+            if tokio::time::timeout(CLOSE_POISONED, closed).await.is_err() {
+                tracing::warn!("the store does not close");
+            }
+            return Err(RunError::Poisoned(cause));
+        }
         match closed.await {
             Ok(Ok(())) => tracing::info!("the store is closed"),
             Ok(Err(error)) => tracing::warn!(%error, "the store closes with its last reader"),
@@ -210,6 +214,8 @@ async fn fold(telemetry: &Telemetry) {
 const FOLD_EVERY: Duration = Duration::from_secs(5);
 /// For submissions under way when the log is told to end.
 const DRAIN: Duration = Duration::from_secs(4);
+/// For threads that a poisoned sequencer leaves behind.
+const CLOSE_POISONED: Duration = Duration::from_secs(2);
 /// A scraper, a prober, and a person or two.
 const ADMIN_CONNECTIONS: usize = 32;
 

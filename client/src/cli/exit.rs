@@ -1,10 +1,14 @@
 //! Exit codes: the one place that decides them.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use govlog_formats::entry_id::EntryId;
 
+use crate::audit::AuditError;
 use crate::source::{HeadError, SourceError, TreeError};
+use crate::submit::{SendError, SubmitError};
+use crate::trust::UpdateError;
 use crate::verify::Outcome;
 
 /// How the process ends.
@@ -71,23 +75,47 @@ impl Exit {
         order.into_iter().find(|exit| seen.contains(exit)).unwrap_or(Self::Ok)
     }
 
-    /// What an error that reached the top means.
+    /// What an error that reached the top means: the first of its causes that means something decides.
     #[must_use]
     pub fn of(error: &anyhow::Error) -> Self {
-        if error.chain().any(|cause| cause.is::<Refuted>()) {
-            Self::Refuted
-        } else if error.chain().any(|cause| cause.is::<Usage>()) {
-            Self::Usage
-        } else if error.chain().any(|cause| cause.is::<NotFound>()) {
-            Self::NothingFound
-        } else if error
-            .chain()
-            .any(|cause| cause.is::<SourceError>() || cause.is::<HeadError>() || cause.is::<TreeError>())
-        {
-            Self::CannotEvaluate
-        } else {
-            Self::Usage
+        error.chain().find_map(meaning).unwrap_or(Self::Usage)
+    }
+}
+
+/// What one cause means. A transparent error hides what it is made of from the chain, so it is taken apart here.
+fn meaning(cause: &(dyn Error + 'static)) -> Option<Exit> {
+    let is_source = cause.is::<SourceError>() || cause.is::<TreeError>();
+    let is_sending = cause.is::<SendError>()
+        || matches!(
+            cause.downcast_ref(),
+            Some(SubmitError::Source(_) | SubmitError::Send(_) | SubmitError::Place { .. })
+        );
+    if cause.is::<Refuted>() {
+        Some(Exit::Refuted)
+    } else if cause.is::<Usage>() {
+        Some(Exit::Usage)
+    } else if cause.is::<NotFound>() {
+        Some(Exit::NothingFound)
+    } else if is_source || is_sending {
+        Some(Exit::CannotEvaluate)
+    } else if let Some(head) = cause.downcast_ref::<HeadError>() {
+        Some(of_head(head))
+    } else if let Some(audit) = cause.downcast_ref::<AuditError>() {
+        Some(if let AuditError::Head(head) = audit { of_head(head) } else { Exit::CannotEvaluate })
+    } else {
+        match cause.downcast_ref::<UpdateError>()? {
+            UpdateError::Head(head) => Some(of_head(head)),
+            UpdateError::Trust(_) => Some(Exit::Usage),
+            _ => Some(Exit::CannotEvaluate),
         }
+    }
+}
+
+fn of_head(error: &HeadError) -> Exit {
+    match error {
+        HeadError::SplitView { .. } => Exit::Refuted,
+        HeadError::Quorum { .. } => Exit::PolicyNotSatisfied,
+        _ => Exit::CannotEvaluate,
     }
 }
 
@@ -125,5 +153,27 @@ mod tests {
             [Ok, Refuted, Exit::Usage, CannotEvaluate, PolicyNotSatisfied, NothingFound, Pending].map(Exit::code),
             [0, 1, 2, 3, 4, 5, 6]
         );
+    }
+
+    #[test]
+    fn what_a_source_lacks_cannot_be_evaluated_however_deep_it_is_hidden() {
+        let away = || SourceError::Unreachable { url: "http://log".into(), cause: "refused".into() };
+        let errors = [
+            anyhow::Error::new(away()),
+            anyhow::Error::new(TreeError::Source(away())),
+            anyhow::Error::new(HeadError::Source(away())),
+            anyhow::Error::new(AuditError::Source(away())),
+            anyhow::Error::new(AuditError::Tree(TreeError::Source(away()))),
+            anyhow::Error::new(AuditError::Head(HeadError::None)),
+            anyhow::Error::new(UpdateError::Tree(TreeError::Source(away()))),
+            anyhow::Error::new(UpdateError::NoList),
+            anyhow::Error::new(SendError::Source(away())),
+            anyhow::Error::new(SubmitError::Send(SendError::Source(away()))),
+            anyhow::Error::new(SubmitError::Source(away())).context("submitting"),
+        ];
+        for error in errors {
+            assert_eq!(Exit::of(&error), Exit::CannotEvaluate, "{error:#}");
+        }
+        assert_eq!(Exit::of(&anyhow::anyhow!("no idea")), Exit::Usage);
     }
 }

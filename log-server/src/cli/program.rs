@@ -14,7 +14,7 @@ use super::{Cli, Command, RunArgs, init};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::sequencer::EXIT_POISONED;
-use crate::{Listeners, Log, RunError};
+use crate::{Listeners, Log, OpenError, RunError};
 
 /// Runs a command line, the program's own name first, to its end.
 #[must_use]
@@ -24,7 +24,9 @@ pub fn run_from<A: Into<OsString> + Clone>(command_line: impl IntoIterator<Item 
         Command::Run(args) => start(&args),
     };
     let Err(error) = ended else { return ExitCode::SUCCESS };
-    let poisoned = matches!(error.downcast_ref(), Some(RunError::Poisoned(_)));
+    // Not so when a start is refused: it would be refused again.
+    let poisoned =
+        matches!(error.downcast_ref(), Some(RunError::Poisoned(_) | RunError::Open(OpenError::Sequencer(_))));
     // Where stderr is gone as well, the exit code has to do.
     writeln!(io::stderr(), "govlog-server: {error:#}").unwrap_or_default();
     ExitCode::from(if poisoned { EXIT_POISONED } else { 1 })
