@@ -7,8 +7,8 @@
 //! | `GET /checkpoint`, `GET /tile/…` | publication, tree | text |
 //! | `GET /v1/proofs/…`, `/v1/streams`, `/v1/admission-policy`, `/v1/checkpoints` | proof, tree | RFC 9457 JSON |
 //!
-//! Handlers return a [`Failure`](error::Failure) where they can not answer; [`error`] is the one place that knows which status that is, and
-//! the outer layer, [`front`], writes it in the route family's kind of body. Nothing here reads the store on an async worker.
+//! Handlers return a `error::Failure` where they can not answer; `error` is the one place that knows which status that is, and
+//! the outer layer, `front`, writes it in the route family's kind of body. Nothing here reads the store on an async worker.
 
 pub mod admin;
 mod batches;
