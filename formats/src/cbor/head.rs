@@ -39,7 +39,8 @@ impl Head {
             27 => (Some(argument::<8>(rest)?), 9),
             31 if first == BREAK => return Err(CborFault::Break),
             31 if (BYTES..=MAP).contains(&major) => (None, 1),
-            // "Values 28, 29, and 30 are reserved" and "31 is […] not well-formed" for major types 0, 1 and 6 (RFC 8949 §3).
+            // "28, 29, 30: These values are reserved […] the encoded item is not well-formed. 31: […] If the major type is 0, 1,
+            // or 6, the encoded item is not well-formed." (RFC 8949 §3)
             _ => return Err(CborFault::Reserved(first)),
         };
         Ok(Self { major, argument, len })

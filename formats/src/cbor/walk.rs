@@ -94,9 +94,9 @@ impl Walker<'_> {
             return Ok(());
         }
         match head.argument {
-            // "Indefinite-length items must not appear. They can be encoded as definite-length items instead." (RFC 8949 §4.2.1)
+            // "Indefinite-length items MUST NOT appear. They can be encoded as definite-length items instead." (RFC 8949 §4.2.1)
             None => Err(CborFault::Indefinite),
-            // "0 to 23 and -1 to -24 must be expressed in the same byte as the major type" and so on (RFC 8949 §4.2.1). Major
+            // "0 to 23 and -1 to -24 MUST be expressed in the same byte as the major type" and so on (RFC 8949 §4.2.1). Major
             // type 7 has rules of its own.
             Some(argument) if !head.is_shortest() && self.bytes.get(at).is_some_and(|first| first >> 5 < 7) => {
                 Err(CborFault::NotShortest(argument))
@@ -258,7 +258,7 @@ impl<'a> Keys<'a> {
         match self.rules {
             Rules::WellFormed => {}
             Rules::Protected => self.seen.push((key, at)),
-            // "The keys in every map must be sorted in the bytewise lexicographic order of their deterministic encodings."
+            // "The keys in every map MUST be sorted in the bytewise lexicographic order of their deterministic encodings."
             // (RFC 8949 §4.2.1)
             Rules::Deterministic => {
                 let why = match self.last.replace(key) {

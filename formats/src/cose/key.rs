@@ -212,7 +212,7 @@ impl PublicKey {
             }
             Inner::P256(key) => {
                 let (x, y) = coordinates(key);
-                // "For the key type EC2 […] y: bstr / bool": the point is never compressed here, so that stock verifiers read it.
+                // RFC 9053 §7.1.1 lets y be a sign bit; as a byte string every stock verifier reads it.
                 out.int(CRV).int(CRV_P256).int(X).bytes(&x).int(Y).bytes(&y);
             }
         }
@@ -242,8 +242,8 @@ impl PublicKey {
 
     /// Computes the thumbprint with SHA-256: what `kid` holds.
     ///
-    /// "The thumbprint of a COSE Key MUST be computed […] \[over\] a COSE_Key structure containing only the required parameters
-    /// representing the key", deterministically encoded (RFC 9679 §3). Those are the ones [`PublicKey::to_cose_key`] writes.
+    /// "Construct a COSE_Key structure […] containing only the required parameters representing the key" (RFC 9679 §3), encode it
+    /// deterministically and hash it. Those parameters are the ones [`PublicKey::to_cose_key`] writes.
     #[must_use]
     pub fn thumbprint(&self) -> Digest {
         Digest::sha256(&self.to_cose_key())

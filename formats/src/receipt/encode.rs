@@ -67,7 +67,7 @@ impl ReceiptClaims {
     }
 }
 
-/// "inclusion-proof = bstr .cbor [ tree-size: uint, leaf-index: uint, inclusion-path: [ + bstr ] ]" (RFC 9942 §5.2)
+/// "inclusion-proof = bstr .cbor [ tree-size: uint, leaf-index: uint, inclusion-path: [ + bstr ] ]" (RFC 9942, `RFC9162_SHA256`)
 fn encode_proof(proof: &InclusionProof) -> Vec<u8> {
     let mut out = Encoder::default();
     out.array(3).uint(proof.size.get()).uint(proof.index.get()).array(proof.path.len());

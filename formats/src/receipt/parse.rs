@@ -74,7 +74,7 @@ fn unprotected(map: &HeaderMap<'_>) -> Result<(InclusionProof, Vec<u8>), Receipt
     Ok((proof, note.to_vec()))
 }
 
-/// "inclusion-proof = bstr .cbor [ tree-size: uint, leaf-index: uint, inclusion-path: [ + bstr ] ]" (RFC 9942 §5.2)
+/// "inclusion-proof = bstr .cbor [ tree-size: uint, leaf-index: uint, inclusion-path: [ + bstr ] ]" (RFC 9942, `RFC9162_SHA256`)
 fn read_proof(item: &Item<'_>) -> Result<InclusionProof, ReceiptError> {
     let whole = || wrong(item, "the inclusion proof", "an array of tree size, leaf index and path");
     let parts: [Item<'_>; 3] = item.as_array().and_then(|parts| parts.try_into().ok()).ok_or_else(whole)?;

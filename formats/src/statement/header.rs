@@ -86,13 +86,12 @@ pub(super) fn check_unprotected(parts: &Sign1<'_>, header: &Header) -> Result<()
     if map.get(CRIT).is_some() {
         return Err(StatementError::Crit);
     }
-    // "Labels in each of the maps MUST be unique. […] Applications SHOULD perform [the] checks that the same label does not
-    // occur in both the protected and unprotected header parameters." (RFC 9052 §3)
+    // "Applications SHOULD verify that the same label does not occur in both the protected and unprotected header parameters."
+    // (RFC 9052 §3)
     if let Some(label) = map.labels().find(|label| parts.protected_map.has(label)) {
         return Err(StatementError::LabelTwice(label.clone()));
     }
-    // The labels of a hash envelope "MUST only be present in protected headers", and content type (3) "MUST NOT be present in
-    // the protected or unprotected headers" beside them (RFC 9995 §4).
+    // RFC 9995: the labels of a hash envelope stand in the protected header only, and beside them content type (3) in neither.
     let envelope = [PAYLOAD_HASH_ALG, PREIMAGE_CONTENT_TYPE, PAYLOAD_LOCATION];
     let content_type = header.is_hash_envelope.then_some(CONTENT_TYPE);
     match envelope.into_iter().chain(content_type).find(|label| map.get(*label).is_some()) {
