@@ -56,7 +56,7 @@ pub enum OpenError {
     #[error(transparent)]
     Refused(#[from] StartRefused),
     /// The unsigned tail can not be adopted, or the head not be signed.
-    #[error(transparent)]
+    #[error("{0} (runbook {runbook})", runbook = .0.runbook())]
     Sequencer(#[from] Fatal),
     /// The receipt key is none that the admission policy names.
     #[error("{path}: the admission policy names another receipt key for size {size} (runbook foreign-store)", path = .path.display())]

@@ -1,6 +1,7 @@
 //! The part of the judgement that takes time: the duplicate table and the signature.
 
 use govlog_formats::admission::{Authenticated, PolicyState};
+use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::statement::SignedStatement;
 
@@ -13,7 +14,14 @@ pub(super) enum Checked {
     /// It is in the store already.
     Duplicate(LeafIndex),
     /// Its signature verified under a key of its issuer.
-    Authentic(Box<SignedStatement>, Authenticated),
+    Authentic {
+        /// The statement.
+        statement: Box<SignedStatement>,
+        /// Its leaf hash, computed here because here is time for it.
+        leaf: Digest,
+        /// What verified.
+        authenticated: Authenticated,
+    },
     /// It is not let in.
     Refused(Refusal),
 }
@@ -22,7 +30,9 @@ pub(super) enum Checked {
 pub(super) fn check(policy: &PolicyState, store: &dyn LogStore, statement: SignedStatement) -> Checked {
     match judge(policy, store, &statement) {
         Ok(Found::Before(index)) => Checked::Duplicate(index),
-        Ok(Found::New(authenticated)) => Checked::Authentic(Box::new(statement), authenticated),
+        Ok(Found::New(authenticated)) => {
+            Checked::Authentic { leaf: statement.leaf_hash(), statement: Box::new(statement), authenticated }
+        }
         Err(refusal) => Checked::Refused(refusal),
     }
 }

@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use govlog_formats::admission::{Accepted, PolicyState};
+use govlog_formats::digest::Digest;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::statement::SignedStatement;
 
@@ -37,6 +38,7 @@ use self::rates::Rates;
 #[derive(Debug, Clone)]
 pub struct Admitted {
     statement: SignedStatement,
+    leaf: Digest,
     key: StreamKey,
     accepted: Accepted,
 }
@@ -126,10 +128,10 @@ impl Admission {
 
     /// Ends the judgement of a statement whose signature has been looked at: the steps that are quick, in the order of the batch.
     fn finish(&self, policy: &PolicyState, checked: Checked) -> Result<Outcome, Refusal> {
-        let (statement, authenticated) = match checked {
+        let (statement, leaf, authenticated) = match checked {
             Checked::Refused(refusal) => return Err(refusal),
             Checked::Duplicate(index) => return Ok(Outcome::Duplicate(index)),
-            Checked::Authentic(statement, authenticated) => (statement, authenticated),
+            Checked::Authentic { statement, leaf, authenticated } => (statement, leaf, authenticated),
         };
         // DESIGN §6: "An issuer's rate is counted after its signature verifies".
         if let Some(per_second) = authenticated.rate() {
@@ -137,7 +139,7 @@ impl Admission {
         }
         let now = i64::try_from(self.clock.now().seconds()).unwrap_or(i64::MAX);
         let accepted = policy.authorise(&statement, &authenticated, Some(now))?;
-        Ok(Outcome::Admitted(Box::new(Admitted::new(*statement, accepted))))
+        Ok(Outcome::Admitted(Box::new(Admitted::new(*statement, leaf, accepted))))
     }
 }
 
@@ -150,7 +152,8 @@ impl Admitted {
     /// The first reason why it is not admitted.
     pub fn judge(policy: &PolicyState, statement: SignedStatement, now: Option<i64>) -> Result<Self, Refusal> {
         let accepted = policy.judge(&statement, now)?;
-        Ok(Self::new(statement, accepted))
+        let leaf = statement.leaf_hash();
+        Ok(Self::new(statement, leaf, accepted))
     }
 
     /// Judges the statement again when the policy in force is another than the one it was admitted under.
@@ -169,6 +172,11 @@ impl Admitted {
         &self.statement
     }
 
+    /// Returns its leaf hash.
+    pub fn leaf(&self) -> &Digest {
+        &self.leaf
+    }
+
     /// Returns the place it takes in the duplicate table.
     pub fn key(&self) -> &StreamKey {
         &self.key
@@ -179,7 +187,7 @@ impl Admitted {
         self.accepted.as_of()
     }
 
-    fn new(statement: SignedStatement, accepted: Accepted) -> Self {
-        Self { key: StreamKey::of(&statement), statement, accepted }
+    fn new(statement: SignedStatement, leaf: Digest, accepted: Accepted) -> Self {
+        Self { key: StreamKey::of(&statement), statement, leaf, accepted }
     }
 }

@@ -98,7 +98,7 @@ impl Ledger {
     ) -> Result<Verdict, Fatal> {
         let verdict = self.judge(draft, size, next, &mut pending.admitted)?;
         if matches!(verdict, Verdict::Placed { duplicate: false, .. }) {
-            self.place(draft, next, &pending.admitted, pending.leaf);
+            self.place(draft, next, &pending.admitted);
             draft.policy = self.change(next, &pending.admitted)?;
         }
         Ok(verdict)
@@ -176,7 +176,7 @@ impl Ledger {
     }
 
     /// Puts a statement into the draft, and moves its stream on.
-    fn place(&mut self, draft: &mut Draft, index: LeafIndex, admitted: &Admitted, leaf: Digest) {
+    fn place(&mut self, draft: &mut Draft, index: LeafIndex, admitted: &Admitted) {
         let (statement, key) = (admitted.statement(), *admitted.key());
         let identity = statement.sig_structure_digest();
         if let StreamKey::Position { stream, seq } = key {
@@ -184,7 +184,7 @@ impl Ledger {
         }
         draft.placed.insert(key, (index, identity));
         draft.bytes += statement.entry().len();
-        draft.rows.push(EntryRow { entry: Bytes::copy_from_slice(statement.entry()), leaf, key });
+        draft.rows.push(EntryRow { entry: Bytes::copy_from_slice(statement.entry()), leaf: *admitted.leaf(), key });
     }
 }
 

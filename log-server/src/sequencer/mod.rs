@@ -178,8 +178,7 @@ impl Sequencer {
             };
             match room {
                 Ok(share) => {
-                    let leaf = admitted.statement().leaf_hash();
-                    taken.push(Pending { admitted, leaf, reply: Reply::new(to, share) });
+                    taken.push(Pending { admitted, reply: Reply::new(to, share) });
                 }
                 // Whoever asked may have gone already.
                 Err(why) => drop(to.send(Err(refusal.insert(why).clone()))),

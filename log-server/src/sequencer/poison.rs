@@ -68,6 +68,25 @@ pub enum Fatal {
     Injected(#[from] Injected),
 }
 
+impl Fatal {
+    /// Returns the name of the runbook, a file of `deploy/runbooks`.
+    #[must_use]
+    pub const fn runbook(&self) -> &'static str {
+        match self {
+            Self::Head(_) => "head-damaged",
+            Self::Store(_) | Self::Read(_) | Self::ReadBack { .. } | Self::Tile { .. } | Self::Table { .. } => {
+                "store-damaged"
+            }
+            Self::Full(_)
+            | Self::Sign(_)
+            | Self::Thread(_)
+            | Self::Panicked(_)
+            | Self::Reported(_)
+            | Self::Injected(_) => "poisoned",
+        }
+    }
+}
+
 type Alarm = Box<dyn FnOnce(&Fatal) + Send>;
 
 /// Stops the sequencer: remembers the first cause, closes the pool, and calls the alarm once.

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use govlog_formats::digest::Digest;
 use tokio::sync::oneshot;
 
 use super::batch::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES};
@@ -34,7 +33,6 @@ impl Default for Limits {
 /// A statement that waits for its place.
 pub(super) struct Pending {
     pub(super) admitted: Admitted,
-    pub(super) leaf: Digest,
     pub(super) reply: Reply,
 }
 

@@ -55,6 +55,7 @@ struct Told {
     /// The next fault, and how many calls it affects pass before it.
     fault: Option<(Fault, usize)>,
     rot: Option<Rot>,
+    strained: bool,
     /// Batches of which only the first entry reaches the store.
     lost_tail: Option<u64>,
 }
@@ -68,6 +69,11 @@ impl FaultyStore {
     pub(crate) fn fail(&self, fault: Fault, after: usize) {
         let mut told = self.told();
         told.fault = Some((fault, after));
+    }
+
+    /// Makes the store say that it is about to stall, or that it is not.
+    pub(crate) fn strain(&self, strained: bool) {
+        self.told().strained = strained;
     }
 
     pub(crate) fn rot(&self, rot: Rot) {
@@ -206,6 +212,6 @@ impl LogStore for FaultyStore {
     }
 
     fn is_strained(&self) -> Result<bool, StoreError> {
-        self.inner.is_strained()
+        Ok(self.told().strained || self.inner.is_strained()?)
     }
 }

@@ -1,5 +1,7 @@
 //! What a start refuses: each disagreement between store, head, notes and configuration, with the runbook it names.
 
+mod real;
+
 use bytes::Bytes;
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::TreeSize;

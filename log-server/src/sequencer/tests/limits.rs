@@ -97,6 +97,20 @@ fn a_full_disk_keeps_statements_out() {
 }
 
 #[test]
+fn a_store_that_is_about_to_stall_keeps_statements_out_until_it_is_not() {
+    let disk = Disk::fresh();
+    let live = disk.start();
+    let all = statements(3);
+    disk.store.strain(true);
+    // The write that finds the store strained is still answered.
+    assert_eq!(live.log(&all[..1]), ["=1"]);
+    assert_eq!(live.log(&all[1..]), ["Store", "Store"]);
+    disk.store.strain(false);
+    assert_eq!(live.log(&all), ["+1", "=2", "=3"]);
+    live.stop();
+}
+
+#[test]
 fn the_first_note_of_a_size_stays_for_ever() {
     let disk = Disk::fresh();
     let live = disk.start();
