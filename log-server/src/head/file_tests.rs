@@ -102,10 +102,12 @@ fn torn_at(path: &Path, later: u64, cut: usize) {
 fn a_write_torn_at_any_byte_gives_the_old_or_the_new_head() {
     let (_dir, path) = made();
     for later in [6u64, 7] {
+        torn_at(&path, later, 0);
+        let (file, hand) = (HeadFile::open(&path).unwrap(), OpenOptions::new().write(true).open(&path).unwrap());
+        let (newer, before) = (sample(later, later).encode(), sample(later - 2, later - 2).encode());
         let (mut old, mut new, mut torn) = (0, 0, 0);
         for cut in 0..=SLOT_BYTES {
-            torn_at(&path, later, cut);
-            let file = HeadFile::open(&path).unwrap();
+            hand.write_all_at(&[&newer[..cut], &before[cut..]].concat(), offset(later)).unwrap();
             let state = file.read().unwrap();
             match (state.head, state.torn) {
                 (head, None) if head == head_at(later) => new += 1,

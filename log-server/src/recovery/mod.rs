@@ -109,8 +109,8 @@ pub fn open(
 /// 2. the store is not smaller than the head, and not larger than what can have been under way;
 /// 3. the right edge, rebuilt from full tiles and tail entries, gives the stored root;
 /// 4. the root at the head's size is the head's;
-/// 5. no archived note lies above the head, and the newest one is of this tree and of this key;
-/// 6. the admission policy, folded from its entries, names this origin and this key.
+/// 5. the admission policy, folded from its entries, names this origin and this key;
+/// 6. no archived note lies above the head, and the newest one is of this tree and of this key.
 ///
 /// # Errors
 /// [`StartRefused`], which names what disagrees and the runbook.
@@ -131,10 +131,10 @@ pub fn recover(
     };
     let stored_edge = edge_of(store.as_ref(), &stored, |found| StartRefused::StoreRoot { found, stored })?;
     let finished_edge = edge_of(store.as_ref(), &finished, |found| StartRefused::HeadRoot { found, head: finished })?;
-    let view = TreeView::new(Arc::new(finished_edge.clone()), Arc::new(TileCache::new(Arc::clone(&store), 0)));
-    check_newest_note(&view, &finished, configured)?;
     let policy = Arc::new(fold_policy(store.as_ref(), stored.size, &configured.origin)?);
     check_policy(&policy, configured)?;
+    let view = TreeView::new(Arc::new(finished_edge.clone()), Arc::new(TileCache::new(Arc::clone(&store), 0)));
+    check_newest_note(&view, &finished, configured)?;
     Ok(Recovered { store, head, finished, finished_edge, stored, stored_edge, policy })
 }
 

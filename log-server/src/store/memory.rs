@@ -23,7 +23,7 @@ pub struct MemoryStore {
     rows: Mutex<Rows>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Rows {
     head: TreeHead,
     entries: BTreeMap<u64, Bytes>,
@@ -44,6 +44,12 @@ impl MemoryStore {
             checkpoints: BTreeMap::new(),
         };
         Self { identity: identity.clone(), rows: Mutex::new(rows) }
+    }
+
+    /// Makes a store with the same rows and a life of its own.
+    #[cfg(test)]
+    pub(crate) fn duplicate(&self) -> Self {
+        Self { identity: self.identity.clone(), rows: Mutex::new(self.rows().clone()) }
     }
 
     fn rows(&self) -> MutexGuard<'_, Rows> {

@@ -79,10 +79,14 @@ impl Disk {
     pub(crate) fn over(inner: Arc<dyn LogStore>) -> Self {
         let batch = first_batch(&World::get().genesis);
         inner.commit(&batch).unwrap();
-        let head = SharedHead::new(HeadOwner::new(identity().store, ORIGIN), *batch.head());
+        Self::at_rest(inner, *batch.head())
+    }
+
+    /// Takes a store up at its own head.
+    pub(crate) fn at_rest(inner: Arc<dyn LogStore>, head: TreeHead) -> Self {
         Self {
             store: Arc::new(FaultyStore::over(inner)),
-            head,
+            head: SharedHead::new(HeadOwner::new(identity().store, ORIGIN), head),
             clock: Arc::new(ManualClock(AtomicU64::new(START_MS + 1000))),
             signed: Arc::default(),
             refuse_to_sign: Arc::default(),

@@ -4,8 +4,8 @@
 //! entry to its last, and no two heads that were ever signed contradict each other (the signer itself checks that).
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use govlog_formats::digest::Digest;
@@ -17,9 +17,10 @@ use crate::recovery::StartRefused;
 use crate::refusal::Refusal;
 use crate::sequencer::testing::{Disk, HeadFault, Live, NotStarted, Place, World};
 use crate::sequencer::{Fatal, Flip, Limits};
-use crate::store::LogStore;
 use crate::store::faulty::{Fault, Rot};
+use crate::store::{LogStore, MemoryStore};
 use crate::tree::TreeHead;
+use crate::tree::testing::identity;
 
 /// What was acknowledged: where, and which leaf.
 type Acknowledged = Vec<(LeafIndex, Digest)>;
@@ -63,13 +64,21 @@ fn check_acknowledged(disk: &Disk, acknowledged: &Acknowledged) {
     }
 }
 
-/// A log that has committed a few entries; they stop short of a tile's end, so that what follows completes the tile.
+/// A log that has committed a few entries; they stop short of a tile's end, so that what follows completes the tile. It is
+/// made once, and each test has a copy.
 fn begun() -> (Disk, Acknowledged) {
-    let (disk, mut acknowledged) = (Disk::fresh(), Vec::new());
-    let live = disk.start();
-    assert_eq!(drive(&live, &statements("before", 120), &mut acknowledged), 0);
-    live.stop();
-    (disk, acknowledged)
+    static BEGUN: OnceLock<(Arc<MemoryStore>, TreeHead, Acknowledged)> = OnceLock::new();
+    let (store, head, acknowledged) = BEGUN.get_or_init(|| {
+        let store = Arc::new(MemoryStore::new(&identity()));
+        let (disk, mut acknowledged) = (Disk::over(Arc::clone(&store) as _), Vec::new());
+        let live = disk.start();
+        assert_eq!(drive(&live, &statements("before", 120), &mut acknowledged), 0);
+        live.stop();
+        (store, disk.head.state().head, acknowledged)
+    });
+    let disk = Disk::at_rest(Arc::new(store.duplicate()), *head);
+    disk.signed.lock().unwrap().push(*head);
+    (disk, acknowledged.clone())
 }
 
 /// Poisons a log by one fault, and checks that it says so once and signs nothing more.
@@ -277,11 +286,11 @@ fn a_duplicate_table_that_names_the_wrong_entry_stops_the_log() {
 #[test]
 fn a_batch_behind_a_failed_one_is_never_acknowledged() {
     // The finisher fails on the first batch while the writer goes on with the next.
-    for _ in 0..30 {
+    let work = statements("during", 700);
+    for _ in 0..8 {
         let (disk, mut acknowledged) = begun();
         let live = disk.start();
         disk.head.fail(HeadFault::Lost, 0);
-        let work = statements("during", 1200);
         let tickets = live.submit(&work);
         assert!(tickets.into_iter().all(|ticket| matches!(ticket.wait(), Err(Refusal::Stopped))));
         drop(live.running.stop());
