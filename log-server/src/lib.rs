@@ -23,7 +23,6 @@ pub mod publication;
 pub mod recovery;
 pub mod refusal;
 pub mod sequencer;
-pub mod serve;
 mod start;
 pub mod store;
 pub mod submission;
@@ -33,9 +32,11 @@ pub mod tree;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use govlog_daemon::serve::{Limits, serve};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -128,11 +129,10 @@ impl Log {
     /// [`RunError::Poisoned`].
     pub async fn serve(self, listeners: Listeners, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
         let (stop, stopping) = watch::channel(false);
-        let limits = serve::Limits { connections: self.config.limits.connections.get(), ..serve::Limits::default() };
-        let public = serve::serve(listeners.public, http::router(self.app.clone()), limits, stopping.clone());
+        let limits = limits(self.config.limits.connections);
+        let public = serve(listeners.public, http::router(self.app.clone()), limits, stopping.clone());
         let admin = http::admin::admin_router(self.app.clone(), self.config.access.operate.clone());
-        let admin =
-            serve::serve(listeners.admin, admin, serve::Limits { connections: ADMIN_CONNECTIONS, ..limits }, stopping);
+        let admin = serve(listeners.admin, admin, Limits { connections: ADMIN_CONNECTIONS, ..limits }, stopping);
         // Two tasks, so that neither waits for what goes on here.
         let (public, admin) = (tokio::spawn(public), tokio::spawn(admin));
         let mut fatal = self.fatal.clone();
@@ -194,6 +194,11 @@ impl Log {
     }
 }
 
+/// Returns what the connections of the public interface may take, `connections` of them at a time.
+fn limits(connections: NonZeroUsize) -> Limits {
+    Limits { connections: connections.get(), head_bytes: HEAD_BYTES, drain: CUT, ..Limits::default() }
+}
+
 /// Resolves when the sequencer is poisoned.
 async fn poisoned(fatal: &mut watch::Receiver<Option<String>>) {
     if fatal.wait_for(Option::is_some).await.is_err() {
@@ -214,6 +219,10 @@ async fn fold(telemetry: &Telemetry) {
 const FOLD_EVERY: Duration = Duration::from_secs(5);
 /// For submissions under way when the log is told to end.
 const DRAIN: Duration = Duration::from_secs(4);
+/// For connections that are busy even after that.
+const CUT: Duration = Duration::from_secs(3);
+/// Request heads have a few hundred bytes, or a few thousand with a long query.
+const HEAD_BYTES: usize = 32 * 1024;
 /// For threads that a poisoned sequencer leaves behind.
 const CLOSE_POISONED: Duration = Duration::from_secs(2);
 /// A scraper, a prober, and a person or two.

@@ -35,6 +35,22 @@ fn load(dir: &Path) -> Config {
     Config::parse(&path, &text).unwrap()
 }
 
+/// Other parties have the same times and other bounds, and changing those is not to change the log's.
+#[test]
+fn connections_may_take_what_a_log_has_for_them() {
+    let seconds = Duration::from_secs;
+    let expected = Limits {
+        connections: 1024,
+        head_bytes: 32_768,
+        header: seconds(10),
+        body: seconds(30),
+        idle: seconds(60),
+        stall: seconds(30),
+        drain: seconds(3),
+    };
+    assert_eq!(limits(NonZeroUsize::new(1024).unwrap()), expected);
+}
+
 /// The first change of the operator after entry 0.
 fn change(dir: &Path, seq: u64, prev: &SignedStatement) -> SignedStatement {
     use govlog_formats::admission::{Change, ChangeFields, Credentials, Expected, IssuerRow, operator_statement};

@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     net::SocketAddr,
     path::PathBuf,
     sync::Arc,
@@ -10,8 +10,8 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use govlog_daemon::{logging, stop};
 use govlog_formats::note::{KeyName, Vkey};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     Listeners,
@@ -93,7 +93,7 @@ fn add_log(config: &std::path::Path, vkey: &Vkey) -> anyhow::Result<()> {
 }
 
 fn run(config: &std::path::Path) -> anyhow::Result<()> {
-    log_to_stderr();
+    logging::to_stderr();
     let config = Config::load(config)?;
     let witness = Arc::new(Witness::open(&config, Clock::system())?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -103,40 +103,20 @@ fn run(config: &std::path::Path) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?;
     let ended = runtime.block_on(async {
+        // Before anybody hears that it runs, and may tell it to end.
+        let told_to_end = stop::told_to_end()?;
         let listeners = Listeners::bind(&config).await?;
         say(&format!(
             "listening on http://{}\nadmin on http://{}",
             listeners.public_address()?,
             listeners.admin_address()?
         ))?;
-        serve_witness(witness, config.limits, listeners, told_to_end()?).await;
+        serve_witness(witness, config.limits, listeners, told_to_end).await;
         anyhow::Ok(())
     });
     // Connections were drained; what may remain is a write whose client has gone, and it is whole or not at all.
     runtime.shutdown_timeout(Duration::from_secs(2));
     ended
-}
-
-/// Resolves at SIGTERM or SIGINT.
-fn told_to_end() -> anyhow::Result<impl Future<Output = ()> + Send> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("ending");
-    })
-}
-
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("GOVLOG_LOG").unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_env_filter(filter)
-        .init();
 }
 
 /// Prints what the caller of the program waits for, and nothing else, to stdout.

@@ -7,9 +7,8 @@ use std::{
     time::Duration,
 };
 
+use govlog_daemon::serve::Limits;
 use serde::Deserialize;
-
-use crate::serve::Limits;
 
 /// A witness's configuration, checked: paths are joined to the folder of the configuration file, addresses are addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,7 +208,17 @@ mod tests {
     #[test]
     fn an_empty_file_means_the_defaults_and_so_does_the_template() {
         let empty = parse("").unwrap();
-        assert_eq!(empty.limits, Limits::default());
+        let seconds = Duration::from_secs;
+        let expected = Limits {
+            connections: 512,
+            head_bytes: 16_384,
+            header: seconds(10),
+            body: seconds(30),
+            idle: seconds(60),
+            stall: seconds(30),
+            drain: seconds(5),
+        };
+        assert_eq!(empty.limits, expected);
         assert_eq!(empty.key, Path::new("/w/witness.key"));
         assert!(empty.listen.ip().is_loopback() && empty.admin.ip().is_loopback());
         assert_ne!(empty.listen, empty.admin);

@@ -26,7 +26,6 @@ mod key;
 mod lock;
 pub mod logs;
 pub mod remembered;
-pub mod serve;
 pub mod state;
 pub mod telemetry;
 #[cfg(test)]
@@ -35,11 +34,11 @@ pub mod witness;
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc};
 
+use govlog_daemon::serve::{Limits, serve};
 use tokio::{net::TcpListener, sync::watch};
 
 use clock::Clock;
 use config::Config;
-use serve::Limits;
 use witness::{FOLD_EVERY, OpenError, Witness};
 
 pub use key::KeyFileError;
@@ -115,10 +114,9 @@ pub async fn serve_witness(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let (stop, stopped) = watch::channel(false);
-    let public =
-        serve::serve(listeners.public, http::router(Arc::clone(&witness), limits.body), limits, stopped.clone());
+    let public = serve(listeners.public, http::router(Arc::clone(&witness), limits.body), limits, stopped.clone());
     let admin_limits = Limits { connections: ADMIN_CONNECTIONS, ..limits };
-    let admin = serve::serve(listeners.admin, admin::router(Arc::clone(&witness)), admin_limits, stopped);
+    let admin = serve(listeners.admin, admin::router(Arc::clone(&witness)), admin_limits, stopped);
     let fold = async {
         loop {
             tokio::time::sleep(FOLD_EVERY).await;
@@ -130,7 +128,7 @@ pub async fn serve_witness(
     tokio::select! {
         _ = served.as_mut() => return,
         () = fold => {}
-        () = shutdown => {}
+        () = shutdown => tracing::info!("ending"),
     }
     stop.send_replace(true);
     served.await;

@@ -22,7 +22,9 @@ The life of a log:
   govlog-server init --dir D --origin log.example.org --witness 'w1 VKEY URL' …     keys, configuration, D/genesis.request
   govlog admission init --request D/genesis.request --key operator.key --out genesis.cose     the operator signs entry 0
   govlog-server init --dir D --genesis genesis.cose     store and head file, with entry 0
-  govlog-server run --config D/log.toml";
+  govlog-server run --config D/log.toml
+
+Set GOVLOG_LOG=debug for more on stderr.";
 
 /// What `govlog-server` can do.
 #[derive(Debug, Subcommand)]

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use govlog_daemon::{logging, stop};
 
 use super::{Cli, Command, RunArgs, init};
 use crate::clock::SystemClock;
@@ -33,8 +32,7 @@ pub fn run_from<A: Into<OsString> + Clone>(command_line: impl IntoIterator<Item 
 }
 
 fn start(args: &RunArgs) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    logging::to_stderr();
     #[cfg(feature = "failpoints")]
     let _armed = crate::failpoints::from_environment();
     let config = Config::load(&args.config)?;
@@ -46,17 +44,12 @@ fn start(args: &RunArgs) -> anyhow::Result<()> {
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // Before the start, which no signal is to cut short.
+    let told_to_end = stop::told_to_end()?;
     let listeners = Listeners::bind(&config).await?;
     let (public, admin) = listeners.addresses()?;
     let log = Log::open(config).await.map_err(RunError::from)?;
     let mut out = io::stdout();
     writeln!(out, "listening on http://{public}\nadmin on http://{admin}").and_then(|()| out.flush())?;
-    let shutdown = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    Ok(log.serve(listeners, shutdown).await?)
+    Ok(log.serve(listeners, told_to_end).await?)
 }

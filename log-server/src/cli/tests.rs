@@ -57,6 +57,7 @@ fn help_says_all_of_it() {
     let mut command = Cli::command();
     let overview = command.render_long_help().to_string();
     assert!(overview.contains("govlog admission init") && overview.contains("genesis.request"), "{overview}");
+    assert!(overview.contains(govlog_daemon::logging::VARIABLE), "{overview}");
     let run = command.find_subcommand_mut("run").unwrap().render_long_help().to_string();
     for key in KEYS {
         assert!(run.contains(key.name), "{}", key.name);

@@ -6,12 +6,12 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use govlog_daemon::serve::Peer;
 
 use super::error::{Failure, Family};
 use super::front::{allow, unknown_route, wrong_method};
 use super::{App, Keep, answer};
 use crate::config::Access;
-use crate::serve::Peer;
 
 /// What the admin routes share.
 #[derive(Clone)]

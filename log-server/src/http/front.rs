@@ -8,11 +8,11 @@ use axum::http::header::{ALLOW, AUTHORIZATION};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use govlog_daemon::serve::Peer;
 
 use super::App;
 use super::error::{Failure, Family};
 use crate::config::Access;
-use crate::serve::Peer;
 
 /// Lets a request in or not, and writes refusals in the route family's kind of body.
 pub(super) async fn front(State(app): State<App>, request: Request, next: Next) -> Response {

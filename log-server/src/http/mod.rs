@@ -101,9 +101,9 @@ pub(crate) struct Times {
 }
 
 impl Default for Times {
-    /// "body 30 s" (exact.md §4), "30 s at most" (DESIGN §8.1).
+    /// "30 s at most" (DESIGN §8.1) for `?wait=`; for a body, what every party gives it.
     fn default() -> Self {
-        Self { body: Duration::from_secs(30), wait: Duration::from_secs(30) }
+        Self { body: govlog_daemon::serve::Limits::default().body, wait: Duration::from_secs(30) }
     }
 }
 

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use govlog_daemon::serve::Peer;
 use govlog_formats::batch::{self, BatchResult};
 use govlog_formats::cose::{Curve, PublicKey, SigningKey};
 use govlog_formats::problem::Problem;
@@ -24,7 +25,6 @@ use crate::proof::Prover;
 use crate::publication::testing::{FakeWitness, Mode};
 use crate::publication::tests::{Live, policy_of, settings};
 use crate::sequencer::testing::Disk;
-use crate::serve::Peer;
 use crate::store::LogStore;
 use crate::tree::testing::ORIGIN;
 

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use govlog_daemon::serve::Peer;
 use tower::ServiceExt as _;
 
 use super::*;
@@ -10,7 +11,6 @@ use crate::config::Access;
 use crate::http::admin::admin_router;
 use crate::http::testing::{Answer, Rig};
 use crate::refusal::Unavailable;
-use crate::serve::Peer;
 
 async fn ask_from(peer: &str, admin: &Router, path: &str) -> Answer {
     let mut request = Request::get(path).body(Body::empty()).unwrap();

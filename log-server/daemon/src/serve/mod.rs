@@ -1,0 +1,159 @@
+//! Serves a router over HTTP/1.1 connections that nobody can hold open for nothing.
+//!
+//! `axum::serve` installs no timer, without which hyper's header timer does nothing, so connections are driven here. One that sends nothing is
+//! closed after the idle time; one that has begun a request head must end it within the header time; one that does not read its answer is
+//! closed after the stall time. How long a body may take is a handler's business, for only handlers read bodies.
+//!
+//! Trust: whoever connects controls every byte and every pause; it takes one of a bounded number of connections, for a bounded time.
+
+mod timed;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tower::ServiceExt as _;
+
+use crate::stop::stopped;
+use timed::{Phase, SharedPhase, Timed};
+
+/// What connections may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections served at a time; further ones wait in the system's queue.
+    pub connections: usize,
+    /// Bytes that one connection's read buffer may grow to, and with it a request head. Less than 8192 counts as 8192.
+    pub head_bytes: usize,
+    /// From the first byte of a request head to its last.
+    pub header: Duration,
+    /// For the whole of a request body. Handlers apply it: a router that reads bodies is to be made with this value.
+    pub body: Duration,
+    /// For a connection without a request under way.
+    pub idle: Duration,
+    /// For a client that reads nothing of its answer.
+    pub stall: Duration,
+    /// For requests under way when serving is to end.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    /// "Timeouts: header 10 s, body 30 s […] a connection that has sent nothing is closed after 60 s" (exact.md §4). The times are the same for
+    /// every party; `connections`, `head_bytes` and `drain` suit a small one, and another sets its own.
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            head_bytes: 16 * 1024,
+            header: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            idle: Duration::from_secs(60),
+            stall: Duration::from_secs(30),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Who sent a request; stands in every request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// Accepts connections and serves `app` on them until `stop` turns true or its sender is gone; then requests under way have `limits.drain` to
+/// finish.
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let mut open = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stopped(&mut stop) => break,
+            accepted = accept(&listener, &slots) => accepted,
+        };
+        while open.try_join_next().is_some() {}
+        let Some((stream, peer, slot)) = accepted else { break };
+        let (app, stop) = (app.clone(), stop.clone());
+        open.spawn(async move {
+            connection(stream, peer, app, limits, stop).await;
+            drop(slot);
+        });
+    }
+    drop(listener);
+    let drained = timeout(limits.drain, async { while open.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        tracing::warn!(connections = open.len(), "connections that did not finish in time are cut");
+        open.shutdown().await;
+    }
+}
+
+/// Takes the next connection once there is room for it; `None` if there never will be.
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => return Some((stream, Peer(address), slot)),
+            Err(error) => {
+                // No file descriptor left, or a connection reset in the queue: trying at once again would only spin.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, peer: Peer, app: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
+    // Answers are mostly one small write each; waiting to merge them only delays them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    let phase = Arc::new(SharedPhase::new(limits.idle));
+    let service = service_fn({
+        let phase = Arc::clone(&phase);
+        move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            let (app, phase) = (app.clone(), Arc::clone(&phase));
+            async move {
+                phase.set(Phase::Busy);
+                let answer = app.oneshot(request).await;
+                phase.set(Phase::waiting(limits.idle));
+                answer
+            }
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // `Timed` keeps the exact times; this bound a second time makes hyper poll connections that are idle.
+        .header_read_timeout(limits.idle + limits.header)
+        .max_buf_size(limits.head_bytes.max(LEAST_HEAD_BYTES))
+        .serve_connection(TokioIo::new(Timed::new(stream, Arc::clone(&phase), limits)), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = stopped(&mut stop) => {
+            phase.hurry(LAST_FLUSH);
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// With a smaller buffer hyper panics.
+const LEAST_HEAD_BYTES: usize = 8192;
+/// After an accept that failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// For the bytes of a last answer still in a buffer when serving ends.
+const LAST_FLUSH: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests;
