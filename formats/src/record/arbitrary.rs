@@ -2,10 +2,11 @@
 
 use ciborium::Value;
 use proptest::prelude::*;
+use proptest::strategy::Union;
 
 use super::schema::{Field, Group, Shape};
 use super::sealed::TAG;
-use super::tables::COMMON;
+use super::tables::{COMMON, TYPED};
 use crate::cbor;
 
 /// Any value a record may hold, a few levels deep.
@@ -31,11 +32,16 @@ pub(crate) fn any_record() -> BoxedStrategy<Value> {
 }
 
 /// A record that has what its kind requires, any of its other fields, and unknown ones.
-pub(crate) fn valid_record(group: &'static Group) -> BoxedStrategy<Value> {
+fn valid_record(group: &'static Group) -> BoxedStrategy<Value> {
     let common = if group.name == COMMON.name { Just(Vec::new()).boxed() } else { fields(COMMON.fields) };
     (fields(group.fields), common, unknown())
         .prop_map(|(own, common, unknown)| map(own.into_iter().chain(common).chain(unknown).collect()))
         .boxed()
+}
+
+/// A valid record of any kind with a table, with the kind's name.
+pub(crate) fn typed_record() -> BoxedStrategy<(&'static str, Value)> {
+    Union::new(TYPED.map(|group| valid_record(group).prop_map(|record| (group.name, record)))).boxed()
 }
 
 /// Drops keys that stand twice; the first stays.
@@ -102,7 +108,7 @@ fn text() -> BoxedStrategy<String> {
         r"\$[a-z$]{0,6}",
         "[0-9a-f]{64}",
         "[0-9a-f]{0,6}",
-        "permit|deny|performed|issued|x509|cert_s256|tbs_s256"
+        "permit|deny|performed|issued|open|x509|cert_s256|tbs_s256"
     ]
     .boxed()
 }
@@ -130,6 +136,9 @@ fn key() -> BoxedStrategy<String> {
         "jkt",
         "digests",
         "governance",
+        "counters",
+        "dropped",
+        "digest",
         "op_digest",
         "subject",
         "credential",

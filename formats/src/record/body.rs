@@ -75,10 +75,30 @@ impl Body {
         self.at(path).and_then(Value::as_text)
     }
 
+    /// Finds a list of text at a path of keys. Sealed if any of them is: half a list is not taken for the whole.
+    #[must_use]
+    pub fn texts(&self, path: &[&str]) -> Recorded<Vec<&str>> {
+        let items = match self.at(path).and_then(Value::as_array) {
+            Recorded::Present(items) => items,
+            Recorded::Sealed(sealed) => return Recorded::Sealed(sealed),
+            Recorded::Absent => return Recorded::Absent,
+        };
+        match items.iter().find_map(|item| Sealed::from_value(item).ok()) {
+            Some(sealed) => Recorded::Sealed(sealed),
+            None => items.iter().map(Value::as_text).collect::<Option<_>>().map_or(Recorded::Absent, Recorded::Present),
+        }
+    }
+
     /// Finds an integer of 0 or more at a path of keys.
     #[must_use]
     pub fn uint(&self, path: &[&str]) -> Recorded<u64> {
         self.at(path).and_then(as_u64)
+    }
+
+    /// Finds a byte string at a path of keys.
+    #[must_use]
+    pub fn bytes(&self, path: &[&str]) -> Recorded<&[u8]> {
+        self.at(path).and_then(|value| value.as_bytes().map(Vec::as_slice))
     }
 
     /// Finds a digest of 32 bytes at a path of keys.

@@ -143,6 +143,48 @@ impl Decision {
         self.0.link_target(&["delegation"])
     }
 
+    /// What the engine was asked: the source's exact bytes.
+    #[must_use]
+    pub fn input(&self) -> Recorded<&[u8]> {
+        self.0.bytes(&["input"])
+    }
+
+    /// What functions gave the engine that give another result another time: the source's exact bytes.
+    #[must_use]
+    pub fn nd_cache(&self) -> Recorded<&[u8]> {
+        self.0.bytes(&["nd_cache"])
+    }
+
+    /// What the engine answered: the source's exact bytes.
+    #[must_use]
+    pub fn output(&self) -> Recorded<&[u8]> {
+        self.0.bytes(&["output"])
+    }
+
+    /// Why the engine could not decide: the source's exact bytes.
+    #[must_use]
+    pub fn error(&self) -> Recorded<&[u8]> {
+        self.0.bytes(&["error"])
+    }
+
+    /// JSON pointers of what the source left out. Sealed if any of them is.
+    #[must_use]
+    pub fn erased(&self) -> Recorded<Vec<&str>> {
+        self.0.texts(&["erased"])
+    }
+
+    /// JSON pointers of what the source replaced. Sealed if any of them is.
+    #[must_use]
+    pub fn masked(&self) -> Recorded<Vec<&str>> {
+        self.0.texts(&["masked"])
+    }
+
+    /// The source's other members of the event: a JSON object of their exact bytes.
+    #[must_use]
+    pub fn native(&self) -> Recorded<&[u8]> {
+        self.0.bytes(&["native"])
+    }
+
     /// The policies that decided. Sealed ones, and sealed fields, are left out.
     #[must_use]
     pub fn policies(&self) -> Vec<PolicyRef> {

@@ -20,8 +20,10 @@ pub mod handles;
 pub mod issuance;
 pub mod link;
 mod names;
+pub mod quarantine;
 mod schema;
 pub mod sealed;
+pub mod stream;
 mod tables;
 pub mod view;
 
@@ -32,6 +34,8 @@ pub use decision::Decision;
 pub use effect::Effect;
 pub use issuance::Issuance;
 pub use link::{Handle, Link, LinkTarget, SchemeDigest};
+pub use quarantine::Quarantine;
+pub use stream::Stream;
 pub use tables::{ASSURANCES, CREDENTIAL_TYPES, KINDS, RELATIONS};
 
 use crate::admission::{Change, ChangeError};
@@ -49,6 +53,10 @@ pub enum Record {
     Effect(Effect),
     /// A credential that was issued, or was refused.
     Issuance(Issuance),
+    /// What a stream of statements says of itself.
+    Stream(Stream),
+    /// What stands in the place of an input that could not be mapped, or of a statement that the log refused.
+    Quarantine(Quarantine),
     /// A record of a kind that has no type here yet: only its common keys are known.
     Opaque(Opaque),
 }
@@ -106,6 +114,8 @@ impl Record {
             "decision" => Self::Decision(Decision(body)),
             "effect" => Self::Effect(Effect(body)),
             "issuance" => Self::Issuance(Issuance(body)),
+            "stream" => Self::Stream(Stream(body)),
+            "quarantine" => Self::Quarantine(Quarantine(body)),
             _ => Self::Opaque(Opaque { kind: kind.to_owned(), body }),
         })
     }
@@ -118,6 +128,8 @@ impl Record {
             Self::Decision(_) => "decision",
             Self::Effect(_) => "effect",
             Self::Issuance(_) => "issuance",
+            Self::Stream(_) => "stream",
+            Self::Quarantine(_) => "quarantine",
             Self::Opaque(opaque) => &opaque.kind,
         }
     }
@@ -130,6 +142,8 @@ impl Record {
             Self::Decision(decision) => Some(decision.body()),
             Self::Effect(effect) => Some(effect.body()),
             Self::Issuance(issuance) => Some(issuance.body()),
+            Self::Stream(stream) => Some(stream.body()),
+            Self::Quarantine(quarantine) => Some(quarantine.body()),
             Self::Opaque(opaque) => Some(&opaque.body),
         }
     }
@@ -139,14 +153,15 @@ impl Record {
 ///
 /// Decision: `subject.id`; effect: `performer`; issuance: `subject`. Where that has neither `:` nor `/`, `<subject type>:<id>`: the type is
 /// a decision's `subject.type`; performers, and subjects of credentials, are workloads.
-/// `None`: the kind has no such field, it is sealed, or no type is recorded for a decision's subject that needs one.
+/// `None`: the kind has no such field, as `stream` and `quarantine`, whose `sub` is the stream they stand in; it is sealed; or no type is
+/// recorded for a decision's subject that needs one.
 #[must_use]
 pub fn default_subject(record: &Record) -> Option<String> {
     let (id, kind_of_subject) = match record {
         Record::Decision(decision) => (decision.subject_id().present()?, decision.subject_type().present()),
         Record::Effect(effect) => (effect.performer().present()?, Some("workload")),
         Record::Issuance(issuance) => (issuance.subject().present()?, Some("workload")),
-        Record::AdmissionPolicy(_) | Record::Opaque(_) => return None,
+        Record::AdmissionPolicy(_) | Record::Stream(_) | Record::Quarantine(_) | Record::Opaque(_) => return None,
     };
     // exact.md §2: "Where a source's subject id has neither, `submit` and the adapters write `<subject type>:<id>`."
     if id.contains([':', '/']) {

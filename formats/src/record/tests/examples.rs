@@ -1,14 +1,17 @@
 //! The examples that lie beside the schemas.
 
 use super::*;
+use crate::digest::Digest;
 use crate::record::sealed::Opening;
 use crate::record::view::{parse_text, to_json};
 
-const EXAMPLES: [(&str, &str); 4] = [
+const EXAMPLES: [(&str, &str); 6] = [
     ("admission-policy", include_str!("../../../examples/admission-policy.json")),
     ("decision", include_str!("../../../examples/decision.json")),
     ("effect", include_str!("../../../examples/effect.json")),
     ("issuance", include_str!("../../../examples/issuance.json")),
+    ("stream", include_str!("../../../examples/stream.json")),
+    ("quarantine", include_str!("../../../examples/quarantine.json")),
 ];
 
 #[test]
@@ -23,7 +26,7 @@ fn each_is_a_record_and_its_own_view() {
 
 #[test]
 fn the_decision_finds_its_issuance_and_the_effect_its_decision() {
-    let [_, decision, effect, issuance] = EXAMPLES.map(|(kind, text)| parsed(kind, &parse_text(text).unwrap()));
+    let [_, decision, effect, issuance, ..] = EXAMPLES.map(|(kind, text)| parsed(kind, &parse_text(text).unwrap()));
     let (Record::Decision(decision), Record::Effect(effect), Record::Issuance(issuance)) = (decision, effect, issuance)
     else {
         panic!()
@@ -33,11 +36,50 @@ fn the_decision_finds_its_issuance_and_the_effect_its_decision() {
 }
 
 #[test]
+fn the_stream_carries_the_events_of_the_source_that_was_quarantined() {
+    let [.., stream, quarantine] = EXAMPLES.map(|(kind, text)| parsed(kind, &parse_text(text).unwrap()));
+    let (Record::Stream(stream), Record::Quarantine(quarantine)) = (stream, quarantine) else { panic!() };
+    assert_eq!(quarantine.body().text(&["source", "instance"]), stream.instance());
+    assert_eq!(stream.counter("quarantined"), Recorded::Present(1));
+}
+
+#[test]
+fn the_quarantined_input_opens() {
+    let Record::Quarantine(quarantine) = parsed("quarantine", &parse_text(EXAMPLES[5].1).unwrap()) else { panic!() };
+    let input = br#"{"decision_id":"9c1f2f0e-0c3a-4d0c-8f4e-5a1c2b7e6d90","result":true,"path":"#;
+    let Recorded::Sealed(sealed) = quarantine.input() else { panic!() };
+    sealed.open(&Opening { salt: salt(), value: Value::Bytes(input.to_vec()) }).unwrap();
+    assert_eq!(quarantine.digest(), Recorded::Present(Digest::sha256(input)));
+    assert_eq!(quarantine.size(), Recorded::Present(u64::try_from(input.len()).unwrap()));
+}
+
+#[test]
 fn the_sealed_context_opens() {
     let Record::Decision(decision) = parsed("decision", &parse_text(EXAMPLES[1].1).unwrap()) else { panic!() };
     let Recorded::Sealed(sealed) = decision.body().at(&["context"]) else { panic!() };
-    let salt = std::array::from_fn(|at| u8::try_from(at).unwrap());
-    let opening = Opening { salt, value: Value::Map(vec![("amount".into(), 250.into())]) };
+    let opening = Opening { salt: salt(), value: Value::Map(vec![("amount".into(), 250.into())]) };
     sealed.open(&opening).unwrap();
     assert_eq!(opening.seal_searchable(b"tenant lookup key"), sealed);
+}
+
+#[test]
+fn the_decision_keeps_what_its_engine_was_asked_and_answered() {
+    let Record::Decision(decision) = parsed("decision", &parse_text(EXAMPLES[1].1).unwrap()) else { panic!() };
+    let input = json!({
+        "action": {"name": "read"}, "context": {"amount": 250}, "resource": {"id": "acct-5", "type": "account"},
+        "subject": {"id": "spiffe://prod.example/pay", "type": "workload"},
+    });
+    let Recorded::Sealed(sealed) = decision.input() else { panic!() };
+    sealed.open(&Opening { salt: salt(), value: Value::Bytes(input.to_string().into_bytes()) }).unwrap();
+    let output: Json = serde_json::from_slice(decision.output().present().unwrap()).unwrap();
+    assert_eq!(output["allow"], true);
+    let native: Json = serde_json::from_slice(decision.native().present().unwrap()).unwrap();
+    assert!(native.is_object());
+    assert_eq!(decision.erased(), Recorded::Present(vec!["/input/context/session_token"]));
+    assert_eq!((decision.masked(), decision.error()), (Recorded::Absent, Recorded::Absent));
+}
+
+/// The salt of every sealed value in the examples.
+fn salt() -> [u8; 32] {
+    std::array::from_fn(|at| u8::try_from(at).unwrap())
 }

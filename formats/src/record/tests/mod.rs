@@ -8,6 +8,7 @@ use super::*;
 
 mod examples;
 mod fields;
+mod optional;
 mod properties;
 mod reading;
 
@@ -23,6 +24,8 @@ fn least(kind: &str) -> Json {
         }),
         "effect" => json!({"decision_id": "d-1", "outcome": "performed", "performer": "spiffe://prod.example/ledger"}),
         "issuance" => json!({"stage": "issued", "credential_type": "x509", "subject": "spiffe://prod.example/pay"}),
+        "stream" => json!({"op": "open", "instance": "opa-1", "next_seq": 1}),
+        "quarantine" => json!({"reason": "not-json", "digest": HEX}),
         _ => json!({}),
     };
     with(common, own)

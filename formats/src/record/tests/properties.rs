@@ -3,21 +3,17 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::arbitrary::{any_record, valid_record};
-use crate::record::schema::Group;
-use crate::record::tables;
-
-static TYPED: [&Group; 3] = [&tables::DECISION, &tables::EFFECT, &tables::ISSUANCE];
+use crate::record::arbitrary::{any_record, typed_record};
 
 proptest! {
     #[test]
-    fn what_the_tables_allow_is_a_record(kind in 0..3_usize, decision in valid_record(TYPED[0]), effect in valid_record(TYPED[1]),
-            issuance in valid_record(TYPED[2])) {
-        let record = [decision, effect, issuance][kind].clone();
+    fn what_the_tables_allow_is_a_record((kind, record) in typed_record()) {
         let payload = cbor::to_deterministic(&record);
-        let parsed = Record::parse(TYPED[kind].name, &payload);
+        let parsed = Record::parse(kind, &payload);
         prop_assert!(parsed.is_ok(), "{}", parsed.unwrap_err());
         let parsed = parsed.unwrap();
+        prop_assert_eq!(parsed.kind(), kind);
+        prop_assert!(!matches!(parsed, Record::Opaque(_)), "{} has a table and no type", kind);
         prop_assert_eq!(cbor::to_deterministic(&Value::Map(parsed.body().unwrap().pairs().to_vec())), payload);
         let _ = (default_subject(&parsed), parsed.body().unwrap().links(), parsed.body().unwrap().handles());
     }

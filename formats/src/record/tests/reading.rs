@@ -6,6 +6,7 @@ use crate::merkle::LeafIndex;
 use crate::record::decision::{DecisionResult, Enforcement, OpBound};
 use crate::record::effect::Outcome;
 use crate::record::issuance::{Possession, Stage};
+use crate::record::stream::StreamOp;
 
 fn digest() -> Digest {
     Digest::from_hex_lenient(HEX).unwrap()
@@ -43,6 +44,31 @@ fn a_decision() {
     let target = LinkTarget::LogRef { origin: "log.example".to_owned(), index: LeafIndex::new(5), leaf: digest() };
     assert_eq!(decision.delegation(), Recorded::Present(target));
     assert_eq!(decision.body().event_ms(), Recorded::Present(1_795_320_442_504));
+}
+
+#[test]
+fn what_a_decision_is_replayed_from() {
+    let view = with(
+        least("decision"),
+        json!({
+            "input": {"$bytes": "AQ"}, "nd_cache": {"$bytes": "Ag"}, "output": {"$bytes": "Aw"}, "error": {"$bytes": "BA"},
+            "native": {"$bytes": "BQ"}, "erased": ["/input/token", "/result/secret"], "masked": [],
+        }),
+    );
+    let Record::Decision(decision) = parsed("decision", &view) else { panic!() };
+    let bytes = [decision.input(), decision.nd_cache(), decision.output(), decision.error(), decision.native()];
+    assert_eq!(bytes, [&[1], &[2], &[3], &[4], &[5]].map(|bytes: &[u8; 1]| Recorded::Present(&bytes[..])));
+    assert_eq!(decision.erased(), Recorded::Present(vec!["/input/token", "/result/secret"]));
+    assert_eq!(decision.masked(), Recorded::Present(Vec::new()));
+    // One sealed pointer: the others are not all there was.
+    let view = with(least("decision"), json!({"input": sealed_value(), "erased": ["/input/token", sealed_value()]}));
+    let Record::Decision(decision) = parsed("decision", &view) else { panic!() };
+    assert!(matches!(decision.input(), Recorded::Sealed(_)));
+    assert!(matches!(decision.erased(), Recorded::Sealed(_)));
+    assert_eq!(decision.masked(), Recorded::Absent);
+    let view = with(least("decision"), json!({"masked": sealed_value()}));
+    let Record::Decision(decision) = parsed("decision", &view) else { panic!() };
+    assert!(matches!(decision.masked(), Recorded::Sealed(_)));
 }
 
 #[test]
@@ -84,6 +110,51 @@ fn an_issuance() {
     assert_eq!(issuance.policy_digest().present().unwrap().scheme, "cedar");
     let names: Vec<String> = issuance.body().handles().into_iter().map(|handle| handle.name).collect();
     assert_eq!(names, ["jti_iss", "cert_s256"]);
+}
+
+#[test]
+fn a_stream() {
+    let view = with(
+        least("stream"),
+        json!({
+            "op": "close", "predecessor": "opa/old", "head": HEX,
+            "counters": {"received": 3, "waiting": sealed_value(), "dropped": {"full": 2}},
+        }),
+    );
+    let Record::Stream(stream) = parsed("stream", &view) else { panic!() };
+    assert_eq!(stream.op(), Recorded::Present(StreamOp::Close));
+    assert_eq!(stream.instance(), Recorded::Present("opa-1"));
+    assert_eq!(stream.predecessor(), Recorded::Present("opa/old"));
+    assert_eq!(stream.next_seq(), Recorded::Present(1));
+    assert_eq!(stream.counter("received"), Recorded::Present(3));
+    assert!(matches!(stream.counter("waiting"), Recorded::Sealed(_)));
+    assert_eq!(stream.counter("emitted"), Recorded::Absent);
+    assert_eq!(stream.counter("dropped"), Recorded::Absent);
+    assert_eq!(stream.dropped("full"), Recorded::Present(2));
+    assert_eq!(stream.dropped("too-large"), Recorded::Absent);
+    assert_eq!(stream.head(), Recorded::Present(digest()));
+    let Record::Stream(stream) = parsed("stream", &with(least("stream"), json!({"counters": sealed_value()}))) else {
+        panic!()
+    };
+    assert!(matches!(stream.counter("received"), Recorded::Sealed(_)));
+    assert!(matches!(stream.dropped("full"), Recorded::Sealed(_)));
+    assert_eq!(stream.head(), Recorded::Absent);
+}
+
+#[test]
+fn a_quarantine() {
+    let view = with(least("quarantine"), json!({"size": 3, "input": {"$bytes": "AQID"}, "refused": 403}));
+    let Record::Quarantine(quarantine) = parsed("quarantine", &view) else { panic!() };
+    assert_eq!(quarantine.reason(), Recorded::Present("not-json"));
+    assert_eq!(quarantine.digest(), Recorded::Present(digest()));
+    assert_eq!(quarantine.size(), Recorded::Present(3));
+    assert_eq!(quarantine.input(), Recorded::Present(&[1, 2, 3][..]));
+    assert_eq!(quarantine.refused(), Recorded::Present(403));
+    let view = with(least("quarantine"), json!({"digest": sealed_value(), "input": sealed_value()}));
+    let Record::Quarantine(quarantine) = parsed("quarantine", &view) else { panic!() };
+    assert!(matches!(quarantine.digest(), Recorded::Sealed(_)));
+    assert!(matches!(quarantine.input(), Recorded::Sealed(_)));
+    assert_eq!((quarantine.size(), quarantine.refused()), (Recorded::Absent, Recorded::Absent));
 }
 
 #[test]
@@ -132,5 +203,7 @@ fn the_default_subject() {
     assert_eq!(subject("issuance", json!({})), some("spiffe://prod.example/pay"));
     assert_eq!(subject("issuance", json!({"subject": "teller"})), some("workload:teller"));
     assert_eq!(subject("issuance", json!({"subject": sealed_value()})), None);
+    assert_eq!(subject("stream", json!({})), None);
+    assert_eq!(subject("quarantine", json!({})), None);
     assert_eq!(subject("policy", json!({})), None);
 }
