@@ -13,10 +13,11 @@
 pub mod audit;
 pub mod cli;
 pub mod durable;
+pub mod key_file;
 pub mod source;
 pub mod submit;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod time;
 pub mod trust;
 pub mod verify;

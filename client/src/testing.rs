@@ -1,6 +1,9 @@
 //! A log in memory, for tests: real keys, real signatures, every size published when asked.
 
 #![expect(clippy::cast_possible_truncation, reason = "logs of tests have a few hundred entries")]
+#![expect(clippy::new_without_default, reason = "it is made in one way")]
+#![expect(clippy::missing_panics_doc, reason = "in a test a panic is the report")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "in a test a panic is the report")]
 
 use std::path::Path;
 
@@ -18,28 +21,36 @@ use govlog_formats::tile::{self, TilePath};
 use govlog_formats::tlog_proof::TlogProof;
 use govlog_formats::transparent;
 
-pub(crate) const ORIGIN: &str = "log.example/test";
-pub(crate) const ISSUER: &str = "spiffe://prod.example/pep";
+/// The log's origin.
+pub const ORIGIN: &str = "log.example/test";
+/// Who may submit decisions and issuances.
+pub const ISSUER: &str = "spiffe://prod.example/pep";
 /// When the witnesses of [`TestLog::note`] cosign: 100, 200, 300 s after this.
-pub(crate) const COSIGNED: u64 = 1_700_000_000;
+pub const COSIGNED: u64 = 1_700_000_000;
 
 /// A log that its test writes by hand.
-pub(crate) struct TestLog {
-    pub(crate) operator: SigningKey,
-    pub(crate) issuer: SigningKey,
-    pub(crate) receipt: SigningKey,
-    pub(crate) log: NoteSigner,
-    pub(crate) witnesses: Vec<NoteSigner>,
-    pub(crate) entries: Vec<Vec<u8>>,
+pub struct TestLog {
+    /// Signs changes of the admission policy.
+    pub operator: SigningKey,
+    /// The key of [`ISSUER`].
+    pub issuer: SigningKey,
+    /// Signs receipts.
+    pub receipt: SigningKey,
+    /// Signs notes.
+    pub log: NoteSigner,
+    /// Cosign notes.
+    pub witnesses: Vec<NoteSigner>,
+    /// The entries, in order.
+    pub entries: Vec<Vec<u8>>,
     /// Where the issuer's one stream goes on.
-    pub(crate) next: Expected,
+    pub next: Expected,
     /// Where the operator's stream goes on.
     admission: Expected,
 }
 
 impl TestLog {
     /// Makes a log whose entry 0 names its keys, and whose entry 1 lets [`ISSUER`] submit decisions.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let key = |curve, byte| SigningKey::from_seed(curve, &[byte; 32]).unwrap();
         let log = signer(ORIGIN, SignatureAlgorithm::Ed25519, 1);
         let witnesses =
@@ -66,7 +77,8 @@ impl TestLog {
         made
     }
 
-    pub(crate) fn issuer_row(&self) -> IssuerRow {
+    /// The row that admits [`ISSUER`].
+    pub fn issuer_row(&self) -> IssuerRow {
         IssuerRow {
             iss: ISSUER.to_owned(),
             credentials: Credentials::Keys(vec![self.issuer.public()]),
@@ -78,7 +90,7 @@ impl TestLog {
     }
 
     /// Appends a change of the admission policy and returns its index.
-    pub(crate) fn change(&mut self, fields: ChangeFields) -> LeafIndex {
+    pub fn change(&mut self, fields: ChangeFields) -> LeafIndex {
         let change = Change::new(ChangeFields { event_ms: 1_700_000_000_000, ..fields }).unwrap();
         let statement = operator_statement(ORIGIN, &change, self.admission, 1_700_000_000, &self.operator).unwrap();
         self.admission = Expected { seq: self.admission.seq + 1, prev: statement.sig_structure_digest() };
@@ -86,34 +98,36 @@ impl TestLog {
     }
 
     /// Signs the next statement of the issuer's stream.
-    pub(crate) fn statement(&self, kind: &str, payload: &[u8]) -> SignedStatement {
+    pub fn statement(&self, kind: &str, payload: &[u8]) -> SignedStatement {
         let position = StreamPosition { stream: "s-1".to_owned(), seq: self.next.seq, prev: self.next.prev };
         sign(&self.issuer, kind, payload, Some(position))
     }
 
     /// Appends a statement to the issuer's stream and returns its index.
-    pub(crate) fn add(&mut self, kind: &str, payload: &[u8]) -> LeafIndex {
+    pub fn add(&mut self, kind: &str, payload: &[u8]) -> LeafIndex {
         let statement = self.statement(kind, payload);
         self.next = Expected { seq: self.next.seq + 1, prev: statement.sig_structure_digest() };
         self.append(statement.entry().to_vec())
     }
 
     /// Appends bytes, whatever they are.
-    pub(crate) fn append(&mut self, entry: Vec<u8>) -> LeafIndex {
+    pub fn append(&mut self, entry: Vec<u8>) -> LeafIndex {
         self.entries.push(entry);
         LeafIndex::new(self.entries.len() as u64 - 1)
     }
 
-    pub(crate) fn size(&self) -> TreeSize {
+    /// How many entries there are.
+    pub fn size(&self) -> TreeSize {
         TreeSize::new(self.entries.len() as u64)
     }
 
-    pub(crate) fn tree(&self) -> MemoryTree {
+    /// The tree over all entries.
+    pub fn tree(&self) -> MemoryTree {
         self.entries.iter().map(|entry| govlog_formats::merkle::leaf_hash(entry)).collect()
     }
 
     /// The reader's policy: these witnesses, two of three.
-    pub(crate) fn policy(&self) -> String {
+    pub fn policy(&self) -> String {
         let mut text = format!("log {}\n", self.log.vkey());
         for (n, witness) in self.witnesses.iter().enumerate() {
             text.push_str(&format!("witness w{n} {} http://127.0.0.1:1\n", witness.vkey()));
@@ -122,12 +136,13 @@ impl TestLog {
     }
 
     /// The note of a size, with cosignatures of these witnesses.
-    pub(crate) fn note_of(&self, size: TreeSize, cosigners: &[usize]) -> Vec<u8> {
+    pub fn note_of(&self, size: TreeSize, cosigners: &[usize]) -> Vec<u8> {
         let root = self.tree().root_at(size).unwrap();
         self.sign_note(size, root, cosigners)
     }
 
-    pub(crate) fn sign_note(&self, size: TreeSize, root: Digest, cosigners: &[usize]) -> Vec<u8> {
+    /// The note of any size and root, with cosignatures of these witnesses.
+    pub fn sign_note(&self, size: TreeSize, root: Digest, cosigners: &[usize]) -> Vec<u8> {
         let text = Checkpoint::new(Origin::new(ORIGIN).unwrap(), size, root).to_string();
         let mut lines = vec![self.log.sign(&text, None).unwrap()];
         for at in cosigners {
@@ -137,17 +152,19 @@ impl TestLog {
         Note::with_lines(&text, &lines).unwrap().to_bytes()
     }
 
-    pub(crate) fn proof(&self, index: LeafIndex, size: TreeSize) -> InclusionProof {
+    /// An inclusion proof.
+    pub fn proof(&self, index: LeafIndex, size: TreeSize) -> InclusionProof {
         InclusionProof::build(&self.tree(), index, size).unwrap()
     }
 
-    pub(crate) fn tlog_proof(&self, index: LeafIndex, note: &[u8]) -> Vec<u8> {
+    /// A proof file at the current size, over this note.
+    pub fn tlog_proof(&self, index: LeafIndex, note: &[u8]) -> Vec<u8> {
         let path = self.proof(index, self.size()).path;
         TlogProof { extra: None, index, path, checkpoint: note.to_vec() }.to_bytes()
     }
 
     /// A receipt for an entry at the current size, over this note.
-    pub(crate) fn receipt_for(&self, index: LeafIndex, note: &[u8], key: &SigningKey) -> Vec<u8> {
+    pub fn receipt_for(&self, index: LeafIndex, note: &[u8], key: &SigningKey) -> Vec<u8> {
         let statement = SignedStatement::parse(&self.entries[index.get() as usize]).unwrap();
         let claims =
             ReceiptClaims { iss: format!("https://{ORIGIN}"), sub: statement.claims().sub.clone(), iat: 1_700_000_000 };
@@ -156,13 +173,13 @@ impl TestLog {
     }
 
     /// An entry as a transparent statement under this note.
-    pub(crate) fn transparent(&self, index: LeafIndex, note: &[u8]) -> Vec<u8> {
+    pub fn transparent(&self, index: LeafIndex, note: &[u8]) -> Vec<u8> {
         let receipt = self.receipt_for(index, note, &self.receipt);
         transparent::assemble(&self.entries[index.get() as usize], &[receipt]).unwrap()
     }
 
     /// Writes the log's public files into a folder, under this note.
-    pub(crate) fn write_to(&self, folder: &Path, note: &[u8]) {
+    pub fn write_to(&self, folder: &Path, note: &[u8]) {
         let put = |path: &str, bytes: &[u8]| {
             let path = folder.join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -189,7 +206,7 @@ impl TestLog {
 }
 
 /// Signs a statement as [`ISSUER`].
-pub(crate) fn sign(key: &SigningKey, kind: &str, payload: &[u8], position: Option<StreamPosition>) -> SignedStatement {
+pub fn sign(key: &SigningKey, kind: &str, payload: &[u8], position: Option<StreamPosition>) -> SignedStatement {
     let header = StatementHeader {
         content: Content::Plain(content_type_of(kind)),
         claims: Claims {
@@ -205,7 +222,7 @@ pub(crate) fn sign(key: &SigningKey, kind: &str, payload: &[u8], position: Optio
 }
 
 /// The payload of a small decision.
-pub(crate) fn decision(id: &str) -> Vec<u8> {
+pub fn decision(id: &str) -> Vec<u8> {
     let view = serde_json::json!({
         "v": 1, "event_ms": 1_700_000_000_000_u64, "decision_id": id, "result": "permit",
         "subject": { "id": "spiffe://prod.example/pay", "credential": { "type": "x509", "handle": ["cert_s256", "11".repeat(32)] } },
@@ -215,7 +232,7 @@ pub(crate) fn decision(id: &str) -> Vec<u8> {
 }
 
 /// The payload of an issuance of the credential that [`decision`] names.
-pub(crate) fn issuance() -> Vec<u8> {
+pub fn issuance() -> Vec<u8> {
     let view = serde_json::json!({
         "v": 1, "event_ms": 1_700_000_000_000_u64, "stage": "issued", "credential_type": "x509",
         "subject": "spiffe://prod.example/pay", "handles": { "cert_s256": "11".repeat(32) },

@@ -85,11 +85,8 @@ impl Exit {
 /// What one cause means. A transparent error hides what it is made of from the chain, so it is taken apart here.
 fn meaning(cause: &(dyn Error + 'static)) -> Option<Exit> {
     let is_source = cause.is::<SourceError>() || cause.is::<TreeError>();
-    let is_sending = cause.is::<SendError>()
-        || matches!(
-            cause.downcast_ref(),
-            Some(SubmitError::Source(_) | SubmitError::Send(_) | SubmitError::Place { .. })
-        );
+    let is_sending =
+        cause.is::<SendError>() || matches!(cause.downcast_ref(), Some(SubmitError::Place(_) | SubmitError::Send(_)));
     if cause.is::<Refuted>() {
         Some(Exit::Refuted)
     } else if cause.is::<Usage>() {
@@ -139,6 +136,7 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::submit::PlaceError;
 
     #[test]
     fn several_files_end_in_the_first_that_matters() {
@@ -169,7 +167,7 @@ mod tests {
             anyhow::Error::new(UpdateError::NoList),
             anyhow::Error::new(SendError::Source(away())),
             anyhow::Error::new(SubmitError::Send(SendError::Source(away()))),
-            anyhow::Error::new(SubmitError::Source(away())).context("submitting"),
+            anyhow::Error::new(SubmitError::Place(PlaceError::Source(away()))).context("submitting"),
         ];
         for error in errors {
             assert_eq!(Exit::of(&error), Exit::CannotEvaluate, "{error:#}");

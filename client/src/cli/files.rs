@@ -2,13 +2,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
 use govlog_formats::cose::{PublicKey, SigningKey};
 
 use super::exit::Usage;
+use crate::key_file;
 
 /// The largest file a command reads whole: far above any valid one.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -31,18 +32,7 @@ pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
 
 /// Reads a private key, and refuses one that others can read.
 pub(crate) fn signing_key(path: &Path) -> anyhow::Result<SigningKey> {
-    let mode = std::fs::metadata(path).map_err(|cause| Usage(format!("{}: {cause}", path.display())))?.mode();
-    if mode & 0o077 != 0 {
-        return Err(Usage(format!(
-            "{}: others can read this private key (mode {:04o}); run: chmod 600 {}",
-            path.display(),
-            mode & 0o7777,
-            path.display()
-        ))
-        .into());
-    }
-    SigningKey::from_pkcs8_pem(&read_text(path)?)
-        .map_err(|cause| Usage(format!("{}: {cause}; make a key with: govlog key new", path.display())).into())
+    key_file::load(path).map_err(|error| Usage(error.to_string()).into())
 }
 
 /// Reads a public key (SPKI PEM).

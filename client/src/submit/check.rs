@@ -1,9 +1,11 @@
 //! Checking the proof that comes back with an accepted statement, before anything is forgotten because of it.
 
 use govlog_formats::checkpoint::Checkpoint;
+use govlog_formats::digest::Digest;
 use govlog_formats::merkle::InclusionProof;
 use govlog_formats::note::Note;
 use govlog_formats::statement::SignedStatement;
+use govlog_formats::tlog_policy::VerifiedCheckpoint;
 use govlog_formats::tlog_proof::TlogProof;
 
 use super::send::{Answer, Wait};
@@ -14,46 +16,87 @@ use crate::trust::Trust;
 #[error("the log's proof does not hold: {0}")]
 pub struct Unproved(String);
 
-/// Judges the proof of an accepted statement; `None` when the answer has none.
+/// Judges the proofs of accepted statements.
 ///
-/// Without `trust` only the structure is checked: the path leads from this statement to the root in the note.
-///
-/// A log that had the statement already answers with the entry it holds, whose signature bytes may differ where the
-/// algorithm leaves room; ours do not, for we sign deterministically.
-pub(super) fn check(
-    statement: &SignedStatement,
-    answer: &Answer,
-    wait: Wait,
-    trust: Option<&Trust>,
-) -> Option<Result<(), Unproved>> {
-    let proof = answer.proof.as_deref().filter(|_| answer.status == 201)?;
-    Some(holds(statement, answer, proof, wait, trust).map_err(Unproved))
+/// The statements of a batch are proved under one checkpoint as a rule: its signatures are verified once.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    trust: Option<&'a Trust>,
+    last: Option<Head>,
+    published: Option<Published>,
 }
 
-fn holds(
-    statement: &SignedStatement,
-    answer: &Answer,
-    proof: &[u8],
-    wait: Wait,
-    trust: Option<&Trust>,
-) -> Result<(), String> {
-    let proof = TlogProof::parse(proof).map_err(|error| error.to_string())?;
-    if answer.id.is_none_or(|id| id.index != proof.index) {
-        return Err(format!("it is for index {}, not for the entry id that the log gives", proof.index));
+/// A checkpoint that meets the quorum, and that a proof which holds was judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// SHA-256 of its note, for a later statement to name as its `head`.
+    pub note: Digest,
+    /// The newest time that a witness states on it, POSIX seconds; `None` without witnesses.
+    pub witnessed_s: Option<u64>,
+}
+
+/// A checkpoint that was verified, and the bytes it was verified in.
+#[derive(Debug)]
+struct Head {
+    note: Vec<u8>,
+    verified: VerifiedCheckpoint,
+}
+
+impl<'a> Judge<'a> {
+    /// Makes a judge. Without `trust` only the structure is checked: the path leads from the statement to the root in the note.
+    #[must_use]
+    pub fn new(trust: Option<&'a Trust>) -> Self {
+        Self { trust, last: None, published: None }
     }
-    let leaf = statement.leaf_hash();
-    let Some(trust) = trust else {
-        let note = Note::parse(&proof.checkpoint).map_err(|error| error.to_string())?;
-        let head = Checkpoint::of_note(&note).map_err(|error| error.to_string())?;
-        let path = InclusionProof { index: proof.index, size: head.size, path: proof.path };
-        return path.verify(&leaf, &head.root).map_err(|error| error.to_string());
-    };
-    let head = proof.verify(&leaf, trust.policy()).map_err(|error| error.to_string())?;
-    if head.checkpoint().origin.as_str() != trust.origin() {
-        return Err(format!("it is of {}", head.checkpoint().origin));
+
+    /// Judges the proof of an accepted statement; `None` when the answer has none.
+    ///
+    /// A log that had the statement already answers with the entry it holds, whose signature bytes may differ where the
+    /// algorithm leaves room; ours do not, for we sign deterministically.
+    pub fn judge(&mut self, statement: &SignedStatement, answer: &Answer, wait: Wait) -> Option<Result<(), Unproved>> {
+        let proof = answer.proof.as_deref().filter(|_| answer.status == 201)?;
+        Some(self.holds(&statement.leaf_hash(), answer, proof, wait).map_err(Unproved))
     }
-    if wait == Wait::Published && !head.quorum().met() {
-        return Err(head.quorum().to_string());
+
+    /// Gives the checkpoint of the last proof that held under [`Wait::Published`]. None without trust.
+    #[must_use]
+    pub fn published(&self) -> Option<Published> {
+        self.published
     }
-    Ok(())
+
+    fn holds(&mut self, leaf: &Digest, answer: &Answer, proof: &[u8], wait: Wait) -> Result<(), String> {
+        let proof = TlogProof::parse(proof).map_err(|error| error.to_string())?;
+        if answer.id.is_none_or(|id| id.index != proof.index) {
+            return Err(format!("it is for index {}, not for the entry id that the log gives", proof.index));
+        }
+        let checkpoint = match self.trust {
+            Some(trust) => self.head_of(&proof.checkpoint, trust, wait)?,
+            None => {
+                let note = Note::parse(&proof.checkpoint).map_err(|error| error.to_string())?;
+                Checkpoint::of_note(&note).map_err(|error| error.to_string())?
+            }
+        };
+        let path = InclusionProof { index: proof.index, size: checkpoint.size, path: proof.path };
+        path.verify(leaf, &checkpoint.root).map_err(|error| error.to_string())?;
+        if let (Wait::Published, Some(head)) = (wait, &self.last) {
+            let witnessed_s = head.verified.cosigned().iter().map(|cosigned| cosigned.timestamp).max();
+            self.published = Some(Published { note: Digest::sha256(&head.note), witnessed_s });
+        }
+        Ok(())
+    }
+
+    fn head_of(&mut self, note: &[u8], trust: &Trust, wait: Wait) -> Result<Checkpoint, String> {
+        if self.last.as_ref().is_none_or(|head| head.note != note) {
+            let verified = trust.policy().verify_checkpoint(note).map_err(|error| error.to_string())?;
+            self.last = Some(Head { note: note.to_vec(), verified });
+        }
+        let Some(Head { verified, .. }) = &self.last else { return Err("there is no checkpoint".to_owned()) };
+        if verified.checkpoint().origin.as_str() != trust.origin() {
+            return Err(format!("it is of {}", verified.checkpoint().origin));
+        }
+        if wait == Wait::Published && !verified.quorum().met() {
+            return Err(verified.quorum().to_string());
+        }
+        Ok(verified.checkpoint().clone())
+    }
 }

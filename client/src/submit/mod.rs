@@ -6,12 +6,14 @@
 
 mod check;
 mod draft;
+mod place;
 mod send;
 mod session;
 mod state;
 
-pub use check::Unproved;
+pub use check::{Judge, Published, Unproved};
 pub use draft::{Draft, DraftError};
+pub use place::{Place, PlaceError, place};
 pub use send::{Answer, SendError, Wait, send};
 pub use session::{Done, Sent, Session, SubmitError, Target};
 pub use state::{StateError, Stream, StreamFile};

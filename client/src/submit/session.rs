@@ -1,25 +1,19 @@
 //! One submitter's session with one log: its place in the stream, what it signs, and what it has to keep until that is settled.
 
-use std::time::Duration;
-
 use govlog_formats::base64;
 use govlog_formats::cose::SigningKey;
 use govlog_formats::digest::Digest;
-use govlog_formats::entry_id::EntryId;
 use govlog_formats::statement::{
     Claims, Content, SignedStatement, StatementError, StatementHeader, StreamPosition, content_type_of,
 };
-use govlog_formats::transparent::TransparentStatement;
 
-use super::check::{Unproved, check};
+use super::check::{Judge, Unproved};
 use super::draft::Draft;
+use super::place::{PlaceError, place};
 use super::send::{Answer, SendError, Wait, send};
 use super::state::{StateError, Stream, StreamFile};
-use crate::source::{Fetched, Http, SourceError};
+use crate::source::Http;
 use crate::trust::Trust;
-
-/// How long to wait until the entry that a stream stands at is published.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who submits, and where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,16 +68,8 @@ pub enum SubmitError {
     #[error(transparent)]
     Send(#[from] SendError),
     /// The log's word on a stream cannot be had or does not hold.
-    #[error("the place in stream {stream}: {why}")]
-    Place {
-        /// The stream.
-        stream: String,
-        /// What is wrong.
-        why: String,
-    },
-    /// The log could not be reached.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Place(#[from] PlaceError),
     /// The system gives no randomness.
     #[error("the system gives no randomness: {0}")]
     Random(getrandom::Error),
@@ -163,9 +149,10 @@ impl<'a> Session<'a> {
     fn send_all(&self, statements: Vec<SignedStatement>, wait: Wait) -> Result<Vec<Sent>, SubmitError> {
         let bytes: Vec<Vec<u8>> = statements.iter().map(|statement| statement.entry().to_vec()).collect();
         let mut answers = send(self.http, &bytes, wait)?.into_iter();
+        let mut judge = Judge::new(self.trust);
         let judged = |statement: SignedStatement| {
             let answer = answers.next();
-            let proof = answer.as_ref().and_then(|answer| check(&statement, answer, wait, self.trust));
+            let proof = answer.as_ref().and_then(|answer| judge.judge(&statement, answer, wait));
             Sent { statement, answer, proof }
         };
         Ok(statements.into_iter().map(judged).collect())
@@ -188,12 +175,12 @@ impl<'a> Session<'a> {
     }
 
     fn pending(&self, stream: &Stream) -> Result<Vec<SignedStatement>, SubmitError> {
-        let damaged = |why: String| SubmitError::Place { stream: stream.stream.clone(), why };
+        let damaged = |why: String| PlaceError::Wrong { stream: stream.stream.clone(), why };
         let read = |text: &String| {
             let bytes = base64::decode_url(text).map_err(|error| damaged(error.to_string()))?;
             SignedStatement::parse(&bytes).map_err(|error| damaged(format!("a pending statement: {error}")))
         };
-        stream.pending.iter().map(read).collect()
+        Ok(stream.pending.iter().map(read).collect::<Result<_, _>>()?)
     }
 
     /// The stream from the file beside the key; else from what the log shows, checked; else a new one.
@@ -205,43 +192,15 @@ impl<'a> Session<'a> {
             Some(name) => (name.to_owned(), false),
             None => (new_name()?, true),
         };
-        let (next_seq, prev) = if default { (0, Digest::ZERO) } else { self.place(&stream)? };
+        let (next_seq, prev) = if default {
+            (0, Digest::ZERO)
+        } else {
+            let place = place(self.http, &self.target.iss, &stream, &self.key.public())?;
+            (place.next_seq, place.prev)
+        };
         let (origin, iss) = (self.target.origin.clone(), self.target.iss.clone());
         Ok(Stream { origin, iss, stream, next_seq, prev: prev.to_string(), pending: Vec::new(), default })
     }
-
-    /// Where a stream stands, from the log's hint and the entry it names: a statement that this key signed.
-    fn place(&self, stream: &str) -> Result<(u64, Digest), SubmitError> {
-        let wrong = |why: String| SubmitError::Place { stream: stream.to_owned(), why };
-        let path = format!("v1/streams?issuer={}&stream={}", encode(&self.target.iss), encode(stream));
-        let reply = self.http.ask(&path, 64 * 1024)?;
-        if reply.status != 200 {
-            return Err(self.http.unexpected(&path, reply.status, &reply.body).into());
-        }
-        let hint: Hint = serde_json::from_slice(&reply.body).map_err(|error| wrong(error.to_string()))?;
-        let Some(last) = hint.last else { return Ok((0, Digest::ZERO)) };
-        let id: EntryId = last.parse().map_err(|error| wrong(format!("{last}: {error}")))?;
-        let Fetched::Statement(bytes) = self.http.transparent_statement(id, PATIENCE)? else {
-            return Err(wrong(format!(
-                "its last entry {id} is not published, so it cannot be checked; try again later"
-            )));
-        };
-        let transparent = TransparentStatement::parse(&bytes).map_err(|error| wrong(format!("entry {id}: {error}")))?;
-        let statement = transparent.statement();
-        let claims = statement.claims();
-        let position = claims.stream.as_ref().filter(|at| at.stream == stream && claims.iss == self.target.iss);
-        let position =
-            position.ok_or_else(|| wrong(format!("entry {id}, which the log names as its last, is not of it")))?;
-        statement.verify_signature(&self.key.public()).map_err(|error| {
-            wrong(format!("its last entry {id} was not signed with this key ({error}); use the key that signed it, or another --stream"))
-        })?;
-        Ok((position.seq + 1, statement.sig_structure_digest()))
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct Hint {
-    last: Option<String>,
 }
 
 /// Refused for good: these bytes will never be taken as they are, or not in this place.
@@ -263,10 +222,4 @@ fn new_name() -> Result<String, SubmitError> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(SubmitError::Random)?;
     Ok(format!("cli-{}", random.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
-}
-
-/// Percent-encodes a query value.
-fn encode(text: &str) -> String {
-    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
