@@ -58,7 +58,7 @@ enum Command {
     Admission(admission::Admission),
     /// Sign records and submit them
     Submit(submit::Submit),
-    /// Fetch one entry as a transparent statement
+    /// Fetch entries as transparent statements
     Get(get::Get),
     /// Check transparent statements and proofs, offline
     Verify(verify::Verify),

@@ -16,7 +16,9 @@ use crate::verify::{self, Verdict};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Nothing is fetched and the trust directory is never written. A .tlog-proof is judged for the entry in the .cose\n\
-    file beside it. Over several files, links between them are shown: a decision and the issuance of its credential."
+    file beside it. Over several files, links between them are shown: a decision and the issuance of its credential.\n\
+    With --json: `verdicts`, one for each file, with `kind`, of a decision `decision` (its id, result, action, resource), of whose\n\
+    event it is `source`; and `links`: the entry `from` which, its relation, the entry `to` which, and by which handle."
 )]
 pub(crate) struct Verify {
     /// The trust directory

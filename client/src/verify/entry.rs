@@ -3,6 +3,7 @@
 use govlog_formats::admission::{Class, Refusal};
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::record::Record;
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_policy::{Cosigned, PolicyVerifyError, VerifiedCheckpoint};
 use govlog_formats::tlog_proof::{TlogProof, TlogProofVerifyError};
@@ -40,6 +41,13 @@ impl VerifiedEntry {
     #[must_use]
     pub fn statement(&self) -> &SignedStatement {
         &self.statement
+    }
+
+    /// Its record, if its payload is one of its kind and not only the digest of one.
+    #[must_use]
+    pub fn record(&self) -> Option<Record> {
+        let statement = &self.statement;
+        if statement.is_hash_envelope() { None } else { Record::parse(statement.kind(), statement.payload()).ok() }
     }
 
     /// Where it stands in the log, and who saw it there.

@@ -1,5 +1,9 @@
 //! What verified entries say of each other: a decision's credential and the issuance behind it, an effect and its decision.
 
+use std::collections::HashMap;
+
+use govlog_formats::cbor::to_deterministic;
+use govlog_formats::digest::Digest;
 use govlog_formats::record::{Body, Handle, LinkTarget, Record};
 
 use super::entry::VerifiedEntry;
@@ -22,28 +26,49 @@ pub struct Join {
 /// Only what the entries' own signed bytes say counts; a payload that is no record of its kind joins nothing.
 #[must_use]
 pub fn joins(entries: &[&VerifiedEntry]) -> Vec<Join> {
-    let records: Vec<Option<Record>> = entries.iter().map(|entry| record(entry)).collect();
+    let records: Vec<Option<Record>> = entries.iter().map(|entry| entry.record()).collect();
+    let holders = Holders::new(entries, &records);
     let mut found = Vec::new();
     for (from, record) in records.iter().enumerate() {
         for (rel, target) in record.iter().flat_map(targets) {
-            let matches = |to: &usize| {
-                *to != from && leads_to(&target, entries.get(*to).copied(), records.get(*to).and_then(Option::as_ref))
-            };
-            found.extend((0..entries.len()).filter(matches).map(|to| Join {
-                from,
-                to,
-                rel: rel.clone(),
-                by: shown(&target),
-            }));
+            let others = holders.of(&target).iter().filter(|to| **to != from);
+            found.extend(others.map(|to| Join { from, to: *to, rel: rel.clone(), by: shown(&target) }));
         }
     }
     found.dedup();
     found
 }
 
-fn record(entry: &VerifiedEntry) -> Option<Record> {
-    let statement = entry.statement();
-    if statement.is_hash_envelope() { None } else { Record::parse(statement.kind(), statement.payload()).ok() }
+/// Which entries a link leads to: a look-up for each link, for comparing each entry with each takes long over thousands.
+struct Holders {
+    by_leaf: HashMap<Digest, Vec<usize>>,
+    /// By the handle's canonical bytes.
+    by_handle: HashMap<Vec<u8>, Vec<usize>>,
+}
+
+impl Holders {
+    fn new(entries: &[&VerifiedEntry], records: &[Option<Record>]) -> Self {
+        let (mut by_leaf, mut by_handle) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for (at, (entry, record)) in entries.iter().zip(records).enumerate() {
+            by_leaf.entry(entry.statement().leaf_hash()).or_default().push(at);
+            for handle in record.iter().filter_map(Record::body).flat_map(Body::handles) {
+                by_handle.entry(key(&handle)).or_default().push(at);
+            }
+        }
+        Self { by_leaf, by_handle }
+    }
+
+    fn of(&self, target: &LinkTarget) -> &[usize] {
+        let holders = match target {
+            LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. } => self.by_leaf.get(leaf),
+            LinkTarget::Handle(handle) => self.by_handle.get(&key(handle)),
+        };
+        holders.map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+fn key(handle: &Handle) -> Vec<u8> {
+    to_deterministic(&handle.to_value())
 }
 
 /// The explicit links, and what a kind's own fields link to.
@@ -60,15 +85,6 @@ fn targets(record: &Record) -> Vec<(String, LinkTarget)> {
         targets.push(implied);
     }
     targets
-}
-
-fn leads_to(target: &LinkTarget, entry: Option<&VerifiedEntry>, record: Option<&Record>) -> bool {
-    match target {
-        LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. } => {
-            entry.is_some_and(|entry| entry.statement().leaf_hash() == *leaf)
-        }
-        LinkTarget::Handle(handle) => record.and_then(Record::body).is_some_and(|body| body.handles().contains(handle)),
-    }
 }
 
 fn shown(target: &LinkTarget) -> String {

@@ -6,6 +6,7 @@
 mod entry;
 mod join;
 mod outcome;
+mod said;
 mod verdict;
 
 pub use entry::{Included, VerifiedEntry};

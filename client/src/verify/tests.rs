@@ -200,6 +200,46 @@ fn a_decision_joins_the_issuance_of_its_credential() {
 }
 
 #[test]
+fn every_decision_of_many_joins_and_none_joins_itself() {
+    let mut setup = Setup::new();
+    let more: Vec<LeafIndex> = (0..40).map(|n| setup.log.add("decision", &decision(&format!("more-{n}")))).collect();
+    let note = setup.note();
+    let places = [3, 2, 4].map(LeafIndex::new).into_iter().chain(more);
+    let verdicts: Vec<_> = places.map(|at| setup.judge(&setup.log.transparent(at, &note))).collect();
+    let entries: Vec<_> = verdicts.iter().map(|verdict| verdict.result.as_ref().unwrap()).collect();
+    let found: Vec<_> = joins(&entries).iter().map(|join| (join.from, join.to)).collect();
+    assert_eq!(found, (0..43).filter(|from| *from != 1).map(|from| (from, 1)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_verdict_says_what_was_decided_and_of_whose_event_it_is() {
+    let mut setup = Setup::new();
+    let view = serde_json::json!({
+        "v": 1, "event_ms": 1_700_000_000_000_u64, "decision_id": "d-9", "result": "not-evaluated",
+        "subject": { "id": "spiffe://prod.example/pay" }, "action": { "name": "read" },
+        "resource": { "type": "account", "id": "acct-5\nVERIFIED" },
+        "source": { "system": "opa", "instance": "i-1", "native_id": "d-9" },
+    });
+    let payload = govlog_formats::record::view::from_json("decision", &view).unwrap();
+    let index = setup.log.add("decision", &payload);
+    let note = setup.note();
+    let verdict = setup.judge(&setup.log.transparent(index, &note));
+    let text = verdict.text(setup.trust(), COSIGNED);
+    assert!(text.contains("\n  decision     not-evaluated: read account acct-5\\nVERIFIED\n"), "{text}");
+    assert!(text.contains("\n  source       opa i-1, event d-9\n"), "{text}");
+    let document = verdict.json(setup.trust(), COSIGNED);
+    let decision = serde_json::json!({
+        "decision_id": "d-9", "result": "not-evaluated", "action": "read",
+        "resource_type": "account", "resource": "acct-5\nVERIFIED",
+    });
+    assert_eq!(document["decision"], decision);
+    assert_eq!(document["source"], serde_json::json!({ "system": "opa", "instance": "i-1", "native_id": "d-9" }));
+
+    let issued = setup.judge(&setup.log.transparent(LeafIndex::new(2), &note)).json(setup.trust(), COSIGNED);
+    assert_eq!((issued.get("decision"), issued.get("source")), (None, None));
+}
+
+#[test]
 fn arbitrary_bytes_are_never_verified() {
     use proptest::prelude::*;
     let setup = Setup::new();

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::entry::{VerifiedEntry, judge_proof, judge_transparent};
 use super::outcome::{Bracket, Failure, Outcome, WitnessSeen};
+use super::said;
 use crate::time;
 use crate::trust::{Relation, Trust};
 
@@ -108,6 +109,9 @@ fn entry_lines(text: &mut String, entry: &VerifiedEntry, trust: &Trust, now_s: u
     line(text, "entry", &format!("{} in {}, kind {}", entry.id(), trust.origin(), entry.statement().kind()));
     line(text, "issuer", &format!("{}, signature verified", claims.iss));
     line(text, "subject", &claims.sub);
+    if let Some(record) = entry.record() {
+        said::lines(&record).iter().for_each(|(label, value)| line(text, label, value));
+    }
     if let Some(position) = &claims.stream {
         line(text, "stream", &format!("{} position {}", position.stream, position.seq));
     }
@@ -147,7 +151,7 @@ fn entry_json(entry: &VerifiedEntry, trust: &Trust, now_s: u64) -> Value {
     let included = entry.included();
     let witness =
         |witness: &WitnessSeen| json!({ "name": witness.name, "time_s": witness.time_s, "relation": witness.relation });
-    json!({
+    let mut document = json!({
         "id": entry.id().to_string(),
         "origin": trust.origin(),
         "kind": entry.statement().kind(),
@@ -162,5 +166,9 @@ fn entry_json(entry: &VerifiedEntry, trust: &Trust, now_s: u64) -> Value {
         "logged_no_earlier_than_s": included.bracket.lower_s,
         "checkpoint_age_s": included.checkpoint_time_s.map(|at| now_s.saturating_sub(at)),
         "as_of_change": entry.as_of_change(),
-    })
+    });
+    if let (Some(document), Some(record)) = (document.as_object_mut(), entry.record()) {
+        document.extend(said::json(&record));
+    }
+    document
 }
