@@ -1,0 +1,339 @@
+//! Taking in what a source sends: durable, and once.
+
+use std::collections::{BTreeMap, HashMap};
+
+use govlog_formats::digest::Digest;
+use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, WriteTransaction};
+
+use super::load::Load;
+use super::row::{Stream, StreamNumber};
+use super::tables::{FOR_NOW, SEEN, SPEAKERS, STREAMS, WAITING, WaitingRow};
+use super::write::next_number;
+use super::{Outbox, OutboxError, all_of, size, stream_of, stream_row};
+use crate::names::Fresh;
+
+/// One thing that a source sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The source's instance; empty where it is not known: then it goes into the agent's own stream.
+    pub instance: String,
+    /// What names it once, from [`idempotency_key`].
+    pub key: [u8; 32],
+    /// A digest of what it says, without what may differ when it comes again.
+    pub semantic: Digest,
+    /// The thing itself.
+    pub content: Content,
+}
+
+/// What there is of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// An event, to be made a record of.
+    Event(Vec<u8>),
+    /// An input that is no event.
+    Input {
+        /// Why not.
+        reason: String,
+        /// The input.
+        bytes: Vec<u8>,
+    },
+    /// An input too large to keep.
+    Digest {
+        /// Why it is not kept.
+        reason: String,
+        /// SHA-256 of the input.
+        digest: Digest,
+        /// How many bytes it had.
+        size: u64,
+    },
+}
+
+/// What the outbox may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of events, statements and openings.
+    pub bytes: u64,
+    /// Streams that are not closed, or were used of late.
+    pub streams: u64,
+}
+
+/// What became of what was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Not seen before.
+    pub new: u64,
+    /// Seen before: nothing was to be done.
+    pub duplicate: u64,
+    /// Under a key seen before, with other content: kept beside the first, as an input that is no event.
+    pub conflicting: u64,
+    /// No event.
+    pub inputs: u64,
+}
+
+/// Why nothing was taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// There is no room; the source must come again.
+    #[error("the outbox is full: {held} of {most} bytes wait for the log")]
+    Full {
+        /// How many bytes wait.
+        held: u64,
+        /// How many may.
+        most: u64,
+    },
+    /// Too many instances have spoken.
+    #[error("there are {0} streams already; a new instance must wait until idle ones are closed and forgotten")]
+    Streams(u64),
+    /// The store is not well.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+}
+
+/// Gives the key by which an event of a source is known again.
+///
+/// records.md §1: "Within a source, idempotency is (source.system, source.instance, source.native_id)."
+#[must_use]
+pub fn idempotency_key(system: &str, instance: &str, native_id: &str) -> [u8; 32] {
+    let mut text = Vec::new();
+    for part in [system, instance, native_id] {
+        text.extend_from_slice(&size(part.as_bytes()).to_be_bytes());
+        text.extend_from_slice(part.as_bytes());
+    }
+    *Digest::sha256(&text).as_bytes()
+}
+
+impl Content {
+    /// The form in `waiting`: what it is, reason, bytes.
+    fn row(&self) -> (u8, &str, std::borrow::Cow<'_, [u8]>) {
+        match self {
+            Self::Event(bytes) => (EVENT, "", bytes.into()),
+            Self::Input { reason, bytes } => (INPUT, reason, bytes.into()),
+            Self::Digest { reason, digest, size } => {
+                (DIGEST, reason, [digest.as_bytes().as_slice(), &size.to_be_bytes()].concat().into())
+            }
+        }
+    }
+
+    /// Reads the form in `waiting`.
+    pub(super) fn of_row(what: u8, reason: &str, bytes: &[u8]) -> Option<Self> {
+        let reason = reason.to_owned();
+        match what {
+            EVENT => Some(Self::Event(bytes.to_vec())),
+            INPUT => Some(Self::Input { reason, bytes: bytes.to_vec() }),
+            DIGEST => {
+                let (digest, size) = bytes.split_first_chunk::<32>()?;
+                let size = u64::from_be_bytes(size.try_into().ok()?);
+                Some(Self::Digest { reason, digest: Digest::from_bytes(*digest), size })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Outbox {
+    /// Takes all that came in one upload on a route, or nothing. `name` makes the name of a new stream from an instance.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError`]; nothing was taken then.
+    pub fn receive(
+        &self,
+        route: &str,
+        arrivals: &[Arrival],
+        limits: Limits,
+        now_ms: u64,
+        name: &dyn Fn(&str) -> Fresh,
+    ) -> Result<Taken, ReceiveError> {
+        let mut intake = Intake { route, now_ms, name, limits, taken: Taken::default(), refused: None };
+        self.change(|tx, load| intake.take_all(tx, load, arrivals))?;
+        match intake.refused {
+            Some(refused) => Err(refused),
+            None => Ok(intake.taken),
+        }
+    }
+
+    /// Notes that an instance lives, and what it counts itself; opens its stream if it has none, so that its heartbeats carry that.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError`]; nothing was noted then.
+    pub fn heard(
+        &self,
+        route: &str,
+        instance: &str,
+        counters: &BTreeMap<String, String>,
+        limits: Limits,
+        now_ms: u64,
+        name: &dyn Fn(&str) -> Fresh,
+    ) -> Result<(), ReceiveError> {
+        let mut intake = Intake { route, now_ms, name, limits, taken: Taken::default(), refused: None };
+        self.change(|tx, _| {
+            let Some((number, mut stream)) = intake.stream(tx, instance)? else { return Ok(None) };
+            stream.heard_ms = now_ms;
+            stream.source_counters.clone_from(counters);
+            intake.keep(tx, instance, number, &stream)?;
+            Ok(Some(()))
+        })?;
+        intake.refused.map_or(Ok(()), Err)
+    }
+}
+
+/// One upload on its way into the tables.
+struct Intake<'a> {
+    route: &'a str,
+    now_ms: u64,
+    name: &'a dyn Fn(&str) -> Fresh,
+    limits: Limits,
+    taken: Taken,
+    /// Why nothing is taken after all.
+    refused: Option<ReceiveError>,
+}
+
+/// An instance's stream during one upload.
+struct Met {
+    number: StreamNumber,
+    stream: Stream,
+    next: u64,
+}
+
+impl Intake<'_> {
+    fn take_all(
+        &mut self,
+        tx: &WriteTransaction,
+        load: &mut Load,
+        arrivals: &[Arrival],
+    ) -> Result<Option<()>, redb::Error> {
+        let mut met: HashMap<&str, Met> = HashMap::new();
+        for arrival in arrivals {
+            if !met.contains_key(arrival.instance.as_str()) {
+                let Some((number, stream)) = self.stream(tx, &arrival.instance)? else { return Ok(None) };
+                let next = next_arrival(&tx.open_table(WAITING)?, number)?;
+                met.insert(&arrival.instance, Met { number, stream, next });
+            }
+        }
+        let (mut seen, mut waiting) = (tx.open_table(SEEN)?, tx.open_table(WAITING)?);
+        for arrival in arrivals {
+            if let Some(met) = met.get_mut(arrival.instance.as_str()) {
+                self.take(&mut seen, &mut waiting, load, arrival, met)?;
+            }
+        }
+        for (instance, met) in &met {
+            self.keep(tx, instance, met.number, &met.stream)?;
+        }
+        // Judged by what is really to be kept: what is known already takes no room.
+        let (held, most) = (load.backlog().bytes(), self.limits.bytes);
+        let takes = self.taken.new + self.taken.conflicting + self.taken.inputs > 0;
+        if takes && held > most {
+            self.refused = Some(ReceiveError::Full { held, most });
+            return Ok(None);
+        }
+        Ok(Some(()))
+    }
+
+    /// Finds the stream that an instance's events go into, or makes one; `None` when there may be no more.
+    fn stream(&mut self, tx: &WriteTransaction, instance: &str) -> Result<Option<(StreamNumber, Stream)>, redb::Error> {
+        let streams = tx.open_table(STREAMS)?;
+        let predecessor = match self.known(&streams, &tx.open_table(SPEAKERS)?, instance)? {
+            Known::Open(number, stream) => return Ok(Some((number, stream))),
+            Known::None { predecessor } => predecessor,
+        };
+        // The agent's own always has room: what goes into it could not be refused for good.
+        if streams.len()? >= self.limits.streams && !instance.is_empty() {
+            self.refused = Some(ReceiveError::Streams(streams.len()?));
+            return Ok(None);
+        }
+        drop(streams);
+        let (number, fresh) = (next_number(tx)?, (self.name)(instance));
+        let predecessor = predecessor.or(fresh.predecessor);
+        let stream = Stream::new(self.route, instance, fresh.name, predecessor, self.now_ms);
+        self.keep(tx, instance, number, &stream)?;
+        Ok(Some((number, stream)))
+    }
+
+    fn keep(
+        &self,
+        tx: &WriteTransaction,
+        instance: &str,
+        number: StreamNumber,
+        stream: &Stream,
+    ) -> Result<(), redb::Error> {
+        tx.open_table(STREAMS)?.insert(number, stream_row(stream)?.as_slice())?;
+        tx.open_table(SPEAKERS)?.insert((self.route, instance), number)?;
+        Ok(())
+    }
+
+    /// Finds the stream that an instance's events go into.
+    fn known(
+        &self,
+        streams: &Table<'_, u64, &'static [u8]>,
+        speakers: &Table<'_, (&'static str, &'static str), u64>,
+        instance: &str,
+    ) -> Result<Known, redb::Error> {
+        let Some(number) = speakers.get((self.route, instance))?.map(|number| number.value()) else {
+            return Ok(Known::None { predecessor: None });
+        };
+        let row = streams.get(number)?.map(|row| stream_of(row.value())).transpose()?;
+        Ok(match row {
+            Some(stream) if !stream.closed => Known::Open(number, stream),
+            closed => Known::None { predecessor: closed.map(|stream| stream.name) },
+        })
+    }
+
+    fn take(
+        &mut self,
+        seen: &mut Table<'_, &'static [u8; 32], (&'static [u8; 32], u64)>,
+        waiting: &mut Table<'_, (u64, u64), WaitingRow>,
+        load: &mut Load,
+        arrival: &Arrival,
+        Met { number, stream, next }: &mut Met,
+    ) -> Result<(), redb::Error> {
+        stream.heard_ms = self.now_ms;
+        stream.counters.received += 1;
+        let semantic = arrival.semantic.as_bytes();
+        let (mut key, mut conflict) = (arrival.key, false);
+        let first = seen.get(&key)?.map(|row| *row.value().0);
+        if let Some(first) = first.filter(|first| first != semantic) {
+            // Under a key of its own, so that this second content is kept once, too.
+            key = *Digest::sha256(&[first, arrival.key, *semantic].concat()).as_bytes();
+            conflict = true;
+        }
+        if seen.get(&key)?.is_some() {
+            stream.counters.duplicate += 1;
+            self.taken.duplicate += 1;
+            return Ok(());
+        }
+        let (what, reason, bytes) = arrival.content.row();
+        let (what, reason) = if conflict { (INPUT, CONFLICT) } else { (what, reason) };
+        seen.insert(&key, (semantic, FOR_NOW))?;
+        waiting.insert((*number, *next), (self.now_ms, what, &key, reason, &*bytes))?;
+        *next += 1;
+        load.waits(&bytes);
+        match what {
+            _ if conflict => self.taken.conflicting += 1,
+            EVENT => self.taken.new += 1,
+            _ => self.taken.inputs += 1,
+        }
+        Ok(())
+    }
+}
+
+/// What is known of an instance that speaks.
+enum Known {
+    /// The stream that is open for it.
+    Open(StreamNumber, Stream),
+    /// There is none: it never spoke, or its stream was closed.
+    None { predecessor: Option<String> },
+}
+
+fn next_arrival(waiting: &Table<'_, (u64, u64), WaitingRow>, number: StreamNumber) -> Result<u64, redb::Error> {
+    let last = waiting.range(all_of(number))?.next_back().transpose()?;
+    Ok(last.map_or(0, |(key, _)| key.value().1 + 1))
+}
+
+/// The reason of a conflicting event's quarantine.
+pub(super) const CONFLICT: &str = "another event came under this id before, with other content; both are kept";
+
+const EVENT: u8 = 0;
+const INPUT: u8 = 1;
+const DIGEST: u8 = 2;

@@ -1,0 +1,31 @@
+//! The tables of the outbox, key by key.
+//!
+//! | Table | Key | Value |
+//! |---|---|---|
+//! | `meta` | `version`, `log`, `iss`, `next stream` | text: whose outbox this is, for which log; the number of the next new stream |
+//! | `streams` | stream number | [`Stream`](super::Stream) as JSON |
+//! | `speakers` | route, instance | number of the stream that carries this source's events, or that last did |
+//! | `waiting` | stream number, arrival | what came in and is not signed yet |
+//! | `signed` | stream number, seq | a signed statement that is not known to be published, and what opens its sealed values |
+//! | `seen` | idempotency key | digest of what the event says, and until when that is remembered |
+//! | `forget` | time, idempotency key | nothing: the order in which `seen` is forgotten |
+
+use redb::TableDefinition;
+
+/// POSIX milliseconds, what it is, idempotency key, reason (empty for an event), bytes.
+pub(super) type WaitingRow = (u64, u8, &'static [u8; 32], &'static str, &'static [u8]);
+/// POSIX milliseconds of arrival, idempotency key (zeros: the agent's own record), entry, openings.
+pub(super) type SignedRow = (u64, &'static [u8; 32], &'static [u8], &'static [u8]);
+
+pub(super) const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
+pub(super) const STREAMS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("streams");
+pub(super) const SPEAKERS: TableDefinition<'_, (&str, &str), u64> = TableDefinition::new("speakers");
+pub(super) const WAITING: TableDefinition<'_, (u64, u64), WaitingRow> = TableDefinition::new("waiting");
+pub(super) const SIGNED: TableDefinition<'_, (u64, u64), SignedRow> = TableDefinition::new("signed");
+pub(super) const SEEN: TableDefinition<'_, &[u8; 32], (&[u8; 32], u64)> = TableDefinition::new("seen");
+pub(super) const FORGET: TableDefinition<'_, (u64, &[u8; 32]), ()> = TableDefinition::new("forget");
+
+/// Of a row in `seen` whose event is still in the outbox.
+pub(super) const FOR_NOW: u64 = u64::MAX;
+/// The idempotency key of records that no event gave rise to.
+pub const OWN: [u8; 32] = [0; 32];
