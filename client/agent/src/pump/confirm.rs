@@ -1,0 +1,184 @@
+//! Confirming: what the log committed is asked for again until it is proved published; only then is it let go of.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use govlog_client::submit::{Answer, Judge, Wait};
+use govlog_client::trust::Trust;
+use govlog_formats::digest::Digest;
+use govlog_formats::statement::SignedStatement;
+
+use super::{Backoff, Item, Items, Log, PumpError, Round, Shared};
+use crate::failpoints;
+use crate::openings::OpeningStore;
+use crate::outbox::StreamNumber;
+use crate::world::World;
+
+/// A statement that is published, and its leaf hash.
+type Proved<'i> = (&'i Item, Digest);
+
+/// Lets go of what is published.
+pub struct Confirmer<'a> {
+    shared: &'a Shared,
+    log: &'a dyn Log,
+    openings: &'a dyn OpeningStore,
+    world: &'a dyn World,
+    remember: Duration,
+    judge: Judge<'a>,
+    backoff: Backoff,
+    /// When the newest head seen was cosigned; without witnesses, when it was seen.
+    witnessed_ms: u64,
+    /// Which stream goes first, so that one whose proofs do not come does not keep the others waiting.
+    turn: usize,
+}
+
+impl<'a> Confirmer<'a> {
+    /// Makes a confirmer. `remember`: how long after its publication an event is known again.
+    #[must_use]
+    pub fn new(
+        shared: &'a Shared,
+        log: &'a dyn Log,
+        openings: &'a dyn OpeningStore,
+        world: &'a dyn World,
+        trust: &'a Trust,
+        (remember, retry_most): (Duration, Duration),
+    ) -> Self {
+        let (judge, backoff) = (Judge::new(Some(trust)), Backoff::new(RETRY_LEAST, retry_most));
+        Self { shared, log, openings, world, remember, judge, backoff, witnessed_ms: 0, turn: 0 }
+    }
+
+    /// Confirms one batch.
+    ///
+    /// # Errors
+    ///
+    /// The outbox is not well.
+    pub fn round(&mut self) -> Result<Round, PumpError> {
+        let items = self.next_items()?;
+        if items.is_empty() {
+            return Ok(Round::Idle);
+        }
+        let statements: Vec<Vec<u8>> = items.iter().map(|item| item.row.entry.clone()).collect();
+        let answers = match self.log.send(&statements, Wait::Published) {
+            Ok(answers) => answers,
+            Err(error) => {
+                tracing::debug!(%error, "no proof of publication now");
+                return Ok(self.later());
+            }
+        };
+        failpoints::hit("confirm::after_answer")?;
+        let (published, all) = self.published(&items, &answers)?;
+        if !published.is_empty() && !self.let_go(&published)? {
+            return Ok(self.later());
+        }
+        if all {
+            self.backoff.reset();
+            return Ok(Round::Worked);
+        }
+        Ok(self.later())
+    }
+
+    /// Collects statements that the log has committed, the first ones of each stream.
+    fn next_items(&mut self) -> Result<Vec<Item>, PumpError> {
+        let (mut items, mut streams) = (Items::default(), self.shared.outbox.streams()?);
+        self.turn = self.turn.wrapping_add(1);
+        let first = self.turn.checked_rem(streams.len()).unwrap_or(0);
+        streams.rotate_left(first);
+        for (number, _) in streams {
+            if let Some(unsent) = self.shared.unsent(number) {
+                items.add(&self.shared.outbox, number, 0..unsent)?;
+            }
+        }
+        Ok(items.items)
+    }
+
+    /// Judges the proofs; what is proved of each stream is its beginning. Says also whether all were.
+    fn published<'i>(&mut self, items: &'i [Item], answers: &[Answer]) -> Result<(Vec<Proved<'i>>, bool), PumpError> {
+        let (mut published, mut stopped) = (Vec::new(), HashSet::new());
+        for (item, answer) in items.iter().zip(answers) {
+            if stopped.contains(&item.number) {
+                continue;
+            }
+            let statement = SignedStatement::parse_entry(&item.row.entry)?;
+            match (answer.status, self.judge.judge(&statement, answer, Wait::Published)) {
+                (201, Some(Ok(()))) => published.push((item, statement.leaf_hash())),
+                (status, proof) => {
+                    stopped.insert(item.number);
+                    self.not_yet(item, status, proof.and_then(Result::err).as_ref());
+                }
+            }
+        }
+        if let Some(published) = self.judge.published() {
+            self.shared.signer().saw_head(published.note);
+            self.witnessed_ms =
+                published.witnessed_s.map_or_else(|| self.world.now_ms(), |time_s| time_s.saturating_mul(1000));
+            self.shared.witnessed_ms.fetch_max(self.witnessed_ms, Ordering::Relaxed);
+        }
+        let all = published.len() == items.len();
+        Ok((published, all))
+    }
+
+    fn not_yet(&self, item: &Item, status: u16, unproved: Option<&impl std::fmt::Display>) {
+        match (status, unproved) {
+            (201, Some(error)) => {
+                self.shared.telemetry.alarm("unproved");
+                tracing::error!(alarm = "unproved", stream = item.number, seq = item.seq, %error, "a proof does not hold");
+            }
+            (201 | 303 | 429 | 503, _) => {}
+            _ => {
+                // It was committed and is refused now: the log has lost it. The sender finds out how far back to go.
+                tracing::error!(
+                    stream = item.number,
+                    seq = item.seq,
+                    status,
+                    "the log does not have a statement any more"
+                );
+                self.shared.set_unsent(item.number, item.seq);
+                self.shared.bell.ring();
+            }
+        }
+    }
+
+    /// Stores the openings, then deletes; says whether the store took them.
+    fn let_go(&self, published: &[Proved<'_>]) -> Result<bool, PumpError> {
+        let openings: Vec<(Digest, &[u8])> = published
+            .iter()
+            .filter(|(item, _)| !item.row.openings.is_empty())
+            .map(|(item, leaf)| (*leaf, item.row.openings.as_slice()))
+            .collect();
+        if let Err(error) = self.openings.put(&openings) {
+            self.shared.telemetry.alarm("openings");
+            tracing::error!(alarm = "openings", %error, "the opening store takes nothing; the outbox keeps all of it");
+            return Ok(false);
+        }
+        // A crash here leaves the openings in both places; they are put again, the same.
+        failpoints::hit("confirm::after_openings")?;
+        let remember_ms = u64::try_from(self.remember.as_millis()).unwrap_or(u64::MAX);
+        let until_ms = self.witnessed_ms.saturating_add(remember_ms);
+        let mut spans: BTreeMap<StreamNumber, (u64, u64)> = BTreeMap::new();
+        for (item, _) in published {
+            spans.entry(item.number).and_modify(|span| span.1 = item.seq).or_insert((item.seq, item.seq));
+        }
+        for (number, (first, last)) in spans {
+            self.shared.outbox.settle(number, first..=last, until_ms)?;
+        }
+        // A crash before this leaves statements that are published: they are asked for again, and deleted then.
+        failpoints::hit("confirm::after_delete")?;
+        self.shared.telemetry.published(u64::try_from(published.len()).unwrap_or(u64::MAX));
+        self.shared.bell.ring();
+        Ok(true)
+    }
+
+    fn later(&mut self) -> Round {
+        let random = self.world.random().map_or(128, |bytes| bytes[0]);
+        Round::Later(self.backoff.next(None, random))
+    }
+}
+
+impl std::fmt::Debug for Confirmer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Confirmer").finish_non_exhaustive()
+    }
+}
+
+const RETRY_LEAST: Duration = Duration::from_millis(50);

@@ -1,0 +1,243 @@
+//! The pump: from waiting to published, in three stations that share the outbox and nothing else of weight.
+//!
+//! ```text
+//! waiting ─▶ sign ─▶ signed ─▶ send ─▶ committed ─▶ confirm ─▶ published: openings stored, deleted
+//!           Signer             Sender              Confirmer
+//! ```
+//!
+//! [`Sender`] hands statements over in order and waits for `committed` only, so that the log is kept busy. [`Confirmer`] asks for the same
+//! statements again, by their very bytes, until each is proved under a checkpoint that meets the quorum. How far the sender got is not
+//! kept on disk: after a restart everything signed is sent again, and the log knows it.
+
+mod backoff;
+mod bell;
+mod confirm;
+mod log;
+mod resync;
+mod send;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use backoff::Backoff;
+pub use bell::Bell;
+pub use confirm::Confirmer;
+pub use log::Log;
+pub use send::{Sender, Terms};
+
+use govlog_formats::limits::MAX_BATCH_STATEMENTS;
+
+use crate::failpoints::Injected;
+use crate::outbox::{Outbox, OutboxError, Signed, Stream, StreamNumber};
+use crate::sign::{SignError, Signer};
+use crate::telemetry::Telemetry;
+use crate::world::World;
+
+/// What the stations share.
+#[derive(Debug)]
+pub struct Shared {
+    /// What is not proved to be in the log.
+    pub outbox: Arc<Outbox>,
+    /// Rung when there is something to do.
+    pub bell: Bell,
+    /// What is counted.
+    pub telemetry: Arc<Telemetry>,
+    signer: Mutex<Signer>,
+    /// For each stream the first position that the log has not confirmed as committed.
+    unsent: Mutex<HashMap<StreamNumber, u64>>,
+    /// The newest time that a witness has stated under a verified checkpoint, POSIX milliseconds; 0: none yet. It never jumps as a clock does.
+    witnessed_ms: AtomicU64,
+    stop: AtomicBool,
+}
+
+/// What a station did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// Something: there may be more.
+    Worked,
+    /// Nothing was there to do.
+    Idle,
+    /// The log did not take it now; to be tried again after this time.
+    Later(Duration),
+}
+
+/// Why a station ends: what is on disk is not known any more, or this program is wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PumpError {
+    /// The outbox is not well.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// Nothing can be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// A statement of the outbox cannot be read.
+    #[error("a statement in the outbox: {0}")]
+    Statement(#[from] govlog_formats::statement::StatementError),
+    /// Injected by a test.
+    #[error(transparent)]
+    Injected(#[from] Injected),
+}
+
+impl Shared {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(outbox: Arc<Outbox>, signer: Signer, telemetry: Arc<Telemetry>) -> Self {
+        Self {
+            outbox,
+            bell: Bell::default(),
+            telemetry,
+            signer: Mutex::new(signer),
+            unsent: Mutex::default(),
+            witnessed_ms: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+        }
+    }
+
+    /// Tells all stations to end after what they do now.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.bell.ring();
+    }
+
+    /// Whether the stations are to end.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn signer(&self) -> MutexGuard<'_, Signer> {
+        // Signing changes nothing in memory that a panic could leave half done.
+        self.signer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a test ask the signer for what the sender asks for.
+    #[cfg(test)]
+    pub(crate) fn with_signer<T>(&self, ask: impl FnOnce(&Signer) -> T) -> T {
+        ask(&self.signer())
+    }
+
+    fn unsent(&self, number: StreamNumber) -> Option<u64> {
+        self.unsent.lock().unwrap_or_else(PoisonError::into_inner).get(&number).copied()
+    }
+
+    /// Drops what is remembered of streams that are gone.
+    fn forget_others(&self, streams: &[(StreamNumber, Stream)]) {
+        let mut unsent = self.unsent.lock().unwrap_or_else(PoisonError::into_inner);
+        if unsent.len() > streams.len() {
+            unsent.retain(|number, _| streams.iter().any(|(there, _)| there == number));
+        }
+    }
+
+    fn set_unsent(&self, number: StreamNumber, seq: u64) {
+        self.unsent.lock().unwrap_or_else(PoisonError::into_inner).insert(number, seq);
+    }
+
+    /// Runs a station until it is told to stop, or fails.
+    ///
+    /// # Errors
+    ///
+    /// As the station says.
+    pub fn run(&self, mut round: impl FnMut() -> Result<Round, PumpError>) -> Result<(), PumpError> {
+        while !self.is_stopping() {
+            // Heard before the look, so that what comes during it wakes at once.
+            let heard = self.bell.heard();
+            match round()? {
+                Round::Worked => {}
+                Round::Idle => self.bell.wait(heard, LONGEST_IDLE),
+                Round::Later(time) => self.pause(time),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits, whatever rings meanwhile, but for the end.
+    fn pause(&self, time: Duration) {
+        let end = Instant::now() + time;
+        while !self.is_stopping() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            self.bell.wait(self.bell.heard(), left);
+        }
+    }
+
+    /// One round of signing: every stream gets a turn, as long as not too much is signed ahead.
+    ///
+    /// What is signed late has a young `iat` and is less to sign anew, so a backlog is kept unsigned. `keep_closed`: how long after it was last
+    /// heard of a closed stream is forgotten, which makes room for others.
+    ///
+    /// # Errors
+    ///
+    /// The outbox is not well, or nothing can be signed.
+    pub fn sign(&self, world: &dyn World, keep_closed: Duration) -> Result<Round, PumpError> {
+        let mut worked = false;
+        let streams = self.outbox.streams()?;
+        self.forget_others(&streams);
+        for (number, stream) in streams {
+            let ahead = self.outbox.signed_ahead(number);
+            let is_enough = ahead.count >= SIGNED_AHEAD || ahead.bytes >= SIGNED_AHEAD_BYTES;
+            if stream.closed || self.is_stopping() || is_enough {
+                continue;
+            }
+            let step = self.signer().step(number, SIGNED_AT_ONCE)?;
+            self.telemetry.signed(step);
+            worked |= step != crate::sign::Step::default();
+        }
+        let keep_ms = u64::try_from(keep_closed.as_millis()).unwrap_or(u64::MAX);
+        let witnessed_ms = self.witnessed_ms.load(Ordering::Relaxed);
+        let forgotten = self.outbox.forget(witnessed_ms, world.now_ms().saturating_sub(keep_ms))?;
+        if worked {
+            self.bell.ring();
+        }
+        Ok(if worked || forgotten > 0 { Round::Worked } else { Round::Idle })
+    }
+}
+
+/// A signed statement on its way.
+#[derive(Debug)]
+struct Item {
+    number: StreamNumber,
+    seq: u64,
+    row: Signed,
+}
+
+/// Statements collected for one batch, within its bounds: of what the log takes, and of what is held in memory.
+#[derive(Debug, Default)]
+struct Items {
+    items: Vec<Item>,
+    bytes: u64,
+}
+
+impl Items {
+    /// Adds the statements of a stream from a position on, as many as there is room for.
+    fn add(&mut self, outbox: &Outbox, number: StreamNumber, seqs: std::ops::Range<u64>) -> Result<(), OutboxError> {
+        let left = MAX_BATCH_STATEMENTS.saturating_sub(self.items.len());
+        if left == 0 || self.bytes >= BATCH_BYTES {
+            return Ok(());
+        }
+        for (seq, row) in outbox.signed(number, seqs.start, left, BATCH_BYTES - self.bytes)? {
+            if seq < seqs.end {
+                self.bytes += u64::try_from(row.entry.len() + row.openings.len()).unwrap_or(u64::MAX);
+                self.items.push(Item { number, seq, row });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What one batch holds in memory: statements and their openings. Half of what the log allows for the statements alone.
+const BATCH_BYTES: u64 = 4 * 1024 * 1024;
+/// How many statements of a stream may be signed and not published. Of each: one that the log refuses holds none of the others.
+const SIGNED_AHEAD: u64 = 4_096;
+/// And how many bytes of them, openings included: what is signed anew is read into memory whole.
+const SIGNED_AHEAD_BYTES: u64 = 32 * 1024 * 1024;
+/// How many inputs of a stream are signed in one transaction.
+const SIGNED_AT_ONCE: usize = 512;
+/// Heartbeats are looked after this often.
+const LONGEST_IDLE: Duration = Duration::from_secs(1);

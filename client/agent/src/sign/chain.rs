@@ -1,0 +1,70 @@
+//! A stream's end, as statements are put behind it.
+
+use govlog_formats::cose::SigningKey;
+use govlog_formats::digest::Digest;
+use govlog_formats::statement::{
+    Claims, Content, SignedStatement, StatementError, StatementHeader, StreamPosition, content_type_of,
+};
+
+use crate::outbox::Stream;
+
+/// Who signs, with what, for which log.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The issuer, as the admission policy names it.
+    pub iss: String,
+    /// The log's origin.
+    pub origin: String,
+    /// The issuer's key.
+    pub key: SigningKey,
+}
+
+/// The end of a stream.
+#[derive(Debug)]
+pub(super) struct Chain<'a> {
+    identity: &'a Identity,
+    stream: &'a str,
+    iat: i64,
+    pub(super) next_seq: u64,
+    pub(super) prev: Digest,
+}
+
+impl<'a> Chain<'a> {
+    /// Begins where a stream stands.
+    pub(super) fn behind(identity: &'a Identity, stream: &'a Stream, now_ms: u64) -> Self {
+        Self::at(identity, &stream.name, stream.next_seq, stream.prev, now_ms)
+    }
+
+    /// Begins at a place of a stream.
+    pub(super) fn at(identity: &'a Identity, stream: &'a str, next_seq: u64, prev: Digest, now_ms: u64) -> Self {
+        let iat = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
+        Self { identity, stream, iat, next_seq, prev }
+    }
+
+    /// Signs the next statement. `sub`: none for a record about the stream itself.
+    ///
+    /// # Errors
+    ///
+    /// The statement is too large, or the subject is no subject; the place is not taken then.
+    pub(super) fn sign(
+        &mut self,
+        kind: &str,
+        sub: Option<&str>,
+        payload: &[u8],
+        head: Option<Digest>,
+    ) -> Result<SignedStatement, StatementError> {
+        let claims = Claims {
+            iss: self.identity.iss.clone(),
+            sub: sub.unwrap_or(self.stream).to_owned(),
+            aud: Some(self.identity.origin.clone()),
+            iat: self.iat,
+            stream: Some(StreamPosition { stream: self.stream.to_owned(), seq: self.next_seq, prev: self.prev }),
+            head,
+        };
+        let header = StatementHeader { content: Content::Plain(content_type_of(kind)), claims };
+        let statement = SignedStatement::sign(&header, payload, &self.identity.key)?;
+        self.next_seq += 1;
+        self.prev = statement.sig_structure_digest();
+        Ok(statement)
+    }
+}

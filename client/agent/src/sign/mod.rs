@@ -1,0 +1,302 @@
+//! Signing: what waits becomes statements of streams, durable before the first of their bytes is sent.
+//!
+//! ```text
+//! waiting ─▶ Draft (a decision, or a quarantine of what cannot be mapped) ─▶ statement ─▶ signed
+//! ```
+//!
+//! Whoever changes what is signed holds the [`Signer`]: the station that signs what is new, and the one that learns from the log that
+//! something must be signed anew.
+
+mod anew;
+mod chain;
+mod own;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use govlog_formats::cose::PublicKey;
+use govlog_formats::digest::Digest;
+use govlog_formats::statement::{SignedStatement, StatementError};
+
+pub use anew::Replaced;
+pub use chain::Identity;
+
+use chain::Chain;
+use own::{Op, Quarantined, Told};
+
+use crate::failpoints;
+use crate::opa::xfcc::Unknown;
+use crate::opa::{self, Group};
+use crate::openings;
+use crate::outbox::{self, Content, Counters, Outbox, OutboxError, Signed, Stream, StreamNumber, Waiting};
+use crate::seal::{Draft, Sealer};
+use crate::world::World;
+
+/// When streams say that they live, and when they are closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// Between two heartbeats of a stream.
+    pub heartbeat: Duration,
+    /// How long a source must be silent before its stream is closed.
+    pub idle_close: Duration,
+}
+
+/// Signs for one issuer.
+pub struct Signer {
+    identity: Identity,
+    groups: Vec<Group>,
+    outbox: Arc<Outbox>,
+    world: Arc<dyn World>,
+    beat: Beat,
+    head: Option<Digest>,
+}
+
+/// Why nothing more is signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The outbox is not well.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// A record of the agent's own, or one that was signed before, is refused: a mistake in this program.
+    #[error("a record that this program wrote cannot be signed: {0}")]
+    Own(String),
+    /// The system gives no randomness.
+    #[error("the system gives no randomness")]
+    Random,
+    /// Injected by a test.
+    #[error(transparent)]
+    Injected(#[from] failpoints::Injected),
+}
+
+/// What one step made of what waited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Events that became records of their own kind.
+    pub emitted: u64,
+    /// Inputs that became a quarantine.
+    pub quarantined: u64,
+    /// Records about the stream.
+    pub told: u64,
+    /// Events whose client certificate was named by a proxy that is not believed.
+    pub untrusted: u64,
+    /// Events whose client certificate was named in another form.
+    pub malformed: u64,
+}
+
+impl Signer {
+    /// Makes a signer.
+    #[must_use]
+    pub fn new(identity: Identity, groups: Vec<Group>, outbox: Arc<Outbox>, world: Arc<dyn World>, beat: Beat) -> Self {
+        Self { identity, groups, outbox, world, beat, head: None }
+    }
+
+    /// Who signs, and the public key.
+    #[must_use]
+    pub fn issuer(&self) -> (String, PublicKey) {
+        (self.identity.iss.clone(), self.identity.key.public())
+    }
+
+    /// Notes the newest archived checkpoint note seen, which bounds from below when later statements were made.
+    pub fn saw_head(&mut self, note: Digest) {
+        self.head = Some(note);
+    }
+
+    /// Signs what waits in a stream, `most` inputs at a time, and what the stream has to say of itself.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`]; nothing is lost, and nothing was signed for good.
+    pub fn step(&self, number: StreamNumber, most: usize) -> Result<Step, SignError> {
+        let Some(stream) = self.outbox.stream(number)?.filter(|stream| !stream.closed) else {
+            return Ok(Step::default());
+        };
+        let now_ms = self.world.now_ms();
+        let waiting = self.outbox.waiting(number, most, MAX_STEP_BYTES)?;
+        let mut page = Page { chain: Chain::behind(&self.identity, &stream, now_ms), rows: Vec::new() };
+        let mut step = Step::default();
+        if stream.next_seq == 0 {
+            self.tell(&mut page, &stream, Op::Open, Counters::default(), 0)?;
+            step.told += 1;
+        }
+        for waiting in &waiting {
+            let emitted = self.record(&mut page, &stream, waiting)?;
+            self.count_headers(&stream, &waiting.content, &mut step);
+            step.emitted += u64::from(emitted);
+            step.quarantined += u64::from(!emitted);
+        }
+        let done = Counters { emitted: step.emitted, quarantined: step.quarantined, ..Counters::default() };
+        let mut told = Counters::default();
+        let due = self.due(&stream, now_ms, waiting.is_empty());
+        if let Some(op) = due {
+            told = stream.counters;
+            told += done;
+            let left = self.outbox.count_waiting(number)?.saturating_sub(count(&waiting));
+            self.tell(&mut page, &stream, op, told, left)?;
+            step.told += 1;
+        }
+        if page.rows.is_empty() {
+            return Ok(step);
+        }
+        let (next_seq, prev) = (page.chain.next_seq, page.chain.prev);
+        let taken: Vec<u64> = waiting.iter().map(|waiting| waiting.arrival).collect();
+        failpoints::hit("sign::before_write")?;
+        let heard_ms = stream.heard_ms;
+        let written = self.outbox.write(number, stream.next_seq, &page.rows, &taken, |stream| {
+            // The source spoke meanwhile: its stream is not closed.
+            if due == Some(Op::Close) && stream.heard_ms != heard_ms {
+                return false;
+            }
+            (stream.next_seq, stream.prev) = (next_seq, prev);
+            stream.counters += done;
+            stream.counters -= told;
+            if step.told > 0 {
+                stream.told_ms = now_ms;
+            }
+            stream.closed = due == Some(Op::Close);
+            true
+        })?;
+        failpoints::hit("sign::after_write")?;
+        Ok(if written { step } else { Step::default() })
+    }
+
+    /// Says what a stream should say of itself now.
+    fn due(&self, stream: &Stream, now_ms: u64, nothing_waits: bool) -> Option<Op> {
+        // A clock that was set back makes differences of 0.
+        let since = |ms: u64| Duration::from_millis(now_ms.saturating_sub(ms));
+        let idle = since(stream.heard_ms) >= self.beat.idle_close && !stream.instance.is_empty();
+        match () {
+            () if stream.next_seq == 0 => None,
+            () if idle && nothing_waits => Some(Op::Close),
+            // After a clock that was ahead, or nothing would be told until it is as late again.
+            () if stream.told_ms > now_ms || since(stream.told_ms) >= self.beat.heartbeat => Some(Op::Heartbeat),
+            () => None,
+        }
+    }
+
+    fn tell(
+        &self,
+        page: &mut Page<'_>,
+        stream: &Stream,
+        op: Op,
+        counters: Counters,
+        waiting: u64,
+    ) -> Result<(), SignError> {
+        let now_ms = self.world.now_ms();
+        let told = Told { op, stream, seq: page.chain.next_seq, counters, waiting, head: self.head, now_ms };
+        let draft = told.draft().map_err(own)?;
+        page.put(&draft, self.head, outbox::OWN, now_ms, b"").map_err(own)
+    }
+
+    /// Puts the record of an input on the page; says whether it became a record of its own kind.
+    fn record(&self, page: &mut Page<'_>, stream: &Stream, waiting: &Waiting) -> Result<bool, SignError> {
+        let reason = match &waiting.content {
+            Content::Event(bytes) => match self.decision(stream, bytes)? {
+                Ok(draft) => match page.put(&draft, None, waiting.key, waiting.received_ms, b"") {
+                    Ok(()) => return Ok(true),
+                    Err(error) => error.to_string(),
+                },
+                Err(reason) => reason,
+            },
+            Content::Input { reason, .. } | Content::Digest { reason, .. } => reason.clone(),
+        };
+        let what = &waiting.content;
+        let quarantined = Quarantined {
+            reason: &reason,
+            what,
+            source: (opa::SYSTEM, &stream.instance),
+            refused: None,
+            received_ms: waiting.received_ms,
+        };
+        let draft = self.with_sealer(|sealer| quarantined.draft(sealer))?.map_err(own)?;
+        page.put(&draft, None, waiting.key, waiting.received_ms, b"").map_err(own)?;
+        Ok(false)
+    }
+
+    /// Counts what names a client's certificate and is not believed: somebody may be forging, or a proxy is not configured.
+    fn count_headers(&self, stream: &Stream, content: &Content, step: &mut Step) {
+        let group = self.groups.iter().find(|group| group.prefix() == stream.route && !group.xfcc_from().is_empty());
+        if let (Some(group), Content::Event(bytes)) = (group, content) {
+            match opa::decision::client(bytes, group) {
+                Err(Unknown::NotTrusted) => step.untrusted += 1,
+                Err(Unknown::Malformed(_)) => step.malformed += 1,
+                Err(Unknown::Absent) | Ok(_) => {}
+            }
+        }
+    }
+
+    fn decision(&self, stream: &Stream, bytes: &[u8]) -> Result<Result<Draft, String>, SignError> {
+        let Some(group) = self.groups.iter().find(|group| group.prefix() == stream.route) else {
+            return Ok(Err(format!("no [[opa]] table has the prefix {} any more", stream.route)));
+        };
+        Ok(self.with_sealer(|sealer| opa::decision(bytes, group, sealer))?.map_err(|unmapped| unmapped.to_string()))
+    }
+
+    /// Drafts something with sealed values under randomness of this machine.
+    fn with_sealer<T>(&self, draft: impl FnOnce(Sealer<'_>) -> T) -> Result<T, SignError> {
+        let mut is_random = true;
+        let mut random = || {
+            self.world.random().unwrap_or_else(|| {
+                is_random = false;
+                [0; 32]
+            })
+        };
+        let drafted = draft(Sealer::new(&mut random));
+        // What was drafted with zeros is thrown away: a salt that is known seals nothing.
+        if is_random { Ok(drafted) } else { Err(SignError::Random) }
+    }
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signer").field("iss", &self.identity.iss).finish_non_exhaustive()
+    }
+}
+
+/// Statements being signed one behind the other.
+struct Page<'a> {
+    chain: Chain<'a>,
+    rows: Vec<Signed>,
+}
+
+impl Page<'_> {
+    fn put(
+        &mut self,
+        draft: &Draft,
+        head: Option<Digest>,
+        key: [u8; 32],
+        received_ms: u64,
+        of_refused: &[u8],
+    ) -> Result<(), StatementError> {
+        let statement = self.chain.sign(draft.kind, draft.sub.as_deref(), &draft.payload, head)?;
+        let openings = openings::encode(draft.kind, &draft.openings, of_refused);
+        self.rows.push(Signed { received_ms, key, entry: statement.into_entry(), openings });
+        Ok(())
+    }
+
+    /// Signs the content of a statement anew, for the next place.
+    fn put_again(&mut self, old: &SignedStatement, row: &Signed) -> Result<(), SignError> {
+        let sub = Some(old.claims().sub.as_str()).filter(|_| !is_about_its_stream(old.kind()));
+        let statement = self.chain.sign(old.kind(), sub, old.payload(), old.claims().head).map_err(own)?;
+        self.rows.push(Signed { entry: statement.into_entry(), ..row.clone() });
+        Ok(())
+    }
+}
+
+/// exact.md §2: "A `stream`, `gap` or `quarantine` record" has its stream as `sub`.
+fn is_about_its_stream(kind: &str) -> bool {
+    matches!(kind, "stream" | "gap" | "quarantine")
+}
+
+fn own(error: impl std::fmt::Display) -> SignError {
+    SignError::Own(error.to_string())
+}
+
+fn count<T>(items: &[T]) -> u64 {
+    u64::try_from(items.len()).unwrap_or(u64::MAX)
+}
+
+/// What one step reads and writes at a time.
+const MAX_STEP_BYTES: u64 = 8 * 1024 * 1024;

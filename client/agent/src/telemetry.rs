@@ -1,0 +1,171 @@
+//! Names of metrics, and nothing else that measures.
+//!
+//! Every agent has its own registry, so that several can run in one process.
+
+use std::time::Duration;
+
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram, with_local_recorder,
+};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use crate::outbox::{Backlog, Taken};
+use crate::sign::Step;
+
+/// Counts and times what the agent does.
+pub struct Telemetry {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+}
+
+/// What is read from the outbox when metrics are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Depth {
+    /// How much is there.
+    pub backlog: Backlog,
+    /// How long the oldest input has waited to be signed, in seconds.
+    pub age_s: f64,
+    /// How long the oldest input or statement has waited to be published, in seconds.
+    pub unpublished_s: f64,
+}
+
+impl Telemetry {
+    /// Makes an empty registry.
+    ///
+    /// # Errors
+    ///
+    /// Only if the buckets below were none.
+    pub fn new() -> Result<Self, BuildError> {
+        let recorder = PrometheusBuilder::new().set_buckets(SECONDS)?.build_recorder();
+        let handle = recorder.handle();
+        with_local_recorder(&recorder, describe);
+        Ok(Self { recorder, handle })
+    }
+
+    /// Writes the metrics in Prometheus's text form.
+    #[must_use]
+    pub fn render(&self, depth: &Depth) -> String {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts up to 2^53 are exact")]
+        self.record(|| {
+            gauge!(DEPTH, "state" => "waiting").set(depth.backlog.waiting as f64);
+            gauge!(DEPTH, "state" => "signed").set(depth.backlog.signed as f64);
+            gauge!(BYTES).set(depth.backlog.bytes() as f64);
+            gauge!(AGE).set(depth.age_s);
+            gauge!(UNPUBLISHED).set(depth.unpublished_s);
+        });
+        self.handle.render()
+    }
+
+    /// Folds gathered samples together; called now and then, so that they do not pile up where nobody scrapes.
+    pub fn fold(&self) {
+        self.handle.run_upkeep();
+    }
+
+    /// An upload was answered.
+    pub fn answered(&self, route: &str, status: u16, took: Duration) {
+        self.record(|| {
+            counter!(UPLOADS, "route" => route.to_owned(), "status" => status.to_string()).increment(1);
+            histogram!(UPLOAD_SECONDS, "route" => route.to_owned()).record(took);
+        });
+    }
+
+    /// What an upload held is durable.
+    pub fn received(&self, taken: Taken) {
+        let Taken { new, duplicate, conflicting, inputs } = taken;
+        self.record(|| {
+            counter!(RECEIVED).increment(new + duplicate + conflicting + inputs);
+            counter!(DUPLICATES).increment(duplicate);
+            if conflicting > 0 {
+                counter!(ALARMS, "kind" => "conflict").increment(conflicting);
+            }
+        });
+    }
+
+    /// Records were signed.
+    pub fn signed(&self, step: Step) {
+        self.record(|| {
+            counter!(EMITTED).increment(step.emitted);
+            counter!(QUARANTINED).increment(step.quarantined);
+            counter!(TOLD).increment(step.told);
+            counter!(HEADERS_IGNORED, "why" => "not-trusted").increment(step.untrusted);
+            counter!(HEADERS_IGNORED, "why" => "malformed").increment(step.malformed);
+        });
+    }
+
+    /// The log proved that it has committed so many statements.
+    pub fn committed(&self, count: u64) {
+        self.record(|| counter!(COMMITTED).increment(count));
+    }
+
+    /// So many statements are proved to be published, and are deleted.
+    pub fn published(&self, count: u64) {
+        self.record(|| counter!(PUBLISHED).increment(count));
+    }
+
+    /// The log gave no answer.
+    pub fn unreachable(&self) {
+        self.record(|| counter!(UNREACHABLE).increment(1));
+    }
+
+    /// Somebody must look.
+    pub fn alarm(&self, kind: &'static str) {
+        self.record(|| counter!(ALARMS, "kind" => kind).increment(1));
+    }
+
+    /// So many streams are held back.
+    pub fn held(&self, count: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; there are a few thousand streams at most")]
+        self.record(|| gauge!(HELD).set(count as f64));
+    }
+
+    fn record<T>(&self, what: impl FnOnce() -> T) -> T {
+        with_local_recorder(&self.recorder, what)
+    }
+}
+
+impl std::fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Telemetry")
+    }
+}
+
+fn describe() {
+    describe_counter!(UPLOADS, "uploads answered, by route and status");
+    describe_histogram!(UPLOAD_SECONDS, Unit::Seconds, "time from an upload's head to its answer, by route");
+    describe_counter!(RECEIVED, "events and other inputs received, repeated ones too");
+    describe_counter!(DUPLICATES, "events that had come before");
+    describe_counter!(EMITTED, "events that became records of their own kind");
+    describe_counter!(QUARANTINED, "inputs and refused statements that became a quarantine");
+    describe_counter!(TOLD, "records about streams: open, heartbeat, close");
+    describe_counter!(COMMITTED, "statements that the log proved to have committed");
+    describe_counter!(PUBLISHED, "statements proved to be published, and deleted from the outbox");
+    describe_counter!(UNREACHABLE, "batches that got no answer from the log");
+    describe_counter!(HEADERS_IGNORED, "client certificates named by a header that is not believed, by why");
+    describe_counter!(ALARMS, "what somebody must look at, by kind");
+    describe_gauge!(HELD, "streams that the log refuses for now");
+    describe_gauge!(DEPTH, "inputs that wait to be signed, and statements that are not proved to be published");
+    describe_gauge!(BYTES, Unit::Bytes, "bytes of both in the outbox");
+    describe_gauge!(AGE, Unit::Seconds, "how long the oldest input has waited to be signed");
+    describe_gauge!(UNPUBLISHED, Unit::Seconds, "how long the oldest input has waited to be published");
+}
+
+const UPLOADS: &str = "govlog_agent_uploads_total";
+const UPLOAD_SECONDS: &str = "govlog_agent_upload_seconds";
+const RECEIVED: &str = "govlog_agent_received_total";
+const DUPLICATES: &str = "govlog_agent_duplicates_total";
+const EMITTED: &str = "govlog_agent_emitted_total";
+const QUARANTINED: &str = "govlog_agent_quarantined_total";
+const TOLD: &str = "govlog_agent_stream_records_total";
+const COMMITTED: &str = "govlog_agent_committed_total";
+const PUBLISHED: &str = "govlog_agent_published_total";
+const UNREACHABLE: &str = "govlog_agent_log_unreachable_total";
+const HEADERS_IGNORED: &str = "govlog_agent_headers_ignored_total";
+const ALARMS: &str = "govlog_agent_alarms_total";
+const HELD: &str = "govlog_agent_streams_held";
+const DEPTH: &str = "govlog_agent_outbox_depth";
+const BYTES: &str = "govlog_agent_outbox_bytes";
+const AGE: &str = "govlog_agent_outbox_age_seconds";
+const UNPUBLISHED: &str = "govlog_agent_oldest_unpublished_seconds";
+
+/// From a small upload on a good disk to one that waits.
+const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];

@@ -1,0 +1,279 @@
+//! What the agent's tests share: a world whose time stands still, a strict log in memory, a real trust directory.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use govlog_client::source::SourceError;
+use govlog_client::submit::{Answer, Place, PlaceError, SendError, Wait};
+use govlog_client::testing::{ISSUER, ORIGIN, TestLog};
+use govlog_client::trust::TrustDir;
+use govlog_formats::cose::PublicKey;
+use govlog_formats::digest::Digest;
+use govlog_formats::entry_id::EntryId;
+use govlog_formats::merkle::LeafIndex;
+use govlog_formats::record::Record;
+use govlog_formats::statement::SignedStatement;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::names::Names;
+use crate::opa::{Event, Group, Limits, RawGroup};
+use crate::outbox::{Arrival, Content, Outbox, StreamNumber, idempotency_key};
+use crate::pump::{Log, Shared};
+use crate::sign::{Beat, Identity, Signer};
+use crate::telemetry::Telemetry;
+use crate::world::World;
+
+pub(crate) const ROUTE: &str = "/ingest/opa/v1";
+pub(crate) const INSTANCE: &str = "3abbf636-0276-4f35-9507-61f3e0574466";
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
+
+/// A world that a test winds on by hand.
+#[derive(Debug)]
+pub(crate) struct StillWorld {
+    now_ms: AtomicU64,
+    drawn: AtomicU64,
+}
+
+impl StillWorld {
+    pub(crate) fn at(now_ms: u64) -> Arc<Self> {
+        Arc::new(Self { now_ms: now_ms.into(), drawn: 0.into() })
+    }
+
+    pub(crate) fn wind(&self, by: Duration) {
+        self.now_ms.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set(&self, now_ms: u64) {
+        self.now_ms.store(now_ms, Ordering::Relaxed);
+    }
+}
+
+impl World for StillWorld {
+    fn now_ms(&self) -> u64 {
+        self.now_ms.load(Ordering::Relaxed)
+    }
+
+    fn random(&self) -> Option<[u8; 32]> {
+        let drawn = self.drawn.fetch_add(1, Ordering::Relaxed);
+        Some(*Digest::sha256(&drawn.to_be_bytes()).as_bytes())
+    }
+}
+
+/// An OPA event, as AuthZEN has it.
+pub(crate) fn event(id: &str) -> Value {
+    json!({
+        "labels": { "id": INSTANCE, "version": "1.22.2" }, "decision_id": id, "path": "ledger/authz/decision",
+        "input": {
+            "subject": { "type": "workload", "id": "spiffe://prod.example/pay" }, "action": { "name": "read" },
+            "resource": { "type": "account", "id": "acct-5" },
+        },
+        "result": true, "timestamp": "2026-11-22T04:07:22.453324345Z",
+    })
+}
+
+/// An event as the door hands it on.
+pub(crate) fn arrival(event: &Value) -> Arrival {
+    let bytes = serde_json::to_vec(event).unwrap();
+    let Event { instance, native_id, semantic, .. } = Event::read(&bytes, &Limits::default()).unwrap();
+    let key = idempotency_key(crate::opa::SYSTEM, &instance, &native_id);
+    Arrival { instance, key, semantic, content: Content::Event(bytes) }
+}
+
+/// An agent without doors: outbox, signer, and a log in memory.
+pub(crate) struct Bench {
+    pub(crate) world: Arc<StillWorld>,
+    pub(crate) shared: Shared,
+    pub(crate) log: FakeLog,
+    pub(crate) trust: TrustDir,
+    pub(crate) names: Arc<Names>,
+    pub(crate) dir: TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let log = TestLog::new();
+        let trust = TrustDir::create(&dir.path().join("trust"), &log.policy(), &log.entries[0]).unwrap();
+        let world = StillWorld::at(1_795_320_442_000);
+        let shared = open(&dir, &log, &world);
+        let clock: Arc<dyn World> = Arc::clone(&world) as Arc<dyn World>;
+        let names = Arc::new(Names::beside(&dir.path().join("agent.key"), clock).unwrap());
+        Self { world, shared, log: FakeLog::new(log), trust, names, dir }
+    }
+
+    /// Closes the outbox and opens it again, as a new process would.
+    pub(crate) fn restart(self) -> Self {
+        let Self { world, shared, log, trust, names, dir } = self;
+        drop(shared);
+        let shared = log.with(|state| open(&dir, &state.log, &world));
+        Self { world, shared, log, trust, names, dir }
+    }
+
+    pub(crate) fn receive(&self, events: &[Value]) {
+        let arrivals: Vec<Arrival> = events.iter().map(arrival).collect();
+        self.take(&arrivals);
+    }
+
+    pub(crate) fn take(&self, arrivals: &[Arrival]) {
+        let limits = crate::outbox::Limits { bytes: 1 << 30, streams: 100 };
+        let now_ms = self.world.now_ms();
+        self.names.naming(ROUTE, |name| self.shared.outbox.receive(ROUTE, arrivals, limits, now_ms, name)).unwrap();
+    }
+
+    /// Takes a status of the one instance.
+    pub(crate) fn heard(&self, counters: &std::collections::BTreeMap<String, String>) {
+        let limits = crate::outbox::Limits { bytes: 1 << 30, streams: 100 };
+        let now_ms = self.world.now_ms();
+        let outbox = &self.shared.outbox;
+        self.names.naming(ROUTE, |name| outbox.heard(ROUTE, INSTANCE, counters, limits, now_ms, name)).unwrap();
+    }
+
+    pub(crate) fn sign(&self) {
+        self.shared.sign(&*self.world, 7 * DAY).unwrap();
+    }
+
+    /// The signed statements of a stream.
+    pub(crate) fn signed(&self, number: StreamNumber) -> Vec<SignedStatement> {
+        let rows = self.shared.outbox.signed(number, 0, usize::MAX, u64::MAX).unwrap();
+        rows.into_iter().map(|(_, row)| SignedStatement::parse_entry(&row.entry).unwrap()).collect()
+    }
+}
+
+pub(crate) fn open(dir: &TempDir, log: &TestLog, world: &Arc<StillWorld>) -> Shared {
+    let outbox = Arc::new(Outbox::open(&dir.path().join("outbox"), ORIGIN, ISSUER).unwrap());
+    let identity = Identity { iss: ISSUER.into(), origin: ORIGIN.into(), key: log.issuer.clone() };
+    let groups = vec![Group::try_from(RawGroup::at(ROUTE)).unwrap()];
+    let beat = Beat { heartbeat: Duration::from_secs(60), idle_close: Duration::from_secs(3_600) };
+    let world: Arc<dyn World> = Arc::clone(world) as Arc<dyn World>;
+    let signer = Signer::new(identity, groups, Arc::clone(&outbox), world, beat);
+    Shared::new(outbox, signer, Arc::new(Telemetry::new().unwrap()))
+}
+
+/// Says whether a statement is refused, and how.
+type Refuse = Box<dyn FnMut(&SignedStatement) -> Option<Answer> + Send>;
+
+/// A log that is stricter than a real one: it fails the test when statements of a stream leave a gap that no refusal explains.
+pub(crate) struct FakeLog(Mutex<State>);
+
+pub(crate) struct State {
+    pub(crate) log: TestLog,
+    places: HashMap<String, Place>,
+    known: HashMap<Digest, LeafIndex>,
+    /// Whether two witnesses are there.
+    pub(crate) has_witnesses: bool,
+    /// Whether anything answers.
+    pub(crate) is_there: bool,
+    pub(crate) refuse: Refuse,
+    /// All bytes that were ever sent.
+    pub(crate) sent: Vec<Vec<u8>>,
+}
+
+impl FakeLog {
+    fn new(log: TestLog) -> Self {
+        Self(Mutex::new(State {
+            log,
+            places: HashMap::new(),
+            known: HashMap::new(),
+            has_witnesses: true,
+            is_there: true,
+            refuse: Box::new(|_| None),
+            sent: Vec::new(),
+        }))
+    }
+
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.0.lock().unwrap())
+    }
+
+    /// The agent's entries: kind and record, in the order of the log.
+    pub(crate) fn records(&self) -> Vec<(SignedStatement, Record)> {
+        self.with(|state| {
+            let statements = state.log.entries.iter().map(|entry| SignedStatement::parse_entry(entry).unwrap());
+            statements
+                .filter(|statement| statement.claims().iss == ISSUER)
+                .map(|statement| {
+                    let record = Record::parse(statement.kind(), statement.payload()).unwrap();
+                    (statement, record)
+                })
+                .collect()
+        })
+    }
+}
+
+impl State {
+    /// Forgets the newest entries, as a log whose disk was rolled back.
+    pub(crate) fn roll_back(&mut self, count: usize) {
+        for _ in 0..count {
+            let entry = self.log.entries.pop().unwrap();
+            let statement = SignedStatement::parse_entry(&entry).unwrap();
+            self.known.remove(&statement.sig_structure_digest());
+            let at = statement.claims().stream.clone().unwrap();
+            self.places.insert(at.stream, Place { next_seq: at.seq, prev: at.prev });
+        }
+    }
+
+    fn answer(&mut self, bytes: &[u8], wait: Wait) -> Answer {
+        let Ok(statement) = SignedStatement::parse_entry(bytes) else { return refused(400, "not a statement") };
+        if let Some(index) = self.known.get(&statement.sig_structure_digest()) {
+            return self.proved(*index, wait);
+        }
+        if let Some(answer) = (self.refuse)(&statement) {
+            return answer;
+        }
+        statement.verify_signature(&self.log.issuer.public()).expect("the agent signs with its key");
+        assert_eq!(statement.claims().aud.as_deref(), Some(ORIGIN));
+        let at = statement.claims().stream.clone().unwrap();
+        let place = *self.places.entry(at.stream.clone()).or_insert(Place { next_seq: 0, prev: Digest::ZERO });
+        if (Place { next_seq: at.seq, prev: at.prev }) != place {
+            return Answer { seq: Some(place.next_seq), prev: Some(place.prev), ..refused(409, "another place") };
+        }
+        let next = Place { next_seq: at.seq + 1, prev: statement.sig_structure_digest() };
+        self.places.insert(at.stream, next);
+        let index = self.log.append(bytes.to_vec());
+        self.known.insert(statement.sig_structure_digest(), index);
+        self.proved(index, wait)
+    }
+
+    fn proved(&self, index: LeafIndex, wait: Wait) -> Answer {
+        let id = Some(EntryId { epoch: 1, index });
+        if wait == Wait::Published && !self.has_witnesses {
+            return Answer { status: 303, id, ..Answer::default() };
+        }
+        let cosigners: &[usize] = if wait == Wait::Published { &[0, 2] } else { &[] };
+        let note = self.log.note_of(self.log.size(), cosigners);
+        Answer { status: 201, id, proof: Some(self.log.tlog_proof(index, &note)), ..Answer::default() }
+    }
+}
+
+pub(crate) fn refused(status: u16, why: &str) -> Answer {
+    Answer { status, title: Some("Refused".into()), detail: Some(why.into()), ..Answer::default() }
+}
+
+fn away() -> SourceError {
+    SourceError::Unreachable { url: "http://log".into(), cause: "connection refused".into() }
+}
+
+impl Log for FakeLog {
+    fn send(&self, statements: &[Vec<u8>], wait: Wait) -> Result<Vec<Answer>, SendError> {
+        self.with(|state| {
+            state.sent.extend(statements.iter().cloned());
+            if !state.is_there {
+                return Err(SendError::Source(away()));
+            }
+            Ok(statements.iter().map(|statement| state.answer(statement, wait)).collect())
+        })
+    }
+
+    fn place(&self, iss: &str, stream: &str, key: &PublicKey) -> Result<Place, PlaceError> {
+        self.with(|state| {
+            assert_eq!((iss, key), (ISSUER, &state.log.issuer.public()));
+            if !state.is_there {
+                return Err(PlaceError::Source(away()));
+            }
+            Ok(state.places.get(stream).copied().unwrap_or(Place { next_seq: 0, prev: Digest::ZERO }))
+        })
+    }
+}
