@@ -1,0 +1,160 @@
+//! What is wrong before an agent starts: every part of its configuration tried, nothing signed and nothing sent.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+
+use govlog_client::key_file;
+use govlog_client::source::Source;
+use govlog_client::trust::{Trust, TrustDir};
+use govlog_formats::admission::{Credentials, IssuerRow};
+use govlog_formats::cose::SigningKey;
+
+use crate::config::Config;
+use crate::openings::Folder;
+use crate::outbox::{self, Outbox, OutboxError};
+use crate::run;
+
+/// What was tried, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was tried.
+    pub what: &'static str,
+    /// What was found, if it is well.
+    pub found: String,
+    /// What is wrong and what to do, if it is not.
+    pub wrong: Option<String>,
+}
+
+/// Tries everything that a configuration names.
+#[must_use]
+pub fn check(path: &Path) -> Vec<Finding> {
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(error) => return vec![wrong("configuration", error.to_string())],
+    };
+    let prefixes: Vec<&str> = config.groups.iter().map(|group| group.prefix()).collect();
+    let mut findings = vec![ok("configuration", format!("uploads to {}", prefixes.join(", ")))];
+    let key = key_file::load(&config.key);
+    findings.push(of("key", &key, |key| key.public().thumbprint().to_string()));
+    let trust = TrustDir::load(&config.trust);
+    findings.push(of("trust", &trust, |trust| format!("log {}", trust.trust().origin())));
+    if let (Ok(key), Ok(trust)) = (&key, &trust) {
+        findings.extend(admission(&config, key, trust.trust()));
+    }
+    if let Ok(trust) = &trust {
+        findings.push(outbox_of(&config, trust.trust().origin()));
+        findings.push(log(&config, trust.trust()));
+    }
+    findings.push(of("opening store", &opening_store(&config.openings), String::clone));
+    // A running agent has its addresses itself.
+    if !findings.iter().any(|finding| finding.found == RUNNING) {
+        findings.push(address("listen", config.listen));
+        findings.push(address("admin", config.admin));
+    }
+    findings
+}
+
+/// What the newest known admission policy says of this issuer.
+fn admission(config: &Config, key: &SigningKey, trust: &Trust) -> Vec<Finding> {
+    const WHAT: &str = "admission";
+    let policy = &trust.history().newest().after;
+    let Some(row) = policy.issuer(&config.iss) else {
+        let advice =
+            "is not admitted, as far as the trust directory knows; run govlog admission add, or govlog trust update";
+        return vec![wrong(WHAT, format!("{} {advice}", config.iss))];
+    };
+    let mut findings = Vec::new();
+    let has_key = match &row.credentials {
+        Credentials::Keys(keys) => keys.contains(&key.public()),
+        Credentials::X509(_) => false,
+    };
+    if !has_key {
+        findings.push(wrong(WHAT, format!("{} is admitted with other keys than {}", config.iss, config.key.display())));
+    }
+    if !row.kinds.iter().any(|kind| govlog_formats::record::short_kind(kind) == "decision") {
+        findings.push(wrong(
+            WHAT,
+            format!("{} may not submit the kind decision, only {}", config.iss, row.kinds.join(", ")),
+        ));
+    }
+    findings.extend(max_age(config, row));
+    if findings.is_empty() {
+        findings.push(ok(WHAT, format!("{} may speak about {}", config.iss, row.subjects.join(", "))));
+    }
+    findings
+}
+
+fn max_age(config: &Config, row: &IssuerRow) -> Option<Finding> {
+    let (configured, admitted) = (config.max_age.as_secs(), row.max_age_s.unwrap_or(DEFAULT_MAX_AGE_S));
+    let why =
+        format!("sending.max_age_s = {configured}, the admission policy grants {admitted}; they should be the same");
+    (configured != admitted).then(|| wrong("admission", why))
+}
+
+fn outbox_of(config: &Config, origin: &str) -> Finding {
+    const WHAT: &str = "outbox";
+    if !outbox::exists(&config.outbox) {
+        return ok(WHAT, format!("{} will be made", config.outbox.display()));
+    }
+    match Outbox::open(&config.outbox, origin, &config.iss) {
+        Ok(outbox) => match run::check_groups(&outbox, config) {
+            Ok(()) => {
+                let backlog = outbox.backlog();
+                ok(WHAT, format!("{} inputs and {} statements wait", backlog.waiting, backlog.signed))
+            }
+            Err(error) => wrong(WHAT, error.to_string()),
+        },
+        // It runs: that is well, and more cannot be seen from here.
+        Err(OutboxError::Held { .. }) => ok(WHAT, RUNNING.to_owned()),
+        Err(error) => wrong(WHAT, error.to_string()),
+    }
+}
+
+fn log(config: &Config, trust: &Trust) -> Finding {
+    const WHAT: &str = "log";
+    let asked = Source::open(&config.log).map_err(|error| error.to_string()).and_then(|source| {
+        let note =
+            source.get("checkpoint", govlog_formats::limits::MAX_NOTE_BYTES).map_err(|error| error.to_string())?;
+        let note = note.ok_or("it has published nothing yet; are its witnesses there?")?;
+        let head = trust.policy().verify_checkpoint(&note).map_err(|error| error.to_string())?;
+        if head.checkpoint().origin.as_str() != trust.origin() {
+            return Err(format!("it is {}, the trust directory is for {}", head.checkpoint().origin, trust.origin()));
+        }
+        Ok(format!("size {}, {}", head.checkpoint().size, head.quorum()))
+    });
+    match asked {
+        Ok(found) => ok(WHAT, found),
+        Err(why) => wrong(WHAT, format!("{}: {why}", config.log)),
+    }
+}
+
+fn opening_store(path: &Path) -> std::io::Result<String> {
+    if !path.exists() {
+        return Ok(format!("{} will be made", path.display()));
+    }
+    Folder::open(path)?;
+    Ok(path.display().to_string())
+}
+
+fn address(what: &'static str, address: SocketAddr) -> Finding {
+    of(what, &TcpListener::bind(address).map_err(|error| format!("{address}: {error}")), |_| address.to_string())
+}
+
+fn of<T, E: std::fmt::Display>(what: &'static str, tried: &Result<T, E>, found: impl FnOnce(&T) -> String) -> Finding {
+    match tried {
+        Ok(good) => ok(what, found(good)),
+        Err(error) => wrong(what, error.to_string()),
+    }
+}
+
+fn ok(what: &'static str, found: String) -> Finding {
+    Finding { what, found, wrong: None }
+}
+
+fn wrong(what: &'static str, why: String) -> Finding {
+    Finding { what, found: String::new(), wrong: Some(why) }
+}
+
+/// DESIGN §6: "absent `max_age_s`: 86,400".
+const DEFAULT_MAX_AGE_S: u64 = 86_400;
+const RUNNING: &str = "in use by a running agent";

@@ -1,0 +1,238 @@
+//! `agent.toml`: as typed, and as meant.
+
+mod raw;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use govlog_daemon::serve;
+
+use crate::opa::{self, Group, GroupError, RawGroup};
+use crate::outbox;
+use crate::sign::Beat;
+use raw::Raw;
+
+/// An agent's configuration, checked: paths are joined to the folder of the file, numbers are in range.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Who signs: the issuer, as the admission policy names it.
+    pub iss: String,
+    /// The log's address.
+    pub log: String,
+    /// The issuer's private key.
+    pub key: PathBuf,
+    /// What the log's proofs are judged by.
+    pub trust: PathBuf,
+    /// The folder of what is not proved to be in the log.
+    pub outbox: PathBuf,
+    /// The folder of what opens sealed values.
+    pub openings: PathBuf,
+    /// Where sources upload to.
+    pub listen: SocketAddr,
+    /// Where health and metrics are.
+    pub admin: SocketAddr,
+    /// When streams say that they live, and when they are closed.
+    pub beat: Beat,
+    /// How old the log lets a statement's `iat` be.
+    pub max_age: Duration,
+    /// The longest wait between two tries.
+    pub retry_most: Duration,
+    /// How long after its publication an event is known again.
+    pub remember: Duration,
+    /// What the outbox may hold.
+    pub hold: outbox::Limits,
+    /// What one upload may hold.
+    pub upload: opa::Limits,
+    /// Bytes of all uploads that are being received.
+    pub uploads_bytes: usize,
+    /// What connections may take.
+    pub connections: serve::Limits,
+    /// The groups of OPA instances, by the prefix of their routes.
+    pub groups: Vec<Group>,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The content is wrong.
+    #[error("{}: {error}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: ContentError,
+    },
+}
+
+/// What is wrong in a configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContentError {
+    /// Not TOML, an unknown key, a key that is missing, or a value of another type.
+    #[error(transparent)]
+    Toml(Box<toml::de::Error>),
+    /// A number is out of range.
+    #[error("{key} = {found} is not between {least} and {most}")]
+    Range {
+        /// The key.
+        key: &'static str,
+        /// The number found.
+        found: u64,
+        /// The least it may be.
+        least: u64,
+        /// The most it may be.
+        most: u64,
+    },
+    /// A text is wrong.
+    #[error("{key} = {found:?}: {why}")]
+    Text {
+        /// The key.
+        key: &'static str,
+        /// What was found.
+        found: String,
+        /// What would be right.
+        why: &'static str,
+    },
+    /// An `[[opa]]` table is wrong.
+    #[error("[[opa]] {0}")]
+    Group(#[from] GroupError),
+    /// Two `[[opa]]` tables have one prefix, or one lies on the other's routes.
+    #[error("[[opa]] prefix = {0:?} stands twice; each group of instances needs a prefix of its own")]
+    Prefix(String),
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the key that is wrong.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+        let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        Self::parse(&text, folder).map_err(|error| ConfigError::Content { path: path.to_owned(), error })
+    }
+
+    fn parse(text: &str, folder: &Path) -> Result<Self, ContentError> {
+        let raw: Raw = toml::from_str(text).map_err(|error| ContentError::Toml(Box::new(error)))?;
+        check_text(&raw)?;
+        check_numbers(&raw)?;
+        let groups = groups(raw.opa)?;
+        let (streams, sending, limits) = (raw.streams, raw.sending, raw.limits);
+        Ok(Self {
+            iss: raw.iss,
+            log: raw.log,
+            key: folder.join(raw.key),
+            trust: folder.join(raw.trust),
+            outbox: folder.join(raw.outbox),
+            openings: folder.join(raw.openings),
+            listen: raw.listen,
+            admin: raw.admin,
+            beat: Beat {
+                heartbeat: Duration::from_secs(streams.heartbeat_s),
+                idle_close: Duration::from_secs(streams.idle_close_s),
+            },
+            max_age: Duration::from_secs(sending.max_age_s),
+            retry_most: Duration::from_millis(sending.retry_max_ms),
+            remember: Duration::from_secs(sending.remember_days * 86_400),
+            hold: outbox::Limits { bytes: limits.outbox_mib << 20, streams: streams.most },
+            upload: opa::Limits {
+                upload_bytes: mib(limits.upload_mib),
+                unpacked_bytes: mib(limits.unpacked_mib),
+                event_bytes: mib(limits.event_mib),
+                events: limits.events,
+            },
+            uploads_bytes: mib(limits.uploads_mib),
+            connections: serve::Limits {
+                connections: limits.connections,
+                body: Duration::from_secs(limits.body_timeout_s),
+                // With the stations' last round this is well within the 10 s in which a program ends.
+                drain: Duration::from_secs(3),
+                ..serve::Limits::default()
+            },
+            groups,
+        })
+    }
+}
+
+fn check_text(raw: &Raw) -> Result<(), ContentError> {
+    let wrong = |key, found: &str, why| Err(ContentError::Text { key, found: found.to_owned(), why });
+    if raw.iss.is_empty() || raw.iss.len() > govlog_formats::limits::MAX_SUBJECT_BYTES {
+        return wrong("iss", &raw.iss, "should be the issuer's URI, as the admission policy names it");
+    }
+    if !raw.log.starts_with("http://") && !raw.log.starts_with("https://") {
+        return wrong("log", &raw.log, "should be the log's address, such as http://127.0.0.1:8080");
+    }
+    // There is no TLS here yet, and whoever reaches the listener can write into the log in the sources' names.
+    if !raw.listen.ip().is_loopback() {
+        return wrong("listen", &raw.listen.to_string(), "should be a loopback address: uploads are not authenticated");
+    }
+    if !raw.admin.ip().is_loopback() {
+        return wrong("admin", &raw.admin.to_string(), "should be a loopback address");
+    }
+    Ok(())
+}
+
+fn check_numbers(raw: &Raw) -> Result<(), ContentError> {
+    let (streams, sending, limits) = (&raw.streams, &raw.sending, &raw.limits);
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let ranges = [
+        ("streams.heartbeat_s", streams.heartbeat_s, 1, 86_400),
+        ("streams.idle_close_s", streams.idle_close_s, 1, 30 * 86_400),
+        ("streams.most", streams.most, 2, 65_536),
+        ("sending.max_age_s", sending.max_age_s, 60, 365 * 86_400),
+        ("sending.retry_max_ms", sending.retry_max_ms, 10, 600_000),
+        ("sending.remember_days", sending.remember_days, 1, 365),
+        // Or what fits an upload would never fit the outbox.
+        ("limits.outbox_mib", limits.outbox_mib, limits.unpacked_mib, 1 << 20),
+        ("limits.upload_mib", limits.upload_mib, 1, 1_024),
+        ("limits.unpacked_mib", limits.unpacked_mib, 1, 4_096),
+        ("limits.event_mib", limits.event_mib, 1, limits.unpacked_mib),
+        ("limits.events", count(limits.events), 1, 1_000_000),
+        ("limits.uploads_mib", limits.uploads_mib, limits.upload_mib, 16_384),
+        ("limits.connections", count(limits.connections), 1, 65_536),
+        ("limits.body_timeout_s", limits.body_timeout_s, 1, 3_600),
+    ];
+    match ranges.into_iter().find(|(_, found, least, most)| !(least..=most).contains(&found)) {
+        Some((key, found, least, most)) => Err(ContentError::Range { key, found, least, most }),
+        None => Ok(()),
+    }
+}
+
+/// The groups; without any there is one that takes AuthZEN-shaped decisions on the default prefix.
+fn groups(raw: Vec<RawGroup>) -> Result<Vec<Group>, ContentError> {
+    let mut groups: Vec<Group> = Vec::new();
+    for group in raw {
+        let group = Group::try_from(group)?;
+        if groups.iter().any(|other| other.prefix() == group.prefix()) {
+            return Err(ContentError::Prefix(group.prefix().to_owned()));
+        }
+        groups.push(group);
+    }
+    if groups.is_empty() {
+        groups.push(Group::try_from(RawGroup::at(DEFAULT_PREFIX))?);
+    }
+    Ok(groups)
+}
+
+fn mib(number: u64) -> usize {
+    usize::try_from(number << 20).unwrap_or(usize::MAX)
+}
+
+/// Where OPA uploads to when nothing else is configured.
+pub const DEFAULT_PREFIX: &str = "/ingest/opa/v1";

@@ -1,0 +1,119 @@
+//! `agent.toml` as typed.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::opa::RawGroup;
+
+/// The file. Unknown keys are refused; a key without a default is one that only the operator can know.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Raw {
+    pub(super) iss: String,
+    pub(super) log: String,
+    #[serde(default = "key")]
+    pub(super) key: PathBuf,
+    #[serde(default = "trust")]
+    pub(super) trust: PathBuf,
+    #[serde(default = "outbox")]
+    pub(super) outbox: PathBuf,
+    #[serde(default = "openings")]
+    pub(super) openings: PathBuf,
+    #[serde(default = "listen")]
+    pub(super) listen: SocketAddr,
+    #[serde(default = "admin")]
+    pub(super) admin: SocketAddr,
+    #[serde(default)]
+    pub(super) streams: Streams,
+    #[serde(default)]
+    pub(super) sending: Sending,
+    #[serde(default)]
+    pub(super) limits: Limits,
+    #[serde(default)]
+    pub(super) opa: Vec<RawGroup>,
+}
+
+/// `[streams]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Streams {
+    pub(super) heartbeat_s: u64,
+    pub(super) idle_close_s: u64,
+    pub(super) most: u64,
+}
+
+/// `[sending]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Sending {
+    pub(super) max_age_s: u64,
+    pub(super) retry_max_ms: u64,
+    pub(super) remember_days: u64,
+}
+
+/// `[limits]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Limits {
+    pub(super) outbox_mib: u64,
+    pub(super) upload_mib: u64,
+    pub(super) unpacked_mib: u64,
+    pub(super) event_mib: u64,
+    pub(super) events: usize,
+    pub(super) uploads_mib: u64,
+    pub(super) connections: usize,
+    pub(super) body_timeout_s: u64,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self { heartbeat_s: 60, idle_close_s: 3_600, most: 1_024 }
+    }
+}
+
+impl Default for Sending {
+    fn default() -> Self {
+        Self { max_age_s: 86_400, retry_max_ms: 30_000, remember_days: 7 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            outbox_mib: 2_048,
+            upload_mib: 16,
+            unpacked_mib: 64,
+            event_mib: 8,
+            events: 50_000,
+            uploads_mib: 64,
+            connections: 256,
+            body_timeout_s: 30,
+        }
+    }
+}
+
+fn key() -> PathBuf {
+    "agent.key".into()
+}
+
+fn trust() -> PathBuf {
+    "trust".into()
+}
+
+fn outbox() -> PathBuf {
+    "outbox".into()
+}
+
+fn openings() -> PathBuf {
+    "openings".into()
+}
+
+const fn listen() -> SocketAddr {
+    SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7481))
+}
+
+const fn admin() -> SocketAddr {
+    SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7482))
+}

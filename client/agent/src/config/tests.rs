@@ -1,0 +1,147 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ContentError> {
+    Config::parse(text, Path::new("/etc/govlog"))
+}
+
+const LEAST: &str = "iss = \"spiffe://prod.example/agent\"\nlog = \"http://127.0.0.1:8080\"\n";
+
+#[test]
+fn two_keys_are_enough_and_the_rest_has_defaults() {
+    let config = parse(LEAST).unwrap();
+    assert_eq!(config.key, Path::new("/etc/govlog/agent.key"));
+    assert_eq!(config.outbox, Path::new("/etc/govlog/outbox"));
+    assert!(config.listen.ip().is_loopback() && config.admin.ip().is_loopback());
+    assert_ne!(config.listen, config.admin);
+    let prefixes: Vec<&str> = config.groups.iter().map(Group::prefix).collect();
+    assert_eq!(prefixes, [DEFAULT_PREFIX]);
+    assert!(config.groups[0].xfcc_from().is_empty(), "no header is believed unless somebody says so");
+    assert_eq!(config.upload, opa::Limits::default());
+    assert_eq!((config.max_age.as_secs(), config.remember.as_secs()), (86_400, 7 * 86_400));
+}
+
+#[test]
+fn keys_are_taken_over() {
+    let text = format!(
+        "{LEAST}outbox = \"/var/lib/outbox\"\nlisten = \"[::1]:0\"\n[streams]\nheartbeat_s = 5\nmost = 7\n[sending]\nmax_age_s = 600\n\
+         [limits]\noutbox_mib = 65\nevents = 9\n[[opa]]\nprefix = \"/a\"\n[[opa]]\nprefix = \"/b\"\nxfcc_from = [\"spiffe://p/envoy\"]\n"
+    );
+    let config = parse(&text).unwrap();
+    assert_eq!(config.outbox, Path::new("/var/lib/outbox"));
+    assert_eq!((config.beat.heartbeat.as_secs(), config.hold.streams, config.hold.bytes), (5, 7, 65 << 20));
+    assert_eq!((config.max_age.as_secs(), config.upload.events), (600, 9));
+    assert_eq!(config.groups.len(), 2);
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let wrong = [
+        ("", "iss"),
+        ("iss = \"a:b\"", "log"),
+        ("log = \"http://x\"", "iss"),
+        ("iss = \"\"\nlog = \"http://x\"", "iss"),
+        ("iss = \"a:b\"\nlog = \"x\"", "log"),
+        ("iss = \"a:b\"\nlog = \"http://x\"\nlisten = \"0.0.0.0:1\"", "listen"),
+        ("iss = \"a:b\"\nlog = \"http://x\"\nadmin = \"192.0.2.1:1\"", "admin"),
+        ("iss = \"a:b\"\nlog = \"http://x\"\nlissen = \"127.0.0.1:1\"", "lissen"),
+    ];
+    for (text, named) in wrong {
+        let error = parse(text).unwrap_err().to_string();
+        assert!(error.contains(named), "{text}: {error}");
+    }
+}
+
+#[test]
+fn every_number_has_a_range() {
+    let tables = [
+        ("streams", "heartbeat_s", 0),
+        ("streams", "idle_close_s", 0),
+        ("streams", "most", 1),
+        ("sending", "max_age_s", 59),
+        ("sending", "retry_max_ms", 9),
+        ("sending", "remember_days", 0),
+        ("limits", "outbox_mib", 63),
+        ("limits", "upload_mib", 1_025),
+        ("limits", "unpacked_mib", 0),
+        ("limits", "event_mib", 65),
+        ("limits", "events", 1_000_001),
+        ("limits", "uploads_mib", 15),
+        ("limits", "connections", 0),
+        ("limits", "body_timeout_s", 3_601),
+    ];
+    for (table, key, number) in tables {
+        let error = parse(&format!("{LEAST}[{table}]\n{key} = {number}\n")).unwrap_err().to_string();
+        assert!(error.contains(&format!("{table}.{key} = {number}")), "{error}");
+    }
+}
+
+#[test]
+fn groups_have_prefixes_of_their_own() {
+    let twice = format!("{LEAST}[[opa]]\nprefix = \"/a\"\n[[opa]]\nprefix = \"/a\"\n");
+    assert!(matches!(parse(&twice), Err(ContentError::Prefix(prefix)) if prefix == "/a"));
+    let wrong = format!("{LEAST}[[opa]]\nprefix = \"a/\"\n");
+    assert!(parse(&wrong).unwrap_err().to_string().contains("prefix"));
+}
+
+/// What `--help` shows is what the program takes.
+#[test]
+fn the_help_names_every_key() {
+    let help = include_str!("../cli/help.txt");
+    let keys = [
+        "iss",
+        "log",
+        "key",
+        "trust",
+        "outbox",
+        "openings",
+        "listen",
+        "admin",
+        "heartbeat_s",
+        "idle_close_s",
+        "most",
+        "max_age_s",
+        "retry_max_ms",
+        "remember_days",
+        "outbox_mib",
+        "upload_mib",
+        "unpacked_mib",
+        "event_mib",
+        "events",
+        "uploads_mib",
+        "connections",
+        "body_timeout_s",
+        "prefix",
+        "pdp",
+        "pep",
+        "xfcc_from",
+        "enforcement",
+        "path",
+        "subject",
+        "subject_type",
+        "action",
+        "resource",
+        "resource_type",
+        "decision",
+        "reasons",
+    ];
+    for key in keys {
+        assert!(help.lines().any(|line| line.trim_start().starts_with(&format!("{key} = "))), "{key}");
+    }
+    let config = parse(LEAST).unwrap();
+    for (key, value) in [
+        ("heartbeat_s", config.beat.heartbeat.as_secs()),
+        ("idle_close_s", config.beat.idle_close.as_secs()),
+        ("most", config.hold.streams),
+        ("outbox_mib", config.hold.bytes >> 20),
+        ("max_age_s", config.max_age.as_secs()),
+        ("connections", u64::try_from(config.connections.connections).unwrap()),
+    ] {
+        assert!(help.contains(&format!("{key} = {value}")), "{key} = {value}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = Config::load(Path::new("/nonexistent/agent.toml")).unwrap_err().to_string();
+    assert!(error.contains("/nonexistent/agent.toml"), "{error}");
+}

@@ -1,0 +1,34 @@
+//! The party that observes and submits: takes what an enforcement point already emits and makes provable entries of it.
+//!
+//! ```text
+//! upload ─▶ Event ─▶ outbox ─▶ Draft ─▶ statement ─▶ log ─▶ proof ─▶ gone
+//!      http      opa    │          opa       sign      pump         │
+//!                       └── durable before the source hears 200     └── published, verified, openings stored
+//! ```
+//!
+//! **In scope**: adapters ([`opa`]), the durable [`outbox`], signing ([`mod@sign`]), sending until there is a proof ([`pump`]), keeping what opens
+//! sealed values ([`openings`]). **Out of scope**: what the bytes mean (`govlog-formats`), judging a log (`govlog-client`, whose submitting
+//! and trust this uses), deciding anything at an enforcement point.
+//!
+//! An adapter is one module with one shape: bytes in, events, records; it knows no clock, file or socket.
+
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod failpoints;
+pub mod http;
+pub mod json;
+pub mod names;
+pub mod opa;
+pub mod openings;
+pub mod outbox;
+pub mod pump;
+mod run;
+pub mod seal;
+pub mod sign;
+pub mod telemetry;
+#[cfg(test)]
+mod testing;
+pub mod world;
+
+pub use run::{Agent, EXIT_POISONED, Listeners, RunError};

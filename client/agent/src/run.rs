@@ -1,0 +1,311 @@
+//! The parts of an agent put together, served, and ended.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use govlog_client::key_file::{self, KeyFileError};
+use govlog_client::source::{Http, Source, SourceError};
+use govlog_client::trust::{TrustDir, TrustError};
+use govlog_daemon::serve;
+use govlog_daemon::stop::stopped;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::http::{self, Health, Intake};
+use crate::names::Names;
+use crate::openings::Folder;
+use crate::outbox::{Outbox, OutboxError};
+use crate::pump::{Confirmer, PumpError, Sender, Shared, Terms};
+use crate::sign::{Identity, Signer};
+use crate::telemetry::Telemetry;
+use crate::world::{Machine, World};
+
+/// The exit code when what is on disk is not known any more: a new start finds out.
+pub const EXIT_POISONED: u8 = 70;
+
+/// An agent with its outbox open.
+pub struct Agent {
+    config: Arc<Config>,
+    shared: Arc<Shared>,
+    world: Arc<dyn World>,
+    log: Arc<Http>,
+    trust: Arc<TrustDir>,
+    names: Arc<Names>,
+    openings: Arc<Folder>,
+}
+
+/// The sockets an agent is reached on.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Where sources upload to.
+    pub public: TcpListener,
+    /// The admin interface.
+    pub admin: TcpListener,
+}
+
+/// Why an agent does not run, or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The key cannot be used.
+    #[error("key: {0}")]
+    Key(#[from] KeyFileError),
+    /// The trust directory cannot be used.
+    #[error("trust: {0}")]
+    Trust(#[from] TrustError),
+    /// The log's address is none.
+    #[error("log: {0}")]
+    Log(#[from] SourceError),
+    /// The opening store cannot be used.
+    #[error("openings: {0}")]
+    Openings(io::Error),
+    /// What is kept beside the key cannot be used.
+    #[error("names of streams: {0}")]
+    Names(io::Error),
+    /// The outbox cannot be used.
+    #[error("outbox: {0}")]
+    Outbox(#[from] OutboxError),
+    /// Events wait for a group that is configured no more.
+    #[error(
+        "outbox: {count} events of {prefix} wait, and no [[opa]] table has that prefix; put it back until they are logged"
+    )]
+    Orphans {
+        /// How many at least.
+        count: u64,
+        /// The prefix.
+        prefix: String,
+    },
+    /// A metric has no buckets.
+    #[error("metrics: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// An address cannot be had, a thread cannot be started.
+    #[error("{what}: {cause}")]
+    System {
+        /// What was asked for.
+        what: String,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// A station ended.
+    #[error("{0}")]
+    Pump(#[from] PumpError),
+    /// The outbox was found not to be well.
+    #[error("the outbox is not well; see what was said before; a new start finds out what is on disk")]
+    Poisoned,
+}
+
+impl RunError {
+    /// Whether what is on disk is not known any more.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        matches!(self, Self::Pump(_) | Self::Poisoned)
+    }
+}
+
+impl Listeners {
+    /// Binds the configured addresses.
+    ///
+    /// # Errors
+    ///
+    /// Names the address that cannot be had.
+    pub async fn bind(config: &Config) -> Result<Self, RunError> {
+        Ok(Self { public: bind(config.listen).await?, admin: bind(config.admin).await? })
+    }
+
+    /// Gives the addresses they got: for uploads, for the admin interface.
+    ///
+    /// # Errors
+    ///
+    /// As [`TcpListener::local_addr`].
+    pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.public.local_addr()?, self.admin.local_addr()?))
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|cause| RunError::System { what: format!("listen on {address}"), cause })
+}
+
+impl Agent {
+    /// Opens everything that a configuration names.
+    ///
+    /// Not to be called from async code: the log's client brings threads of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] names what cannot be used.
+    pub fn open(config: Config) -> Result<Self, RunError> {
+        let key = key_file::load(&config.key)?;
+        let trust = TrustDir::load(&config.trust)?;
+        let Source::Http(log) = Source::open(&config.log)? else {
+            return Err(SourceError::NotASource(config.log.clone()).into());
+        };
+        let origin = trust.trust().origin().to_owned();
+        let outbox = Arc::new(Outbox::open(&config.outbox, &origin, &config.iss)?);
+        check_groups(&outbox, &config)?;
+        let openings = Folder::open(&config.openings).map_err(RunError::Openings)?;
+        let world: Arc<dyn World> = Arc::new(Machine);
+        let names = Names::beside(&config.key, Arc::clone(&world)).map_err(RunError::Names)?;
+        let identity = Identity { iss: config.iss.clone(), origin, key };
+        let signer = Signer::new(identity, config.groups.clone(), Arc::clone(&outbox), Arc::clone(&world), config.beat);
+        let shared = Arc::new(Shared::new(outbox, signer, Arc::new(Telemetry::new()?)));
+        Ok(Self {
+            config: Arc::new(config),
+            shared,
+            world,
+            log: Arc::new(log),
+            trust: Arc::new(trust),
+            names: Arc::new(names),
+            openings: Arc::new(openings),
+        })
+    }
+
+    /// Serves until `shutdown` resolves, and ends within seconds, whoever is away: what is not proved to be in the log is on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`], when something fails whose effect on disk is not known.
+    pub async fn serve(self, listeners: Listeners, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+        let (fatal, mut failed) = watch::channel(false);
+        let threads = self.start(&fatal)?;
+        let (stop, stopping) = watch::channel(false);
+        let (shared, names, world) = (Arc::clone(&self.shared), Arc::clone(&self.names), Arc::clone(&self.world));
+        let intake = Intake::new(shared, names, world, &self.config, fatal);
+        let prefixes: Vec<&str> = self.config.groups.iter().map(|group| group.prefix()).collect();
+        let public =
+            serve::serve(listeners.public, http::ingest(&intake, &prefixes), self.config.connections, stopping.clone());
+        let health = Health {
+            shared: Arc::clone(&self.shared),
+            world: Arc::clone(&self.world),
+            most_bytes: self.config.hold.bytes,
+        };
+        let limits = serve::Limits { connections: ADMIN_CONNECTIONS, ..self.config.connections };
+        let admin = serve::serve(listeners.admin, http::admin(health), limits, stopping);
+        let telemetry = Arc::clone(&self.shared.telemetry);
+        let fold = async {
+            loop {
+                tokio::time::sleep(FOLD_EVERY).await;
+                telemetry.fold();
+            }
+        };
+        let served = async { tokio::join!(public, admin) };
+        let mut served = std::pin::pin!(served);
+        tokio::select! {
+            _ = served.as_mut() => {}
+            () = fold => {}
+            () = stopped(&mut failed) => {}
+            () = shutdown => {}
+        }
+        self.shared.stop();
+        stop.send_replace(true);
+        served.await;
+        let poisoned = *failed.borrow();
+        self.end(threads).await?;
+        if poisoned { Err(RunError::Poisoned) } else { Ok(()) }
+    }
+
+    /// Starts the three stations.
+    fn start(&self, fatal: &watch::Sender<bool>) -> Result<Vec<JoinHandle<Result<(), PumpError>>>, RunError> {
+        let (shared, world, config) = (&self.shared, &self.world, &self.config);
+        let sign = {
+            let (shared, world, keep_closed) = (Arc::clone(shared), Arc::clone(world), config.beat.idle_close * 2);
+            move || shared.run(|| shared.sign(&*world, keep_closed))
+        };
+        let send = {
+            let (shared, world, log, trust) =
+                (Arc::clone(shared), Arc::clone(world), Arc::clone(&self.log), Arc::clone(&self.trust));
+            let (names, max_age, retry_most) = (Arc::clone(&self.names), config.max_age, config.retry_most);
+            move || {
+                let terms = Terms { world: &*world, trust: trust.trust(), names: &names, max_age, retry_most };
+                let mut sender = Sender::new(&shared, &*log, terms);
+                shared.run(|| sender.round())
+            }
+        };
+        let confirm = {
+            let (shared, world, log, trust) =
+                (Arc::clone(shared), Arc::clone(world), Arc::clone(&self.log), Arc::clone(&self.trust));
+            let (openings, times) = (Arc::clone(&self.openings), (config.remember, config.retry_most));
+            move || {
+                let mut confirmer = Confirmer::new(&shared, &*log, &*openings, &*world, trust.trust(), times);
+                shared.run(|| confirmer.round())
+            }
+        };
+        Ok(vec![station("sign", fatal, sign)?, station("send", fatal, send)?, station("confirm", fatal, confirm)?])
+    }
+
+    /// Waits for the stations, but not for one that waits for the log: it changes nothing any more.
+    async fn end(&self, threads: Vec<JoinHandle<Result<(), PumpError>>>) -> Result<(), RunError> {
+        let end = Instant::now() + LAST_ROUND;
+        while !threads.iter().all(JoinHandle::is_finished) && Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        for thread in threads.into_iter().filter(JoinHandle::is_finished) {
+            match thread.join() {
+                Ok(ended) => ended?,
+                Err(_) => return Err(RunError::Poisoned),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agent").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// Starts a station; when it ends by itself, in whatever way, the agent ends.
+fn station(
+    name: &str,
+    fatal: &watch::Sender<bool>,
+    run: impl FnOnce() -> Result<(), PumpError> + Send + 'static,
+) -> Result<JoinHandle<Result<(), PumpError>>, RunError> {
+    let ending = Ending { fatal: fatal.clone(), is_wanted: false };
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            // All of it: a closure would take the flag alone, and leave the rest to be dropped now.
+            let mut ending = ending;
+            let ended = run();
+            ending.is_wanted = ended.is_ok();
+            ended
+        })
+        .map_err(|cause| RunError::System { what: format!("start the thread {name}"), cause })
+}
+
+/// Says when dropped that the agent must end: after an error, and when a station unwinds.
+struct Ending {
+    fatal: watch::Sender<bool>,
+    is_wanted: bool,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if !self.is_wanted {
+            self.fatal.send_replace(true);
+        }
+    }
+}
+
+/// Refuses to begin where events wait that nobody could map.
+pub(crate) fn check_groups(outbox: &Outbox, config: &Config) -> Result<(), RunError> {
+    for (number, stream) in outbox.streams()? {
+        let is_known = config.groups.iter().any(|group| group.prefix() == stream.route);
+        let count = if is_known { 0 } else { outbox.count_waiting(number)? };
+        if count > 0 {
+            return Err(RunError::Orphans { count, prefix: stream.route });
+        }
+    }
+    Ok(())
+}
+
+const ADMIN_CONNECTIONS: usize = 16;
+const FOLD_EVERY: Duration = Duration::from_secs(5);
+/// What a station may take for the round it is in; one that waits for the log is left behind.
+const LAST_ROUND: Duration = Duration::from_secs(2);
