@@ -1,7 +1,8 @@
 //! A log: its directory, and the process that serves it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use govlog_formats::admission::{Change, ChangeFields, IssuerRow, PolicyState, operator_statement};
@@ -74,6 +75,16 @@ impl Log {
             public: None,
             admin: None,
         }
+    }
+
+    /// Gives the log an address of its own, at which it is found again after every start. Before the first start.
+    pub fn stay(&mut self) {
+        let address = SocketAddr::new(own_loopback().into(), 8080);
+        let file = self.dir.join("log.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let listen = |address: &str| format!("listen = \"{address}\"\n");
+        std::fs::write(&file, text.replacen(&listen("127.0.0.1:0"), &listen(&address.to_string()), 1)).unwrap();
+        self.public = Some(address);
     }
 
     /// Starts the log and waits until it listens.
@@ -247,6 +258,13 @@ impl Log {
     pub fn head_on_disk(&self) -> TreeHead {
         HeadFile::open(&self.dir.join("head/head")).unwrap().read().unwrap().head
     }
+}
+
+/// A loopback address that no one else listens at: a port that is given up for a while may be somebody else's afterwards.
+fn own_loopback() -> Ipv4Addr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, high, low, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Reads the entry id out of a `Location`.

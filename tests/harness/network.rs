@@ -102,7 +102,7 @@ impl Network {
     }
 }
 
-/// Copies a directory with all that is in it.
+/// Copies a directory with all that is in it, modes too.
 pub fn copy_dir(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -114,6 +114,7 @@ pub fn copy_dir(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), target).unwrap();
         }
     }
+    std::fs::set_permissions(to, std::fs::metadata(from).unwrap().permissions()).unwrap();
 }
 
 /// Puts a copy of a directory in the place of another.

@@ -1,4 +1,5 @@
-//! One of the real programs, chosen by the first argument: `node server …`, `node witness …`, `node govlog …`.
+//! One of the real programs, chosen by the first argument: `node server …`, `node witness …`, `node agent …`,
+//! `node govlog …`.
 //!
 //! Each is the program's own command line, so that a test that ends this process has ended the real one, at a path that Cargo
 //! tells. Fail points are armed by the environment variable `FAILPOINTS`.
@@ -22,8 +23,9 @@ fn main() -> ExitCode {
     match program.to_str() {
         Some("server") => govlog_server::cli::run_from(command_line("govlog-server")),
         Some("witness") => witness(command_line("govlog-witness")),
+        Some("agent") => govlog_agent::cli::run_from(command_line("govlog-agent")),
         Some("govlog") => govlog_client::cli::run_from(command_line("govlog")),
-        _ => usage("the first argument is server, witness or govlog"),
+        _ => usage("the first argument is server, witness, agent or govlog"),
     }
 }
 

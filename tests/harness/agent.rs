@@ -1,0 +1,273 @@
+//! An agent: its directory, and the process that runs on it.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use govlog_formats::admission::{Credentials, IssuerRow};
+use govlog_formats::cose::SigningKey;
+
+use crate::http::Client;
+use crate::process::{Ended, Launch, Process};
+use crate::reader::{Reader, new_key};
+use crate::wait::{SOON, until};
+use crate::{Faults, Network};
+
+/// An agent with a key and a trust directory, running or not.
+#[derive(Debug)]
+pub struct Agent {
+    node: PathBuf,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Whom it trusts.
+    pub reader: Reader,
+    key: SigningKey,
+    process: Option<Process>,
+    public: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+}
+
+/// Who signs.
+pub const ISS: &str = "spiffe://prod.example/govlog-agent";
+
+/// The proxy whose headers the captured events carry.
+pub const ENVOY: &str = "spiffe://prod.example/pep/envoy";
+
+/// Settings with which it tries again soon, and says nothing of itself but that a stream was opened.
+pub const QUICK: &str = "[sending]\nretry_max_ms = 200\n[streams]\nheartbeat_s = 3600\nidle_close_s = 86400\n";
+
+/// The two groups that the captured instances upload to, in which their proxy is believed.
+#[must_use]
+pub fn captured_groups() -> String {
+    group("/a/v1", &[ENVOY]) + &group("/b/v1", &[ENVOY])
+}
+
+/// An `[[opa]]` table with the mapping of the captured events.
+#[must_use]
+pub fn group(prefix: &str, xfcc_from: &[&str]) -> String {
+    format!("[[opa]]\nprefix = {prefix:?}\nxfcc_from = {xfcc_from:?}\n{MAPPING}")
+}
+
+const MAPPING: &str = r#"
+[[opa.mapping]]
+path = "ledger/authz"
+subject = "/input/subject/id"
+subject_type = "/input/subject/type"
+action = "/input/action/name"
+resource = "/input/resource/id"
+resource_type = "/input/resource/type"
+decision = "/result/allow"
+reasons = "/result/reasons"
+[[opa.mapping]]
+path = "mcp/tools"
+subject = "/input/subject/id"
+subject_type = "workload"
+action = "/input/method"
+resource = "/input/params/name"
+resource_type = "tool"
+decision = "/result"
+"#;
+
+impl Agent {
+    /// Makes an agent of a network whose log has an address; `tables` are the tables of `agent.toml`.
+    #[must_use]
+    pub fn create(network: &Network, node: &Path, tables: &str) -> Self {
+        let dir = network.path("agent");
+        std::fs::create_dir(&dir).unwrap();
+        let key = new_key(network, "agent/agent.key", "ed25519");
+        assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+        let key = SigningKey::from_pkcs8_pem(&std::fs::read_to_string(key).unwrap()).unwrap();
+        let reader = Reader::of(network, "agent/trust");
+        let agent = Self { node: node.to_owned(), dir, reader, key, process: None, public: None, admin: None };
+        agent.configure(&network.log.url(), tables);
+        agent
+    }
+
+    /// Writes `agent.toml`.
+    pub fn configure(&self, log: &str, tables: &str) {
+        let text = format!("iss = {ISS:?}\nlog = {log:?}\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n{tables}");
+        std::fs::write(self.config(), text).unwrap();
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.dir.join("agent.toml")
+    }
+
+    /// The row that admits it.
+    #[must_use]
+    pub fn row(&self) -> IssuerRow {
+        IssuerRow {
+            iss: ISS.to_owned(),
+            credentials: Credentials::Keys(vec![self.key.public()]),
+            kinds: ["decision", "stream", "quarantine"].map(str::to_owned).to_vec(),
+            subjects: vec!["spiffe://".to_owned()],
+            rate: None,
+            max_age_s: None,
+        }
+    }
+
+    /// Starts it and waits until it listens.
+    ///
+    /// # Errors
+    /// How the process ended instead.
+    pub fn try_start(&mut self, faults: &Faults) -> Result<(), Ended> {
+        let mut process = self.launch(faults).start();
+        self.public = Some(process.line("listening on http://")?.parse().unwrap());
+        self.admin = Some(process.line("admin on http://")?.parse().unwrap());
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// The command that runs this agent.
+    #[must_use]
+    pub fn launch(&self, faults: &Faults) -> Launch {
+        let launch = Launch::new(&self.node, "agent").args(["run", "--config"]).arg(self.config());
+        if *faults == Faults::none() { launch } else { launch.env("FAILPOINTS", faults.to_string()) }
+    }
+
+    /// Starts it and ends it at once after this time, wherever it is then.
+    pub fn kill_while_starting(&self, after: Duration) -> Ended {
+        let mut process = self.launch(&Faults::none()).start();
+        // The time is the test's input, not something that is waited for.
+        std::thread::sleep(after);
+        process.kill()
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(&mut self, faults: &Faults) {
+        self.try_start(faults).unwrap_or_else(|ended| panic!("start: {}\n{}", ended.status, ended.stderr));
+    }
+
+    /// Looks for what is wrong with it: `agent check`.
+    #[must_use]
+    pub fn check(&self) -> Ended {
+        Launch::new(&self.node, "agent").args(["check", "--config"]).arg(self.config()).finish()
+    }
+
+    /// The running process.
+    ///
+    /// # Panics
+    /// When it was not started.
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("the agent is running")
+    }
+
+    /// Whether the process is there and has not ended.
+    #[must_use]
+    pub fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(Process::is_running)
+    }
+
+    /// Ends the process at once.
+    pub fn kill(&mut self) -> Ended {
+        let ended = self.process().kill();
+        self.process = None;
+        ended
+    }
+
+    /// Waits for the process to end by itself.
+    pub fn ended(&mut self, limit: Duration) -> Ended {
+        let ended = self.process().ended(limit);
+        self.process = None;
+        ended
+    }
+
+    /// Ends the process in good order.
+    ///
+    /// # Panics
+    /// When it takes longer than the 10 s it has, or does not end well.
+    pub fn stop(&mut self) {
+        self.process().terminate();
+        let ended = self.ended(Duration::from_secs(10));
+        assert_eq!(ended.code(), Some(0), "stopped with {}\n{}", ended.status, ended.stderr);
+    }
+
+    /// Where sources upload to.
+    ///
+    /// # Panics
+    /// When it was never started.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.public.expect("the agent was started")
+    }
+
+    /// A source's connection.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(self.address()).patient_for(SOON)
+    }
+
+    /// A client of the admin routes.
+    ///
+    /// # Panics
+    /// When it was never started.
+    #[must_use]
+    pub fn admin(&self) -> Client {
+        Client::new(self.admin.expect("the agent was started")).patient_for(SOON)
+    }
+
+    /// Waits until it takes uploads.
+    pub fn ready(&self) {
+        let mut admin = self.admin();
+        until("readiness", SOON, || admin.get("/readyz").ok().filter(|answer| answer.status == 200));
+    }
+
+    /// Reads a metric by its name and labels, as they are printed; what was never counted is 0.
+    ///
+    /// # Panics
+    /// When there are no metrics.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> u64 {
+        let answer = self.admin().get("/metrics").unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        metric_of(&answer.text(), name)
+    }
+
+    /// Waits until a metric is what it should be.
+    pub fn metric_until(&self, name: &str, limit: Duration, is_well: impl Fn(u64) -> bool) -> u64 {
+        until(&format!("{name} to change"), limit, || Some(self.metric(name)).filter(|found| is_well(*found)))
+    }
+
+    /// How much is in the outbox: what waits to be signed, and what is signed and not proved to be published.
+    #[must_use]
+    pub fn depth(&self) -> (u64, u64) {
+        let text = self.admin().get("/metrics").unwrap().text();
+        (metric_of(&text, WAITING), metric_of(&text, SIGNED))
+    }
+
+    /// Waits until nothing is left in the outbox.
+    pub fn drained(&self, limit: Duration) {
+        // What is signed leaves one count before it enters the other: once is not enough.
+        let mut times = 0;
+        until("an empty outbox", limit, || {
+            times = if self.depth() == (0, 0) { times + 1 } else { 0 };
+            (times == 3).then_some(())
+        });
+    }
+}
+
+/// Inputs that wait to be signed.
+pub const WAITING: &str = "govlog_agent_outbox_depth{state=\"waiting\"}";
+/// Statements that are not proved to be published.
+pub const SIGNED: &str = "govlog_agent_outbox_depth{state=\"signed\"}";
+/// Statements that the log proved to have committed.
+pub const COMMITTED: &str = "govlog_agent_committed_total";
+/// Statements proved to be published.
+pub const PUBLISHED: &str = "govlog_agent_published_total";
+
+/// The metric of an alarm.
+#[must_use]
+pub fn alarm(kind: &str) -> String {
+    format!("govlog_agent_alarms_total{{kind=\"{kind}\"}}")
+}
+
+fn metric_of(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map_or(0, |number| number.trim().parse().unwrap_or_else(|error| panic!("{name} {number}: {error}")))
+}

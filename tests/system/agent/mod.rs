@@ -1,0 +1,124 @@
+//! The agent between its sources and the log: killed, cut off, lied to, robbed of its memory; every event is logged exactly once.
+
+mod anew;
+mod fail;
+mod hostile;
+mod kill;
+mod outage;
+mod source;
+
+use std::path::{Path, PathBuf};
+
+use harness::agent::{QUICK, captured_groups};
+use harness::network::Plan;
+use harness::opa::Sources;
+use harness::process::Ended;
+use harness::wait::SOON;
+use harness::{Agent, Faults, Ledger, Network, Opa, Recorded, check};
+
+use crate::NODE;
+
+pub(crate) use kill::POINTS;
+
+/// A log, and an agent that it admits; the log runs, the agent does not yet.
+struct Scene {
+    network: Network,
+    agent: Agent,
+}
+
+impl Scene {
+    /// With the groups of the captured instances.
+    fn new(plan: Plan) -> Self {
+        Self::with(plan, &(QUICK.to_owned() + &captured_groups()))
+    }
+
+    fn with(plan: Plan, tables: &str) -> Self {
+        let mut scene = Self::unadmitted(plan, tables);
+        scene.admit();
+        scene
+    }
+
+    fn unadmitted(plan: Plan, tables: &str) -> Self {
+        let mut network = plan.build();
+        network.log.stay();
+        network.log.start(&Faults::none());
+        network.log.ready();
+        let agent = Agent::create(&network, Path::new(NODE), tables);
+        Self { network, agent }
+    }
+
+    fn admit(&mut self) {
+        self.network.log.admit_rows(vec![self.agent.row()]);
+    }
+
+    fn start(&mut self) {
+        self.agent.start(&Faults::none());
+    }
+
+    fn start_log(&mut self) {
+        self.network.log.start(&Faults::none());
+        self.network.log.ready();
+    }
+
+    fn openings(&self) -> PathBuf {
+        self.agent.dir.join("openings")
+    }
+
+    fn outbox(&self) -> PathBuf {
+        self.agent.dir.join("outbox")
+    }
+
+    /// What the agent has got into the log, which keeps every rule of a log.
+    fn recorded(&self) -> Recorded {
+        let checked = check::log(&self.network.log, &Ledger::default()).unwrap();
+        Recorded::of(&checked).unwrap()
+    }
+
+    /// Waits until the outbox is empty: then every event that the sources sent is logged once, nothing else is, and all of it opens.
+    fn all_logged(&self, sources: &Sources) -> Recorded {
+        self.agent.drained(SOON);
+        let (recorded, sent) = (self.recorded(), sources.sent());
+        recorded.is_exactly(&sent).unwrap();
+        recorded.open(&self.openings(), &sent).unwrap();
+        recorded
+    }
+
+    /// Uploads so many of each instance's uploads; each is taken at once.
+    fn upload(&self, sources: &mut Sources, uploads: usize) {
+        for opa in &mut sources.0 {
+            let end = opa.begun() + uploads;
+            opa.send_all(&mut self.agent.client(), end).unwrap();
+        }
+    }
+
+    /// Uploads all that was captured.
+    fn upload_capture(&self, sources: &mut Sources) {
+        for opa in &mut sources.0 {
+            let all = opa.captured();
+            opa.send_all(&mut self.agent.client(), all).unwrap();
+        }
+    }
+}
+
+/// One instance alone.
+fn one_source(seed: u64) -> Sources {
+    Sources(vec![Opa::new("a", seed)])
+}
+
+fn expect(ended: &Ended, code: i32) {
+    assert_eq!(ended.code(), Some(code), "{}{}", ended.stdout, ended.stderr);
+}
+
+/// What was captured holds 609 events, 18 of them twice; an agent that never fails logs each once.
+#[test]
+fn the_capture_is_logged_once() {
+    let mut scene = Scene::new(Plan::new(NODE).witnesses(3, 2));
+    scene.start();
+    let mut sources = Sources::captured(1);
+    scene.upload_capture(&mut sources);
+    assert_eq!(sources.sent().len(), 591);
+    let recorded = scene.all_logged(&sources);
+    assert_eq!((recorded.decisions.len(), recorded.quarantines.len(), recorded.streams.len()), (591, 0, 2));
+    expect(&scene.agent.reader.trusting(&["audit", "--structure", "--log", &scene.network.log.url()]), 0);
+    scene.agent.stop();
+}
