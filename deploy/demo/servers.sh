@@ -1,6 +1,7 @@
 # Starts and ends a log with three witnesses on loopback, for scripts that try them out: sourced, not run.
 #
 # Expects: work (a new directory), bin (where the programs are), origin. Gives: log (its address), start, stop, address.
+# shellcheck shell=bash disable=SC2034,SC2154 # what is expected and given is named above
 
 declare -A pids=()
 
@@ -35,11 +36,11 @@ start() {
     pids[$name]=$!
 }
 
-# address NAME: waits until the server listens, and prints where.
+# address NAME [WORDS]: waits until the server listens, and prints where; WORDS are those it says before the address.
 address() {
-    local name=$1 found tries
+    local name=$1 words=${2:-listening on} found tries
     for ((tries = 0; tries < 300; tries++)); do
-        found=$(sed -n 's/^listening on //p' "$work/$name.out")
+        found=$(sed -n "s/^$words //p" "$work/$name.out")
         if [ -n "$found" ]; then
             printf '%s\n' "$found"
             return
