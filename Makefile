@@ -21,8 +21,8 @@ help: ## List the targets
 
 # By name, not --workspace: features that only the tests ask for, such as the fail points, must not reach a release.
 .PHONY: build
-build: ## Build the release binaries: govlog-server, govlog-witness, govlog
-	@$(prepare); cargo build --release --locked --bins -p govlog-server -p govlog-witness -p govlog-client
+build: ## Build the release binaries: govlog-server, govlog-witness, govlog-agent, govlog
+	@$(prepare); cargo build --release --locked --bins -p govlog-server -p govlog-witness -p govlog-agent -p govlog-client
 
 # The binaries first: the tests of the parties together start them, and cargo only builds those of a test's own package.
 .PHONY: test
@@ -35,12 +35,12 @@ test: ## Run all tests, doc tests included
 		END { printf "\ntotal: %d passed, %d failed, %d ignored\n", passed, failed, ignored; exit passed == 0 }'
 
 .PHONY: demo
-demo: build ## Build, then run a log with three witnesses and verify an entry (DEMO_ONCE=1: check it and stop)
+demo: build ## Build, then log what a real OPA decided and verify it offline (DEMO_ONCE=1: check it and stop)
 	@deploy/demo/run
 
 .PHONY: bench
 bench: build ## Offer load to a log with three witnesses on this machine and print what it took
-	@$(prepare); cargo build --release --locked --bins -p govlog-benches; benches/run
+	@$(prepare); cargo build --release --locked --bins -p govlog-benches; benches/run; benches/agent-run
 
 .PHONY: lint
 lint: fmt-check clippy docs ## Check format, Clippy and documentation; a warning is an error
