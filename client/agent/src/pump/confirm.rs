@@ -27,8 +27,6 @@ pub struct Confirmer<'a> {
     remember: Duration,
     judge: Judge<'a>,
     backoff: Backoff,
-    /// When the newest head seen was cosigned; without witnesses, when it was seen.
-    witnessed_ms: u64,
     /// Which stream goes first, so that one whose proofs do not come does not keep the others waiting.
     turn: usize,
 }
@@ -45,7 +43,7 @@ impl<'a> Confirmer<'a> {
         (remember, retry_most): (Duration, Duration),
     ) -> Self {
         let (judge, backoff) = (Judge::new(Some(trust)), Backoff::new(RETRY_LEAST, retry_most));
-        Self { shared, log, openings, world, remember, judge, backoff, witnessed_ms: 0, turn: 0 }
+        Self { shared, log, openings, world, remember, judge, backoff, turn: 0 }
     }
 
     /// Confirms one batch.
@@ -110,9 +108,9 @@ impl<'a> Confirmer<'a> {
         }
         if let Some(published) = self.judge.published() {
             self.shared.signer().saw_head(published.note);
-            self.witnessed_ms =
+            let witnessed_ms =
                 published.witnessed_s.map_or_else(|| self.world.now_ms(), |time_s| time_s.saturating_mul(1000));
-            self.shared.witnessed_ms.fetch_max(self.witnessed_ms, Ordering::Relaxed);
+            self.shared.witnessed_ms.fetch_max(witnessed_ms, Ordering::Relaxed);
         }
         let all = published.len() == items.len();
         Ok((published, all))
@@ -154,7 +152,7 @@ impl<'a> Confirmer<'a> {
         // A crash here leaves the openings in both places; they are put again, the same.
         failpoints::hit("confirm::after_openings")?;
         let remember_ms = u64::try_from(self.remember.as_millis()).unwrap_or(u64::MAX);
-        let until_ms = self.witnessed_ms.saturating_add(remember_ms);
+        let until_ms = self.shared.witnessed_ms.load(Ordering::Relaxed).saturating_add(remember_ms);
         let mut spans: BTreeMap<StreamNumber, (u64, u64)> = BTreeMap::new();
         for (item, _) in published {
             spans.entry(item.number).and_modify(|span| span.1 = item.seq).or_insert((item.seq, item.seq));

@@ -49,7 +49,8 @@ pub struct Shared {
     signer: Mutex<Signer>,
     /// For each stream the first position that the log has not confirmed as committed.
     unsent: Mutex<HashMap<StreamNumber, u64>>,
-    /// The newest time that a witness has stated under a verified checkpoint, POSIX milliseconds; 0: none yet. It never jumps as a clock does.
+    /// The newest time at which all witnesses of a verified checkpoint had cosigned something, POSIX milliseconds; 0: none yet. It does not jump as
+    /// a clock does; without witnesses it is the clock.
     witnessed_ms: AtomicU64,
     stop: AtomicBool,
 }
