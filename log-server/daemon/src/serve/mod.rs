@@ -129,6 +129,8 @@ async fn connection(stream: TcpStream, peer: Peer, app: Router, limits: Limits, 
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        // Who has nothing more to say still gets the answer; else it is a race between the answer and the end of what is read.
+        .half_close(true)
         // `Timed` keeps the exact times; this bound a second time makes hyper poll connections that are idle.
         .header_read_timeout(limits.idle + limits.header)
         .max_buf_size(limits.head_bytes.max(LEAST_HEAD_BYTES))
