@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 
 use govlog_client::key_file;
 use govlog_client::source::Source;
@@ -10,9 +11,11 @@ use govlog_formats::admission::{Credentials, IssuerRow};
 use govlog_formats::cose::SigningKey;
 
 use crate::config::Config;
+use crate::names::Names;
 use crate::openings::Folder;
 use crate::outbox::{self, Outbox, OutboxError};
 use crate::run;
+use crate::world::Machine;
 
 /// What was tried, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +41,9 @@ pub fn check(path: &Path) -> Vec<Finding> {
     findings.push(of("key", &key, |key| key.public().thumbprint().to_string()));
     let trust = TrustDir::load(&config.trust);
     findings.push(of("trust", &trust, |trust| format!("log {}", trust.trust().origin())));
+    if let Err(error) = Names::beside(&config.key, Arc::new(Machine)) {
+        findings.push(wrong("names of streams", error.to_string()));
+    }
     if let (Ok(key), Ok(trust)) = (&key, &trust) {
         findings.extend(admission(&config, key, trust.trust()));
     }

@@ -179,11 +179,7 @@ impl Agent {
         let prefixes: Vec<&str> = self.config.groups.iter().map(|group| group.prefix()).collect();
         let public =
             serve::serve(listeners.public, http::ingest(&intake, &prefixes), self.config.connections, stopping.clone());
-        let health = Health {
-            shared: Arc::clone(&self.shared),
-            world: Arc::clone(&self.world),
-            most_bytes: self.config.hold.bytes,
-        };
+        let health = Health { shared: Arc::clone(&self.shared), world: Arc::clone(&self.world) };
         let limits = serve::Limits { connections: ADMIN_CONNECTIONS, ..self.config.connections };
         let admin = serve::serve(listeners.admin, http::admin(health), limits, stopping);
         let telemetry = Arc::clone(&self.shared.telemetry);

@@ -31,7 +31,7 @@ pub struct Judge<'a> {
 pub struct Published {
     /// SHA-256 of its note, for a later statement to name as its `head`.
     pub note: Digest,
-    /// The oldest time that a witness states on it, POSIX seconds: one whose clock is ahead does not move it. `None` without witnesses.
+    /// When a whole quorum had cosigned, POSIX seconds: a witness whose clock is wrong does not move it. `None` without witnesses.
     pub witnessed_s: Option<u64>,
 }
 
@@ -79,7 +79,7 @@ impl<'a> Judge<'a> {
         let path = InclusionProof { index: proof.index, size: checkpoint.size, path: proof.path };
         path.verify(leaf, &checkpoint.root).map_err(|error| error.to_string())?;
         if let (Wait::Published, Some(head)) = (wait, &self.last) {
-            let witnessed_s = head.verified.cosigned().iter().map(|cosigned| cosigned.timestamp).min();
+            let witnessed_s = head.verified.lower_time();
             self.published = Some(Published { note: Digest::sha256(&head.note), witnessed_s });
         }
         Ok(())

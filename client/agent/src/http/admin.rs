@@ -22,8 +22,6 @@ pub struct Health {
     pub shared: Arc<Shared>,
     /// The clock.
     pub world: Arc<dyn World>,
-    /// How many bytes the outbox may hold.
-    pub most_bytes: u64,
 }
 
 impl Health {
@@ -55,12 +53,10 @@ pub fn admin(health: Health) -> Router {
 
 /// Ready is who can take an upload; whether the log is there does not matter to that.
 async fn ready(State(health): State<Health>) -> Response {
-    let held = health.shared.outbox.backlog().bytes();
     if health.shared.is_stopping() {
         line(StatusCode::SERVICE_UNAVAILABLE, "the agent is ending")
-    } else if held >= health.most_bytes {
-        let why = format!("the outbox is full: {held} of {} bytes wait for the log", health.most_bytes);
-        line(StatusCode::SERVICE_UNAVAILABLE, &why)
+    } else if health.shared.is_full() {
+        line(StatusCode::SERVICE_UNAVAILABLE, "the outbox is full: the last upload found no room")
     } else {
         line(StatusCode::OK, "ready")
     }

@@ -74,6 +74,7 @@ impl Intake {
         let now_ms = self.world.now_ms();
         let taken =
             self.names.naming(prefix, |name| self.shared.outbox.receive(prefix, arrivals, self.hold, now_ms, name))?;
+        self.shared.found_room(true);
         self.shared.telemetry.received(taken);
         if taken.conflicting > 0 {
             tracing::error!(
@@ -121,6 +122,7 @@ impl Intake {
             tracing::error!(%error, "the outbox is not well; this program ends");
             self.fatal.send_replace(true);
         } else {
+            self.shared.found_room(!matches!(error, ReceiveError::Full { .. }));
             tracing::warn!(%error, "an upload was not taken");
         }
         NotKept::Busy(error.to_string())

@@ -1,7 +1,5 @@
 //! Letting go of what is proved to be in the log.
 
-use std::ops::RangeInclusive;
-
 use redb::ReadableTable as _;
 
 use super::row::StreamNumber;
@@ -11,16 +9,19 @@ use super::{Outbox, OutboxError, all_of, stream_of};
 impl Outbox {
     /// Deletes statements of a stream that are published and whose openings are stored; their keys are remembered until a time.
     ///
+    /// Each is given by its position and its bytes: what was signed anew in that position meanwhile stays.
+    ///
     /// # Errors
     ///
     /// The store is not well.
-    pub fn settle(&self, number: StreamNumber, seqs: RangeInclusive<u64>, until_ms: u64) -> Result<(), OutboxError> {
+    pub fn settle(&self, number: StreamNumber, statements: &[(u64, &[u8])], until_ms: u64) -> Result<(), OutboxError> {
         self.change(|tx, load| {
             let mut signed = tx.open_table(SIGNED)?;
             let (mut seen, mut forget) = (tx.open_table(SEEN)?, tx.open_table(FORGET)?);
-            for row in signed.extract_from_if((number, *seqs.start())..=(number, *seqs.end()), |_, _| true)? {
-                let row = row?;
-                let (_, key, entry, openings) = row.1.value();
+            for (seq, published) in statements {
+                let is_it = signed.get((number, *seq))?.is_some_and(|row| row.value().2 == *published);
+                let Some(row) = (if is_it { signed.remove((number, *seq))? } else { None }) else { continue };
+                let (_, key, entry, openings) = row.value();
                 load.is_signed_no_more(number, entry, openings);
                 let semantic = seen.get(key)?.map(|row| *row.value().0);
                 if let Some(semantic) = semantic.filter(|_| *key != OWN) {

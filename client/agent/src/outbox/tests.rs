@@ -53,6 +53,24 @@ fn sign(outbox: &Outbox, number: StreamNumber, waiting: &[Waiting]) {
     assert!(written.unwrap());
 }
 
+fn settle(outbox: &Outbox, number: StreamNumber, seqs: std::ops::RangeInclusive<u64>, until_ms: u64) {
+    let rows = outbox.signed(number, *seqs.start(), 1_000, 1 << 30).unwrap();
+    let published: Vec<(u64, &[u8])> =
+        rows.iter().filter(|(seq, _)| seqs.contains(seq)).map(|(seq, row)| (*seq, row.entry.as_slice())).collect();
+    outbox.settle(number, &published, until_ms).unwrap();
+}
+
+#[test]
+fn what_was_signed_anew_meanwhile_is_not_deleted_for_what_it_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = open(&dir);
+    receive(&outbox, &[event("a", "1", "x")]).unwrap();
+    sign(&outbox, 0, &outbox.waiting(0, 10, 1 << 20).unwrap());
+    assert!(outbox.write(0, 0, &[row([9; 32], "anew")], &[], |_| true).unwrap());
+    outbox.settle(0, &[(0, b"signed")], 5_000).unwrap();
+    assert_eq!(outbox.backlog().signed, 1);
+}
+
 fn close(stream: &mut Stream) -> bool {
     stream.closed = true;
     true
@@ -78,7 +96,7 @@ fn no_stream_gets_the_number_of_one_that_is_gone() {
     let outbox = open(&dir);
     receive(&outbox, &[event("a", "1", "x")]).unwrap();
     sign(&outbox, 0, &outbox.waiting(0, 1, 1 << 20).unwrap());
-    outbox.settle(0, 0..=0, 5_000).unwrap();
+    settle(&outbox, 0, 0..=0, 5_000);
     outbox.write(0, 1, &[], &[], close).unwrap();
     outbox.forget(0, 2_000).unwrap();
     assert_eq!(outbox.streams().unwrap(), []);
@@ -165,8 +183,8 @@ fn settled_keys_are_remembered_until_their_time_has_passed() {
     receive(&outbox, &[event("a", "1", "x"), event("a", "2", "y")]).unwrap();
     sign(&outbox, 0, &outbox.waiting(0, 10, 1 << 20).unwrap());
     assert_eq!(outbox.backlog().signed, 2);
-    outbox.settle(0, 0..=0, 5_000).unwrap();
-    outbox.settle(0, 1..=1, 9_000).unwrap();
+    settle(&outbox, 0, 0..=0, 5_000);
+    settle(&outbox, 0, 1..=1, 9_000);
     assert_eq!(outbox.backlog(), Backlog::default());
     let again = [event("a", "1", "x"), event("a", "2", "y")];
     assert_eq!(outbox.forget(4_999, 0).unwrap(), 0);
@@ -187,7 +205,7 @@ fn a_full_outbox_takes_nothing_and_neither_does_one_with_too_many_streams() {
     let known = event("a", "1", &"x".repeat(1 << 20));
     assert_eq!(receive(&outbox, &[known]).unwrap().duplicate, 1, "what is known takes no room");
     sign(&outbox, 0, &outbox.waiting(0, 10, 1 << 30).unwrap());
-    outbox.settle(0, 0..=0, 5_000).unwrap();
+    settle(&outbox, 0, 0..=0, 5_000);
     let five: Vec<Arrival> = ["a", "b", "c", "d", "e"].map(|instance| event(instance, "3", "z")).to_vec();
     assert!(matches!(receive(&outbox, &five), Err(ReceiveError::Streams(4))));
     assert_eq!((outbox.streams().unwrap().len(), outbox.backlog().waiting), (1, 0));
@@ -229,7 +247,7 @@ fn a_closed_stream_has_a_successor_that_names_it_and_is_forgotten_after_a_while(
     // As long as something of it is not published it stays.
     outbox.forget(0, 2_000).unwrap();
     assert_eq!(outbox.streams().unwrap().len(), 2);
-    outbox.settle(0, 0..=0, 5_000).unwrap();
+    settle(&outbox, 0, 0..=0, 5_000);
     outbox.forget(0, 2_000).unwrap();
     assert_eq!(outbox.streams().unwrap().len(), 1);
     receive(&outbox, &[event("a", "3", "z")]).unwrap();
@@ -357,7 +375,7 @@ proptest! {
                     && let Some(first) = outbox.first_signed(number).unwrap()
                 {
                     now += 1;
-                    outbox.settle(number, first..=first + count - 1, now + 3).unwrap();
+                    settle(&outbox, number, first..=first + count - 1, now + 3);
                     for (seq, key) in model.signed.get(&number).cloned().unwrap_or_default() {
                         if (first..first + count).contains(&seq) {
                             model.seen.get_mut(&key).unwrap().1 = now + 3;

@@ -69,11 +69,10 @@ impl<'a> Confirmer<'a> {
         if !published.is_empty() && !self.let_go(&published)? {
             return Ok(self.later());
         }
-        if all {
+        if !published.is_empty() {
             self.backoff.reset();
-            return Ok(Round::Worked);
         }
-        Ok(self.later())
+        Ok(if all { Round::Worked } else { self.later() })
     }
 
     /// Collects statements that the log has committed, the first ones of each stream.
@@ -82,9 +81,9 @@ impl<'a> Confirmer<'a> {
         self.turn = self.turn.wrapping_add(1);
         let first = self.turn.checked_rem(streams.len()).unwrap_or(0);
         streams.rotate_left(first);
-        for (number, _) in streams {
+        for (number, row) in streams {
             if let Some(unsent) = self.shared.unsent(number) {
-                items.add(&self.shared.outbox, number, 0..unsent)?;
+                items.add(&self.shared.outbox, (number, &row.name), 0..unsent)?;
             }
         }
         Ok(items.items)
@@ -120,13 +119,13 @@ impl<'a> Confirmer<'a> {
         match (status, unproved) {
             (201, Some(error)) => {
                 self.shared.telemetry.alarm("unproved");
-                tracing::error!(alarm = "unproved", stream = item.number, seq = item.seq, %error, "a proof does not hold");
+                tracing::error!(alarm = "unproved", stream = &*item.stream, seq = item.seq, %error, "a proof does not hold");
             }
             (201 | 303 | 429 | 503, _) => {}
             _ => {
                 // It was committed and is refused now: the log has lost it. The sender finds out how far back to go.
                 tracing::error!(
-                    stream = item.number,
+                    stream = &*item.stream,
                     seq = item.seq,
                     status,
                     "the log does not have a statement any more"
@@ -152,13 +151,15 @@ impl<'a> Confirmer<'a> {
         // A crash here leaves the openings in both places; they are put again, the same.
         failpoints::hit("confirm::after_openings")?;
         let remember_ms = u64::try_from(self.remember.as_millis()).unwrap_or(u64::MAX);
-        let until_ms = self.shared.witnessed_ms.load(Ordering::Relaxed).saturating_add(remember_ms);
-        let mut spans: BTreeMap<StreamNumber, (u64, u64)> = BTreeMap::new();
+        // A local clock that is ahead lengthens what is remembered, and shortens nothing.
+        let known_ms = self.shared.witnessed_ms.load(Ordering::Relaxed).max(self.world.now_ms());
+        let until_ms = known_ms.saturating_add(remember_ms);
+        let mut by_stream: BTreeMap<StreamNumber, Vec<(u64, &[u8])>> = BTreeMap::new();
         for (item, _) in published {
-            spans.entry(item.number).and_modify(|span| span.1 = item.seq).or_insert((item.seq, item.seq));
+            by_stream.entry(item.number).or_default().push((item.seq, &item.row.entry));
         }
-        for (number, (first, last)) in spans {
-            self.shared.outbox.settle(number, first..=last, until_ms)?;
+        for (number, statements) in by_stream {
+            self.shared.outbox.settle(number, &statements, until_ms)?;
         }
         // A crash before this leaves statements that are published: they are asked for again, and deleted then.
         failpoints::hit("confirm::after_delete")?;

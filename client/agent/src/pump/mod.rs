@@ -52,6 +52,8 @@ pub struct Shared {
     /// The newest time at which all witnesses of a verified checkpoint had cosigned something, POSIX milliseconds; 0: none yet. It does not jump as
     /// a clock does; without witnesses it is the clock.
     witnessed_ms: AtomicU64,
+    /// Whether the last upload found no room.
+    is_full: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -95,6 +97,7 @@ impl Shared {
             signer: Mutex::new(signer),
             unsent: Mutex::default(),
             witnessed_ms: AtomicU64::new(0),
+            is_full: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         }
     }
@@ -103,6 +106,17 @@ impl Shared {
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
         self.bell.ring();
+    }
+
+    /// Notes whether an upload found room.
+    pub fn found_room(&self, found: bool) {
+        self.is_full.store(!found, Ordering::Relaxed);
+    }
+
+    /// Whether the last upload found no room in the outbox.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
     }
 
     /// Whether the stations are to end.
@@ -182,7 +196,9 @@ impl Shared {
         self.forget_others(&streams);
         for (number, stream) in streams {
             let ahead = self.outbox.signed_ahead(number);
-            let is_enough = ahead.count >= SIGNED_AHEAD || ahead.bytes >= SIGNED_AHEAD_BYTES;
+            // What is signed takes more room than what it is made of, so a full outbox is signed only as far as one batch needs.
+            let most = if self.is_full() { SIGNED_AHEAD_FULL } else { SIGNED_AHEAD };
+            let is_enough = ahead.count >= most || ahead.bytes >= SIGNED_AHEAD_BYTES;
             if stream.closed || self.is_stopping() || is_enough {
                 continue;
             }
@@ -204,6 +220,8 @@ impl Shared {
 #[derive(Debug)]
 struct Item {
     number: StreamNumber,
+    /// The stream's name, for people.
+    stream: Arc<str>,
     seq: u64,
     row: Signed,
 }
@@ -217,15 +235,21 @@ struct Items {
 
 impl Items {
     /// Adds the statements of a stream from a position on, as many as there is room for.
-    fn add(&mut self, outbox: &Outbox, number: StreamNumber, seqs: std::ops::Range<u64>) -> Result<(), OutboxError> {
+    fn add(
+        &mut self,
+        outbox: &Outbox,
+        (number, name): (StreamNumber, &str),
+        seqs: std::ops::Range<u64>,
+    ) -> Result<(), OutboxError> {
         let left = MAX_BATCH_STATEMENTS.saturating_sub(self.items.len());
         if left == 0 || self.bytes >= BATCH_BYTES {
             return Ok(());
         }
+        let stream: Arc<str> = name.into();
         for (seq, row) in outbox.signed(number, seqs.start, left, BATCH_BYTES - self.bytes)? {
             if seq < seqs.end {
                 self.bytes += u64::try_from(row.entry.len() + row.openings.len()).unwrap_or(u64::MAX);
-                self.items.push(Item { number, seq, row });
+                self.items.push(Item { number, stream: Arc::clone(&stream), seq, row });
             }
         }
         Ok(())
@@ -236,6 +260,7 @@ impl Items {
 const BATCH_BYTES: u64 = 4 * 1024 * 1024;
 /// How many statements of a stream may be signed and not published. Of each: one that the log refuses holds none of the others.
 const SIGNED_AHEAD: u64 = 4_096;
+const SIGNED_AHEAD_FULL: u64 = 512;
 /// And how many bytes of them, openings included: what is signed anew is read into memory whole.
 const SIGNED_AHEAD_BYTES: u64 = 32 * 1024 * 1024;
 /// How many inputs of a stream are signed in one transaction.

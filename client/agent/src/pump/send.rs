@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use govlog_client::submit::{Answer, Judge, Wait};
 use govlog_client::trust::Trust;
-use govlog_formats::limits::MAX_BATCH_STATEMENTS;
 use govlog_formats::statement::SignedStatement;
 
 use super::{Backoff, Item, Items, Log, PumpError, Round, Shared};
 use crate::failpoints;
 use crate::names::Names;
-use crate::outbox::StreamNumber;
+use crate::outbox::{Stream, StreamNumber};
 use crate::sign::Replaced;
 use crate::world::World;
 
@@ -103,12 +102,23 @@ impl<'a> Sender<'a> {
         self.turn = self.turn.wrapping_add(1);
         let first = self.turn.checked_rem(streams.len()).unwrap_or(0);
         streams.rotate_left(first);
-        // Of streams that are gone nothing is held any more.
-        self.held.retain(|number, _| streams.iter().any(|(there, _)| there == number));
+        // Of streams that are gone, or went on under another name, nothing is held any more.
+        let outbox = &self.shared.outbox;
+        let goes_on = |number: &StreamNumber| {
+            let has_more = |row: &Stream| !row.closed || outbox.signed_ahead(*number).count > 0;
+            streams.iter().any(|(there, row)| there == number && has_more(row))
+        };
+        let held = self.held.len();
+        self.held.retain(|number, _| goes_on(number));
+        self.changes.retain(|number, _| goes_on(number));
+        if self.held.len() != held {
+            self.shared.telemetry.held(self.held.len());
+        }
         let (now, mut items) = (Instant::now(), Items::default());
-        for (number, _) in streams {
+        for (number, row) in streams {
             if self.held.get(&number).is_none_or(|held| held.until <= now) {
-                items.add(&self.shared.outbox, number, self.shared.unsent(number).unwrap_or(0)..u64::MAX)?;
+                let from = self.shared.unsent(number).unwrap_or(0);
+                items.add(&self.shared.outbox, (number, &row.name), from..u64::MAX)?;
             }
         }
         Ok(items.items)
@@ -128,7 +138,7 @@ impl<'a> Sender<'a> {
                     self.changes.remove(&item.number);
                     self.shared.set_unsent(item.number, item.seq + 1);
                     if self.held.remove(&item.number).is_some() {
-                        tracing::info!(stream = item.number, "the log takes this stream again");
+                        tracing::info!(stream = &*item.stream, "the log takes this stream again");
                         self.shared.telemetry.held(self.held.len());
                     }
                 }
@@ -152,13 +162,11 @@ impl<'a> Sender<'a> {
         if taken > 0 {
             self.shared.bell.ring();
         }
-        match wait {
-            Some(time) => Ok(Round::Later(self.later(Some(time)))),
-            None => {
-                self.backoff.reset();
-                Ok(Round::Worked)
-            }
+        if taken > 0 || wait.is_none() {
+            // Under a rate limit every round takes something and is told to wait: that is no reason to wait longer each time.
+            self.backoff.reset();
         }
+        Ok(wait.map_or(Round::Worked, |time| Round::Later(self.later(Some(time)))))
     }
 
     /// DESIGN §6: "For a submitter only 400 and 413 are definitive. 409 means: fetch the stream's head and look. 403 holds the stream and
@@ -210,7 +218,7 @@ impl<'a> Sender<'a> {
     /// Says what is wrong where somebody looks; the stream is held.
     pub(super) fn alarm(&self, kind: &'static str, item: &Item, why: &str) -> Outcome {
         self.shared.telemetry.alarm(kind);
-        tracing::error!(alarm = kind, stream = item.number, seq = item.seq, why, "the log does not take a statement");
+        tracing::error!(alarm = kind, stream = &*item.stream, seq = item.seq, why, "the log does not take a statement");
         Outcome::Held
     }
 
@@ -260,5 +268,5 @@ pub(super) fn words(answer: &Answer) -> String {
 
 const RETRY_LEAST: Duration = Duration::from_millis(100);
 const HOLD_LEAST: Duration = Duration::from_secs(1);
-/// A run of refused statements is replaced one by one, so a whole batch of them is no circle.
-const MOST_CHANGES: u64 = 2 * MAX_BATCH_STATEMENTS as u64;
+/// Finding back takes one or two; what was signed anew, or a quarantine, is taken with the next try.
+const MOST_CHANGES: u64 = 16;

@@ -150,6 +150,8 @@ impl Signer {
                 return false;
             }
             (stream.next_seq, stream.prev) = (next_seq, prev);
+            // Heard by a clock that was ahead.
+            stream.heard_ms = stream.heard_ms.min(now_ms);
             stream.counters += done;
             stream.counters -= told;
             if step.told > 0 {
@@ -166,7 +168,9 @@ impl Signer {
     fn due(&self, stream: &Stream, now_ms: u64, nothing_waits: bool) -> Option<Op> {
         // A clock that was set back makes differences of 0.
         let since = |ms: u64| Duration::from_millis(now_ms.saturating_sub(ms));
-        let idle = since(stream.heard_ms) >= self.beat.idle_close && !stream.instance.is_empty();
+        // The agent's own stream goes on as long as its route is there.
+        let is_own = stream.instance.is_empty() && self.groups.iter().any(|group| group.prefix() == stream.route);
+        let idle = since(stream.heard_ms) >= self.beat.idle_close && !is_own;
         match () {
             () if stream.next_seq == 0 => None,
             () if idle && nothing_waits => Some(Op::Close),

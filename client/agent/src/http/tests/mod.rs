@@ -41,7 +41,7 @@ impl Doors {
         let (shared, clock) = (Arc::new(shared), Arc::clone(&world) as Arc<dyn World>);
         let (fatal, is_fatal) = watch::channel(false);
         let intake = Intake::new(Arc::clone(&shared), names, Arc::clone(&clock), &config, fatal);
-        let health = Health { shared: Arc::clone(&shared), world: clock, most_bytes: config.hold.bytes };
+        let health = Health { shared: Arc::clone(&shared), world: clock };
         Self { shared, public: ingest(&intake, &[ROUTE]), admin: admin(health), is_fatal, world, _dir: dir }
     }
 

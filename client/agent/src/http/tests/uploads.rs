@@ -123,6 +123,7 @@ async fn a_full_outbox_is_answered_503_and_says_so() {
     let (status, said) = doors.logs(&[large("d-2")]).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(said.contains("full"), "{said}");
+    assert_eq!(doors.get("/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(doors.waiting().len(), 1, "nothing of it is kept");
     assert_eq!(doors.logs(&[large("d-1")]).await.0, StatusCode::OK, "what is known takes no room");
     assert_eq!(doors.logs(&[event("d-3")]).await.0, StatusCode::OK, "small ones still fit");

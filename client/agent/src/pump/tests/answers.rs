@@ -158,3 +158,25 @@ fn a_proof_that_does_not_hold_lets_go_of_nothing() {
     bench.drain();
     assert_eq!(bench.decisions(), ["d-1"]);
 }
+
+/// A log that grants a few statements at a time says so in every round; what it takes is progress all the same.
+#[test]
+fn a_rate_limit_does_not_make_the_waits_longer_and_longer() {
+    let bench = Bench::new();
+    let events: Vec<_> = (0..12).map(|n| event(&format!("d-{n}"))).collect();
+    bench.receive(&events);
+    bench.sign();
+    bench.log.with(|state| {
+        // Of each batch the first.
+        let mut last = u64::MAX;
+        state.refuse = Box::new(move |statement| {
+            let seq = statement.claims().stream.as_ref().unwrap().seq;
+            let is_first = seq <= last;
+            last = seq;
+            (!is_first).then(|| refused(429, "over the rate"))
+        });
+    });
+    let waits = bench.send_patiently(8, std::time::Duration::from_secs(30));
+    assert!(waits.iter().all(|wait| *wait <= std::time::Duration::from_millis(100)), "{waits:?}");
+    assert_eq!(bench.decisions().len(), 7, "an opening, and a decision for each round");
+}

@@ -44,6 +44,17 @@ impl Bench {
         (0..rounds).map(|_| sender.round().unwrap()).collect()
     }
 
+    /// Lets the sender work a number of rounds with real back-off, and gives the waits it asks for.
+    pub(super) fn send_patiently(&self, rounds: usize, retry_most: Duration) -> Vec<Duration> {
+        let (world, trust, names) = (&*self.world, self.trust.trust(), &*self.names);
+        let mut sender = Sender::new(&self.shared, &self.log, Terms { world, trust, names, max_age: DAY, retry_most });
+        let wait = |round| match round {
+            Round::Later(wait) => Some(wait),
+            Round::Worked | Round::Idle => None,
+        };
+        (0..rounds).filter_map(|_| wait(sender.round().unwrap())).collect()
+    }
+
     pub(super) fn confirm(&self, openings: &dyn OpeningStore) -> Result<Round, PumpError> {
         let times = (7 * DAY, Duration::from_millis(1));
         Confirmer::new(&self.shared, &self.log, openings, &*self.world, self.trust.trust(), times).round()

@@ -176,3 +176,31 @@ fn a_clock_that_jumps_makes_nothing_be_logged_twice() {
     }
     assert_eq!(bench.decisions(), ["d-1"]);
 }
+
+/// The log looks at the time before it looks at the place.
+#[test]
+fn an_older_outbox_whose_statements_are_too_old_as_well_finds_its_way_out() {
+    let bench = Bench::new();
+    bench.receive(&[event("d-1")]);
+    bench.drain();
+    let copy = tempfile::tempdir().unwrap();
+    let outbox = bench.dir.path().join("outbox/outbox.redb");
+    std::fs::copy(&outbox, copy.path().join("copy")).unwrap();
+    bench.receive(&[event("d-2")]);
+    bench.drain();
+    let Bench { world, shared, log, trust, names, dir } = bench;
+    drop(shared);
+    std::fs::copy(copy.path().join("copy"), &outbox).unwrap();
+    let shared = log.with(|state| crate::testing::open(&dir, &state.log, &world));
+    let bench = Bench { world, shared, log, trust, names, dir };
+    bench.receive(&[event("d-3")]);
+    bench.sign();
+    let oldest = bench.signed(0)[0].claims().iat + 86_400;
+    bench.world.wind(2 * DAY);
+    bench.log.with(|state| {
+        state.refuse =
+            Box::new(move |statement| (statement.claims().iat < oldest).then(|| refused(403, "iat too old")));
+    });
+    bench.drain();
+    assert_eq!(bench.decisions(), ["d-1", "d-2", "d-3"]);
+}
