@@ -1,6 +1,7 @@
 //! What the agent's tests share: a world whose time stands still, a strict log in memory, a real trust directory.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -106,10 +107,21 @@ impl Bench {
 
     /// Closes the outbox and opens it again, as a new process would.
     pub(crate) fn restart(self) -> Self {
+        self.restart_with(|_| {})
+    }
+
+    /// Does something to the folder of the outbox between one process and the next.
+    pub(crate) fn restart_with(self, meanwhile: impl FnOnce(&Path)) -> Self {
         let Self { world, shared, log, trust, names, dir } = self;
         drop(shared);
+        meanwhile(&dir.path().join("outbox"));
         let shared = log.with(|state| open(&dir, &state.log, &world));
         Self { world, shared, log, trust, names, dir }
+    }
+
+    /// The bytes of the outbox, as a back-up takes them.
+    pub(crate) fn copy_of_outbox(&self) -> Vec<u8> {
+        std::fs::read(self.dir.path().join("outbox/outbox.redb")).unwrap()
     }
 
     pub(crate) fn receive(&self, events: &[Value]) {
@@ -142,7 +154,7 @@ impl Bench {
     }
 }
 
-pub(crate) fn open(dir: &TempDir, log: &TestLog, world: &Arc<StillWorld>) -> Shared {
+fn open(dir: &TempDir, log: &TestLog, world: &Arc<StillWorld>) -> Shared {
     let outbox = Arc::new(Outbox::open(&dir.path().join("outbox"), ORIGIN, ISSUER).unwrap());
     let identity = Identity { iss: ISSUER.into(), origin: ORIGIN.into(), key: log.issuer.clone() };
     let groups = vec![Group::try_from(RawGroup::at(ROUTE)).unwrap()];

@@ -39,17 +39,11 @@ fn an_older_outbox_goes_on_in_a_new_stream_that_names_the_old_one() {
     let bench = Bench::new();
     bench.receive(&[event("d-1")]);
     bench.drain();
-    let copy = tempfile::tempdir().unwrap();
-    let outbox = bench.dir.path().join("outbox/outbox.redb");
-    std::fs::copy(&outbox, copy.path().join("copy")).unwrap();
+    let copy = bench.copy_of_outbox();
     bench.receive(&[event("d-2")]);
     bench.drain();
     let old = bench.shared.outbox.stream(0).unwrap().unwrap().name;
-    let Bench { world, shared, log, trust, names, dir } = bench;
-    drop(shared);
-    std::fs::copy(copy.path().join("copy"), &outbox).unwrap();
-    let shared = log.with(|state| crate::testing::open(&dir, &state.log, &world));
-    let bench = Bench { world, shared, log, trust, names, dir };
+    let bench = bench.restart_with(|outbox| std::fs::write(outbox.join("outbox.redb"), &copy).unwrap());
 
     bench.receive(&[event("d-3"), event("d-4")]);
     bench.drain();
@@ -67,17 +61,11 @@ fn what_an_older_outbox_holds_and_the_log_has_is_not_logged_again() {
     let bench = Bench::new();
     bench.receive(&[event("d-1"), event("d-2")]);
     bench.sign();
-    let copy = tempfile::tempdir().unwrap();
-    let outbox = bench.dir.path().join("outbox/outbox.redb");
-    std::fs::copy(&outbox, copy.path().join("copy")).unwrap();
+    let copy = bench.copy_of_outbox();
     bench.drain();
     bench.receive(&[event("d-3")]);
     bench.drain();
-    let Bench { world, shared, log, trust, names, dir } = bench;
-    drop(shared);
-    std::fs::copy(copy.path().join("copy"), &outbox).unwrap();
-    let shared = log.with(|state| crate::testing::open(&dir, &state.log, &world));
-    let bench = Bench { world, shared, log, trust, names, dir };
+    let bench = bench.restart_with(|outbox| std::fs::write(outbox.join("outbox.redb"), &copy).unwrap());
     bench.receive(&[event("d-4")]);
     bench.sign();
     // Nothing is confirmed meanwhile: everything is in the outbox when the histories part.
@@ -92,11 +80,7 @@ fn after_the_outbox_is_lost_a_new_stream_names_the_old_one() {
     bench.receive(&[event("d-1")]);
     bench.drain();
     let old = bench.shared.outbox.stream(0).unwrap().unwrap().name;
-    let Bench { world, shared, log, trust, names, dir } = bench;
-    drop(shared);
-    std::fs::remove_dir_all(dir.path().join("outbox")).unwrap();
-    let shared = log.with(|state| crate::testing::open(&dir, &state.log, &world));
-    let bench = Bench { world, shared, log, trust, names, dir };
+    let bench = bench.restart_with(|outbox| std::fs::remove_dir_all(outbox).unwrap());
     bench.receive(&[event("d-2")]);
     bench.drain();
     let predecessors: Vec<_> =
@@ -183,16 +167,10 @@ fn an_older_outbox_whose_statements_are_too_old_as_well_finds_its_way_out() {
     let bench = Bench::new();
     bench.receive(&[event("d-1")]);
     bench.drain();
-    let copy = tempfile::tempdir().unwrap();
-    let outbox = bench.dir.path().join("outbox/outbox.redb");
-    std::fs::copy(&outbox, copy.path().join("copy")).unwrap();
+    let copy = bench.copy_of_outbox();
     bench.receive(&[event("d-2")]);
     bench.drain();
-    let Bench { world, shared, log, trust, names, dir } = bench;
-    drop(shared);
-    std::fs::copy(copy.path().join("copy"), &outbox).unwrap();
-    let shared = log.with(|state| crate::testing::open(&dir, &state.log, &world));
-    let bench = Bench { world, shared, log, trust, names, dir };
+    let bench = bench.restart_with(|outbox| std::fs::write(outbox.join("outbox.redb"), &copy).unwrap());
     bench.receive(&[event("d-3")]);
     bench.sign();
     let oldest = bench.signed(0)[0].claims().iat + 86_400;
