@@ -48,6 +48,7 @@ pub fn decision(bytes: &[u8], group: &Group, mut sealer: Sealer<'_>) -> Result<D
     let path = event.text("path")?;
     let mapping = group.mapping_of(path.as_deref().unwrap_or_default());
     let headers = Headers::read(&event.members);
+    // Not believed, not there or not readable: then there is no link, and which it was is counted where records are signed.
     let client = headers.client(group.xfcc_from()).ok();
     let (policies, said_by_policies) = policies(&event)?;
     let result = result(&event, mapping)?;

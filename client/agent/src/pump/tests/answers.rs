@@ -2,13 +2,27 @@
 
 use govlog_client::submit::Answer;
 use govlog_formats::record::Record;
+use govlog_formats::statement::SignedStatement;
 
 use super::Round;
 use crate::testing::{Bench, event, refused};
 
-fn is_decision(statement: &govlog_formats::statement::SignedStatement, id: &str) -> bool {
+fn is_decision(statement: &SignedStatement, id: &str) -> bool {
     let record = Record::parse(statement.kind(), statement.payload()).unwrap();
     matches!(record, Record::Decision(decision) if decision.decision_id().present() == Some(id))
+}
+
+/// An event of another instance than the usual one.
+fn event_of(instance: &str, id: &str) -> serde_json::Value {
+    let mut event = event(id);
+    event["labels"]["id"] = instance.into();
+    event
+}
+
+/// What a log says that does not admit the usual instance's stream yet.
+fn refuse_all_but_another(statement: &SignedStatement) -> Option<Answer> {
+    let stream = &statement.claims().stream.as_ref().unwrap().stream;
+    (!stream.contains("another")).then(|| refused(403, "not yet"))
 }
 
 #[test]
@@ -52,16 +66,9 @@ fn a_403_holds_the_stream_until_the_policy_is_mended() {
 #[test]
 fn one_held_stream_does_not_hold_the_others() {
     let bench = Bench::new();
-    let mut other = event("d-9");
-    other["labels"]["id"] = "another-instance".into();
-    bench.receive(&[event("d-1"), other]);
+    bench.receive(&[event("d-1"), event_of("another-instance", "d-9")]);
     bench.sign();
-    bench.log.with(|state| {
-        state.refuse = Box::new(|statement| {
-            let stream = statement.claims().stream.as_ref().unwrap().stream.clone();
-            (!stream.contains("another")).then(|| refused(403, "not yet"))
-        });
-    });
+    bench.log.with(|state| state.refuse = Box::new(refuse_all_but_another));
     bench.send(2);
     assert_eq!(bench.decisions(), ["d-9"]);
 }
@@ -72,19 +79,12 @@ fn a_backlog_in_a_held_stream_does_not_hold_the_others() {
     let bench = Bench::new();
     let held: Vec<_> = (0..4_200).map(|n| event(&format!("held-{n}"))).collect();
     bench.receive(&held);
-    bench.log.with(|state| {
-        state.refuse = Box::new(|statement| {
-            let stream = statement.claims().stream.as_ref().unwrap().stream.clone();
-            (!stream.contains("another")).then(|| refused(403, "not yet"))
-        });
-    });
+    bench.log.with(|state| state.refuse = Box::new(refuse_all_but_another));
     for _ in 0..10 {
         bench.sign();
     }
     assert!(bench.shared.outbox.backlog().waiting > 0, "a bounded number is signed ahead");
-    let mut other = event("d-9");
-    other["labels"]["id"] = "another-instance".into();
-    bench.receive(&[other]);
+    bench.receive(&[event_of("another-instance", "d-9")]);
     bench.sign();
     bench.send(2);
     assert_eq!(bench.decisions(), ["d-9"]);
@@ -93,9 +93,7 @@ fn a_backlog_in_a_held_stream_does_not_hold_the_others() {
 #[test]
 fn a_status_about_one_statement_holds_its_stream_alone() {
     let bench = Bench::new();
-    let mut other = event("d-9");
-    other["labels"]["id"] = "another-instance".into();
-    bench.receive(&[event("d-1"), other]);
+    bench.receive(&[event("d-1"), event_of("another-instance", "d-9")]);
     bench.sign();
     bench.log.with(|state| {
         state.refuse = Box::new(|statement| is_decision(statement, "d-1").then(|| refused(500, "broken")));

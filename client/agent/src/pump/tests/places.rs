@@ -33,18 +33,21 @@ fn a_log_that_lost_what_was_published_raises_an_alarm_and_nothing_is_signed_over
     assert_eq!(bench.shared.outbox.backlog().signed, 1, "it waits");
 }
 
-/// What a restored copy of the outbox looks like: it does not know what was signed after the copy was made.
-#[test]
-fn an_older_outbox_goes_on_in_a_new_stream_that_names_the_old_one() {
+/// What a restored copy of the outbox looks like: it does not know what was signed after the copy was made, `d-2`.
+fn with_an_older_outbox() -> Bench {
     let bench = Bench::new();
     bench.receive(&[event("d-1")]);
     bench.drain();
     let copy = bench.copy_of_outbox();
     bench.receive(&[event("d-2")]);
     bench.drain();
-    let old = bench.shared.outbox.stream(0).unwrap().unwrap().name;
-    let bench = bench.restart_with(|outbox| std::fs::write(outbox.join("outbox.redb"), &copy).unwrap());
+    bench.restart_with(|outbox| std::fs::write(outbox.join("outbox.redb"), &copy).unwrap())
+}
 
+#[test]
+fn an_older_outbox_goes_on_in_a_new_stream_that_names_the_old_one() {
+    let bench = with_an_older_outbox();
+    let old = bench.shared.outbox.stream(0).unwrap().unwrap().name;
     bench.receive(&[event("d-3"), event("d-4")]);
     bench.drain();
     assert_eq!(bench.decisions(), ["d-1", "d-2", "d-3", "d-4"]);
@@ -164,13 +167,7 @@ fn a_clock_that_jumps_makes_nothing_be_logged_twice() {
 /// The log looks at the time before it looks at the place.
 #[test]
 fn an_older_outbox_whose_statements_are_too_old_as_well_finds_its_way_out() {
-    let bench = Bench::new();
-    bench.receive(&[event("d-1")]);
-    bench.drain();
-    let copy = bench.copy_of_outbox();
-    bench.receive(&[event("d-2")]);
-    bench.drain();
-    let bench = bench.restart_with(|outbox| std::fs::write(outbox.join("outbox.redb"), &copy).unwrap());
+    let bench = with_an_older_outbox();
     bench.receive(&[event("d-3")]);
     bench.sign();
     let oldest = bench.signed(0)[0].claims().iat + 86_400;
