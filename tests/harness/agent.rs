@@ -1,6 +1,6 @@
 //! An agent: its directory, and the process that runs on it.
 
-use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,8 +9,9 @@ use govlog_formats::admission::{Credentials, IssuerRow};
 use govlog_formats::cose::SigningKey;
 
 use crate::http::Client;
-use crate::process::{Ended, Launch, Process};
+use crate::process::{Ended, Launch};
 use crate::reader::{Reader, new_key};
+use crate::served::{Served, kill_while_starting};
 use crate::wait::{SOON, until};
 use crate::{Faults, Network};
 
@@ -23,9 +24,7 @@ pub struct Agent {
     /// Whom it trusts.
     pub reader: Reader,
     key: SigningKey,
-    process: Option<Process>,
-    public: Option<SocketAddr>,
-    admin: Option<SocketAddr>,
+    served: Served,
 }
 
 /// Who signs.
@@ -69,6 +68,20 @@ resource_type = "tool"
 decision = "/result"
 "#;
 
+impl Deref for Agent {
+    type Target = Served;
+
+    fn deref(&self) -> &Served {
+        &self.served
+    }
+}
+
+impl DerefMut for Agent {
+    fn deref_mut(&mut self) -> &mut Served {
+        &mut self.served
+    }
+}
+
 impl Agent {
     /// Makes an agent of a network whose log has an address; `tables` are the tables of `agent.toml`.
     #[must_use]
@@ -79,7 +92,7 @@ impl Agent {
         assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
         let key = SigningKey::from_pkcs8_pem(&std::fs::read_to_string(key).unwrap()).unwrap();
         let reader = Reader::of(network, "agent/trust");
-        let agent = Self { node: node.to_owned(), dir, reader, key, process: None, public: None, admin: None };
+        let agent = Self { node: node.to_owned(), dir, reader, key, served: Served::default() };
         agent.configure(&network.log.url(), tables);
         agent
     }
@@ -114,11 +127,8 @@ impl Agent {
     /// # Errors
     /// How the process ended instead.
     pub fn try_start(&mut self, faults: &Faults) -> Result<(), Ended> {
-        let mut process = self.launch(faults).start();
-        self.public = Some(process.line("listening on http://")?.parse().unwrap());
-        self.admin = Some(process.line("admin on http://")?.parse().unwrap());
-        self.process = Some(process);
-        Ok(())
+        let launch = self.launch(faults);
+        self.served.try_launch(&launch)
     }
 
     /// The command that runs this agent.
@@ -130,10 +140,7 @@ impl Agent {
 
     /// Starts it and ends it at once after this time, wherever it is then.
     pub fn kill_while_starting(&self, after: Duration) -> Ended {
-        let mut process = self.launch(&Faults::none()).start();
-        // The time is the test's input, not something that is waited for.
-        std::thread::sleep(after);
-        process.kill()
+        kill_while_starting(&self.launch(&Faults::none()), after)
     }
 
     /// Starts it.
@@ -150,51 +157,12 @@ impl Agent {
         Launch::new(&self.node, "agent").args(["check", "--config"]).arg(self.config()).finish()
     }
 
-    /// The running process.
-    ///
-    /// # Panics
-    /// When it was not started.
-    pub fn process(&mut self) -> &mut Process {
-        self.process.as_mut().expect("the agent is running")
-    }
-
-    /// Whether the process is there and has not ended.
-    #[must_use]
-    pub fn is_running(&mut self) -> bool {
-        self.process.as_mut().is_some_and(Process::is_running)
-    }
-
-    /// Ends the process at once.
-    pub fn kill(&mut self) -> Ended {
-        let ended = self.process().kill();
-        self.process = None;
-        ended
-    }
-
-    /// Waits for the process to end by itself.
-    pub fn ended(&mut self, limit: Duration) -> Ended {
-        let ended = self.process().ended(limit);
-        self.process = None;
-        ended
-    }
-
     /// Ends the process in good order.
     ///
     /// # Panics
     /// When it takes longer than the 10 s it has, or does not end well.
     pub fn stop(&mut self) {
-        self.process().terminate();
-        let ended = self.ended(Duration::from_secs(10));
-        assert_eq!(ended.code(), Some(0), "stopped with {}\n{}", ended.status, ended.stderr);
-    }
-
-    /// Where sources upload to.
-    ///
-    /// # Panics
-    /// When it was never started.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.public.expect("the agent was started")
+        self.stop_within(Duration::from_secs(10));
     }
 
     /// A source's connection.
@@ -209,7 +177,7 @@ impl Agent {
     /// When it was never started.
     #[must_use]
     pub fn admin(&self) -> Client {
-        Client::new(self.admin.expect("the agent was started")).patient_for(SOON)
+        Client::new(self.admin_address()).patient_for(SOON)
     }
 
     /// Waits until it takes uploads.

@@ -28,6 +28,7 @@ pub mod power;
 pub mod process;
 pub mod reader;
 pub mod recorded;
+pub mod served;
 pub mod submitter;
 pub mod upload;
 pub mod wait;

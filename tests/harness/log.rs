@@ -1,6 +1,7 @@
 //! A log: its directory, and the process that serves it.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -17,7 +18,8 @@ use govlog_server::tree::TreeHead;
 
 use crate::http::Client;
 use crate::issuer::now_s;
-use crate::process::{Ended, Launch, Process};
+use crate::process::{Ended, Launch};
+use crate::served::{Served, kill_while_starting};
 use crate::wait::{SOON, until};
 use crate::{Faults, Issuer};
 
@@ -42,9 +44,21 @@ pub struct Log {
     pub admission: PolicyState,
     /// Set in the environment of every start.
     pub environment: Vec<(String, String)>,
-    process: Option<Process>,
-    public: Option<SocketAddr>,
-    admin: Option<SocketAddr>,
+    served: Served,
+}
+
+impl Deref for Log {
+    type Target = Served;
+
+    fn deref(&self) -> &Served {
+        &self.served
+    }
+}
+
+impl DerefMut for Log {
+    fn deref_mut(&mut self) -> &mut Served {
+        &mut self.served
+    }
 }
 
 impl Log {
@@ -71,9 +85,7 @@ impl Log {
             origin,
             dir,
             environment: Vec::new(),
-            process: None,
-            public: None,
-            admin: None,
+            served: Served::default(),
         }
     }
 
@@ -84,7 +96,7 @@ impl Log {
         let text = std::fs::read_to_string(&file).unwrap();
         let listen = |address: &str| format!("listen = \"{address}\"\n");
         std::fs::write(&file, text.replacen(&listen("127.0.0.1:0"), &listen(&address.to_string()), 1)).unwrap();
-        self.public = Some(address);
+        self.served.public = Some(address);
     }
 
     /// Starts the log and waits until it listens.
@@ -92,12 +104,8 @@ impl Log {
     /// # Errors
     /// How the process ended instead.
     pub fn try_start(&mut self, faults: &Faults) -> Result<(), Ended> {
-        let mut process = self.launch(faults).start();
-        let public = process.line("listening on http://")?.parse().unwrap();
-        let admin = process.line("admin on http://")?.parse().unwrap();
-        (self.public, self.admin) = (Some(public), Some(admin));
-        self.process = Some(process);
-        Ok(())
+        let launch = self.launch(faults);
+        self.served.try_launch(&launch)
     }
 
     /// The command that serves this log.
@@ -115,10 +123,7 @@ impl Log {
 
     /// Starts the log and ends it at once after this time, wherever it is then.
     pub fn kill_while_starting(&self, after: Duration) {
-        let mut process = self.launch(&Faults::none()).start();
-        // The time is the test's input, not something that is waited for.
-        std::thread::sleep(after);
-        process.kill();
+        kill_while_starting(&self.launch(&Faults::none()), after);
     }
 
     /// Starts the log.
@@ -140,51 +145,12 @@ impl Log {
         }
     }
 
-    /// The running process.
-    ///
-    /// # Panics
-    /// When it was not started.
-    pub fn process(&mut self) -> &mut Process {
-        self.process.as_mut().expect("the log is running")
-    }
-
-    /// Whether the process is there and has not ended.
-    #[must_use]
-    pub fn is_running(&mut self) -> bool {
-        self.process.as_mut().is_some_and(Process::is_running)
-    }
-
-    /// Ends the process at once.
-    pub fn kill(&mut self) -> Ended {
-        let ended = self.process().kill();
-        self.process = None;
-        ended
-    }
-
-    /// Waits for the process to end by itself.
-    pub fn ended(&mut self, limit: Duration) -> Ended {
-        let ended = self.process().ended(limit);
-        self.process = None;
-        ended
-    }
-
     /// Ends the process in good order.
     ///
     /// # Panics
     /// When it takes longer than the 10 s it has, or does not end well.
     pub fn stop(&mut self) {
-        self.process().terminate();
-        let ended = self.ended(Duration::from_secs(12));
-        assert_eq!(ended.code(), Some(0), "stopped with {}\n{}", ended.status, ended.stderr);
-    }
-
-    /// Where the public routes are.
-    ///
-    /// # Panics
-    /// When the log was never started.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.public.expect("the log was started")
+        self.stop_within(Duration::from_secs(12));
     }
 
     /// The public address as the command `govlog` takes it.
@@ -205,7 +171,7 @@ impl Log {
     /// When the log was never started.
     #[must_use]
     pub fn admin(&self) -> Client {
-        Client::new(self.admin.expect("the log was started"))
+        Client::new(self.admin_address())
     }
 
     /// Waits until statements are taken: until enough witnesses have confirmed the head.
