@@ -27,8 +27,8 @@ fn statement(key: &SigningKey) -> SignedStatement {
 }
 
 fn statements(criterion: &mut Criterion) {
-    for (name, curve) in [("Ed25519", Curve::Ed25519), ("P-256", Curve::P256)] {
-        let key = SigningKey::from_seed(curve, &[7; 32]).expect("a valid seed");
+    for (name, curve) in [("Ed25519", Curve::Ed25519), ("P-256", Curve::P256), ("P-384", Curve::P384)] {
+        let key = SigningKey::from_seed(curve, &vec![7; curve.secret_bytes()]).expect("a valid seed");
         let (statement, public) = (statement(&key), key.public());
         criterion.bench_function(&format!("statement: verify {name}"), |bencher| {
             bencher.iter(|| statement.verify_signature(&public))

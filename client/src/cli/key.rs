@@ -31,6 +31,8 @@ pub(crate) enum Alg {
     Ed25519,
     /// ECDSA on P-256, signs as COSE algorithm −7
     P256,
+    /// ECDSA on P-384, signs as COSE algorithm −35
+    P384,
 }
 
 impl Key {
@@ -39,6 +41,7 @@ impl Key {
         let curve = match alg {
             Alg::Ed25519 => Curve::Ed25519,
             Alg::P256 => Curve::P256,
+            Alg::P384 => Curve::P384,
         };
         let key = generate(curve)?;
         let public = key.public();
@@ -56,7 +59,7 @@ impl Key {
 fn generate(curve: Curve) -> anyhow::Result<SigningKey> {
     // Not every 32 bytes are a P-256 scalar; one draw in 2^32 fails.
     for _ in 0..8 {
-        let mut seed = [0; 32];
+        let mut seed = vec![0; curve.secret_bytes()];
         getrandom::fill(&mut seed).context("the system gives no randomness")?;
         if let Ok(key) = SigningKey::from_seed(curve, &seed) {
             return Ok(key);

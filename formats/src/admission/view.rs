@@ -47,7 +47,7 @@ pub(super) fn log_from_view(view: &Json) -> Result<LogRow, ChangeError> {
 const COORDINATES: [(i64, &str); 2] = [(-2, "x"), (-3, "y")];
 
 /// COSE key type and curve, JWK `kty` and `crv`.
-const CURVES: [(i64, i64, &str, &str); 2] = [(1, 6, "OKP", "Ed25519"), (2, 1, "EC", "P-256")];
+const CURVES: [(i64, i64, &str, &str); 3] = [(1, 6, "OKP", "Ed25519"), (2, 1, "EC", "P-256"), (2, 2, "EC", "P-384")];
 
 // Only values made by `write_fields` come here: texts, unsigned integers, byte strings, lists, maps with text keys, COSE keys.
 fn to_json(value: &Value) -> Json {
@@ -126,7 +126,10 @@ fn jwk_to_cbor(field: &str, members: &Map<String, Json>) -> Result<Value, Change
     let member = |name: &str| members.get(name).and_then(Json::as_str);
     let known = CURVES.iter().find(|(_, _, kty, crv)| member("kty") == Some(kty) && member("crv") == Some(crv));
     let Some((kty, crv, ..)) = known else {
-        return Err(wrong(field, "a JWK with kty \"OKP\" and crv \"Ed25519\", or kty \"EC\" and crv \"P-256\""));
+        return Err(wrong(
+            field,
+            "a JWK with kty \"OKP\" and crv \"Ed25519\", or kty \"EC\" and crv \"P-256\" or \"P-384\"",
+        ));
     };
     if let Some(other) = members.keys().find(|name| !matches!(name.as_str(), "kty" | "crv" | "x" | "y")) {
         return Err(ChangeError::Unknown { field: format!("{field}.{other}") });

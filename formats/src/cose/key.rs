@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use ed25519_dalek::Signature as EdSignature;
-use p256::ecdsa::Signature as EcSignature;
 use p256::ecdsa::signature::Verifier as _;
 
 use super::label::{CRV, KTY, X, Y};
@@ -14,6 +12,7 @@ use crate::digest::Digest;
 const KTY_OKP: i64 = 1;
 const KTY_EC2: i64 = 2;
 const CRV_P256: i64 = 1;
+const CRV_P384: i64 = 2;
 const CRV_ED25519: i64 = 6;
 
 /// A public key that has been checked: on its curve, canonical, not of small order.
@@ -24,6 +23,7 @@ pub struct PublicKey(Inner);
 enum Inner {
     Ed25519(ed25519_dalek::VerifyingKey),
     P256(p256::ecdsa::VerifyingKey),
+    P384(p384::ecdsa::VerifyingKey),
 }
 
 /// Why a key was refused.
@@ -59,11 +59,14 @@ pub enum KeyError {
     /// The point has a small order: such a key verifies signatures that nobody made.
     #[error("the Ed25519 key is a point of small order")]
     SmallOrder,
-    /// The secret bytes are no P-256 private key.
-    #[error("the secret number is zero or not below the order of P-256")]
-    Secret,
+    /// The secret bytes are no private key of the curve.
+    #[error("a secret key on {curve} is a number of {} bytes, neither zero nor beyond the order of the group", curve.secret_bytes())]
+    Secret {
+        /// The curve.
+        curve: Curve,
+    },
     /// The text is not the PEM it should be, or its DER is wrong.
-    #[error("not a {label} PEM of an Ed25519 or P-256 key: {why}")]
+    #[error("not a {label} PEM of an Ed25519, P-256 or P-384 key: {why}")]
     Pem {
         /// The label it should have.
         label: &'static str,
@@ -104,8 +107,13 @@ pub enum SignatureError {
         key: Curve,
     },
     /// The signature has a wrong length.
-    #[error("the signature has {0} bytes; it must have 64")]
-    Length(usize),
+    #[error("the signature has {found} bytes; on {curve} it must have {}", curve.signature_bytes())]
+    Length {
+        /// How many bytes it has.
+        found: usize,
+        /// The key's curve.
+        curve: Curve,
+    },
     /// The signature is not one of this message by this key.
     #[error("the signature does not verify")]
     Mismatch,
@@ -136,12 +144,27 @@ impl PublicKey {
         key.map(|key| Self(Inner::P256(key))).map_err(|_| KeyError::NotOnCurve(Curve::P256))
     }
 
+    /// Reads a P-384 key from its coordinates.
+    ///
+    /// # Errors
+    ///
+    /// Coordinates of no point on the curve are refused.
+    pub fn p384(x: [u8; 48], y: [u8; 48]) -> Result<Self, KeyError> {
+        let point = [&[4], x.as_slice(), y.as_slice()].concat();
+        let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(&point);
+        key.map(|key| Self(Inner::P384(key))).map_err(|_| KeyError::NotOnCurve(Curve::P384))
+    }
+
     pub(super) const fn from_dalek(key: ed25519_dalek::VerifyingKey) -> Self {
         Self(Inner::Ed25519(key))
     }
 
     pub(super) const fn from_p256(key: p256::ecdsa::VerifyingKey) -> Self {
         Self(Inner::P256(key))
+    }
+
+    pub(super) const fn from_p384(key: p384::ecdsa::VerifyingKey) -> Self {
+        Self(Inner::P384(key))
     }
 
     /// Reads a `COSE_Key` that holds exactly 1, −1, −2 and for EC2 −3, from deterministic CBOR.
@@ -170,7 +193,10 @@ impl PublicKey {
             KTY_EC2 => Self::from_ec2(&map)?,
             _ => return Err(KeyError::Wrong { label: KTY, expected: "1 (OKP) or 2 (EC2)" }),
         };
-        let own: &[i64] = if key.curve() == Curve::P256 { &[KTY, CRV, X, Y] } else { &[KTY, CRV, X] };
+        let own: &[i64] = match key.curve() {
+            Curve::P256 | Curve::P384 => &[KTY, CRV, X, Y],
+            Curve::Ed25519 => &[KTY, CRV, X],
+        };
         let known = |label: &Label| own.iter().chain(also).any(|known| *label == Label::from(*known));
         match map.labels().find(|label| !known(label)) {
             Some(label) => Err(KeyError::Unexpected(label.clone())),
@@ -186,10 +212,12 @@ impl PublicKey {
     }
 
     fn from_ec2(map: &HeaderMap<'_>) -> Result<Self, KeyError> {
-        if number(map, CRV, "1 (P-256)")? != CRV_P256 {
-            return Err(KeyError::Wrong { label: CRV, expected: "1 (P-256)" });
+        const CURVES: &str = "1 (P-256) or 2 (P-384)";
+        match number(map, CRV, CURVES)? {
+            CRV_P256 => Self::p256(coordinate(map, X)?, coordinate(map, Y)?),
+            CRV_P384 => Self::p384(coordinate(map, X)?, coordinate(map, Y)?),
+            _ => Err(KeyError::Wrong { label: CRV, expected: CURVES }),
         }
-        Self::p256(coordinate(map, X)?, coordinate(map, Y)?)
     }
 
     /// Writes the `COSE_Key` with exactly 1, −1, −2 and for EC2 −3, deterministic.
@@ -198,7 +226,7 @@ impl PublicKey {
         let mut out = Encoder::default();
         match self.curve() {
             Curve::Ed25519 => out.map(3).int(KTY).int(KTY_OKP),
-            Curve::P256 => out.map(4).int(KTY).int(KTY_EC2),
+            Curve::P256 | Curve::P384 => out.map(4).int(KTY).int(KTY_EC2),
         };
         self.encode_point(&mut out);
         out.into_vec()
@@ -210,10 +238,14 @@ impl PublicKey {
             Inner::Ed25519(key) => {
                 out.int(CRV).int(CRV_ED25519).int(X).bytes(key.as_bytes());
             }
+            // RFC 9053 §7.1.1 lets y be a sign bit; as a byte string every stock verifier reads it.
             Inner::P256(key) => {
-                let (x, y) = coordinates(key);
-                // RFC 9053 §7.1.1 lets y be a sign bit; as a byte string every stock verifier reads it.
-                out.int(CRV).int(CRV_P256).int(X).bytes(&x).int(Y).bytes(&y);
+                let point = key.to_sec1_point(false);
+                out.int(CRV).int(CRV_P256).int(X).bytes(&bytes_of(point.x())).int(Y).bytes(&bytes_of(point.y()));
+            }
+            Inner::P384(key) => {
+                let point = key.to_sec1_point(false);
+                out.int(CRV).int(CRV_P384).int(X).bytes(&bytes_of(point.x())).int(Y).bytes(&bytes_of(point.y()));
             }
         }
     }
@@ -222,6 +254,10 @@ impl PublicKey {
     #[must_use]
     pub fn to_cose_value(&self) -> Value {
         let pair = |label: i64, value| (Value::from(label), value);
+        let ec2 = |crv: i64, x, y| {
+            let kty = pair(KTY, Value::from(KTY_EC2));
+            vec![kty, pair(CRV, Value::from(crv)), pair(X, Value::Bytes(x)), pair(Y, Value::Bytes(y))]
+        };
         Value::Map(match &self.0 {
             Inner::Ed25519(key) => vec![
                 pair(KTY, Value::from(KTY_OKP)),
@@ -229,13 +265,12 @@ impl PublicKey {
                 pair(X, Value::Bytes(key.as_bytes().to_vec())),
             ],
             Inner::P256(key) => {
-                let (x, y) = coordinates(key);
-                vec![
-                    pair(KTY, Value::from(KTY_EC2)),
-                    pair(CRV, Value::from(CRV_P256)),
-                    pair(X, Value::Bytes(x.to_vec())),
-                    pair(Y, Value::Bytes(y.to_vec())),
-                ]
+                let point = key.to_sec1_point(false);
+                ec2(CRV_P256, bytes_of(point.x()), bytes_of(point.y()))
+            }
+            Inner::P384(key) => {
+                let point = key.to_sec1_point(false);
+                ec2(CRV_P384, bytes_of(point.x()), bytes_of(point.y()))
             }
         })
     }
@@ -255,6 +290,7 @@ impl PublicKey {
         match self.0 {
             Inner::Ed25519(_) => Curve::Ed25519,
             Inner::P256(_) => Curve::P256,
+            Inner::P384(_) => Curve::P384,
         }
     }
 
@@ -263,21 +299,28 @@ impl PublicKey {
     pub fn ed25519_bytes(&self) -> Option<&[u8; 32]> {
         match &self.0 {
             Inner::Ed25519(key) => Some(key.as_bytes()),
-            Inner::P256(_) => None,
+            Inner::P256(_) | Inner::P384(_) => None,
         }
     }
 
     pub(super) const fn p256_key(&self) -> Option<&p256::ecdsa::VerifyingKey> {
         match &self.0 {
             Inner::P256(key) => Some(key),
-            Inner::Ed25519(_) => None,
+            Inner::Ed25519(_) | Inner::P384(_) => None,
+        }
+    }
+
+    pub(super) const fn p384_key(&self) -> Option<&p384::ecdsa::VerifyingKey> {
+        match &self.0 {
+            Inner::P384(key) => Some(key),
+            Inner::Ed25519(_) | Inner::P256(_) => None,
         }
     }
 
     /// Checks a signature, strictly.
     ///
-    /// Ed25519: cofactorless, R canonical and not of small order, S below the group order. P-256: r and s, 32 bytes each, in
-    /// [1, n−1]; s may be high, for a statement's identity does not depend on it.
+    /// Ed25519: cofactorless, R canonical and not of small order, S below the group order. ECDSA: r and s, each as long as the
+    /// group order, in [1, n−1]; s may be high, for a statement's identity does not depend on it.
     ///
     /// # Errors
     ///
@@ -286,11 +329,17 @@ impl PublicKey {
         if algorithm.curve() != self.curve() {
             return Err(SignatureError::Curve { algorithm, key: self.curve() });
         }
-        let signature: &[u8; 64] = signature.try_into().map_err(|_| SignatureError::Length(signature.len()))?;
+        if signature.len() != self.curve().signature_bytes() {
+            return Err(SignatureError::Length { found: signature.len(), curve: self.curve() });
+        }
         let result = match &self.0 {
-            Inner::Ed25519(key) => key.verify_strict(message, &EdSignature::from_bytes(signature)),
+            Inner::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
+                .and_then(|signature| key.verify_strict(message, &signature)),
             Inner::P256(key) => {
-                EcSignature::from_slice(signature).and_then(|signature| key.verify(message, &signature))
+                p256::ecdsa::Signature::from_slice(signature).and_then(|signature| key.verify(message, &signature))
+            }
+            Inner::P384(key) => {
+                p384::ecdsa::Signature::from_slice(signature).and_then(|signature| key.verify(message, &signature))
             }
         };
         result.map_err(|_| SignatureError::Mismatch)
@@ -309,11 +358,9 @@ fn is_canonical(bytes: &[u8; 32]) -> bool {
     *first < 0xed || middle.iter().any(|byte| *byte != 0xff) || last & 0x7f != 0x7f
 }
 
-/// Returns the affine coordinates of a key.
-fn coordinates(key: &p256::ecdsa::VerifyingKey) -> ([u8; 32], [u8; 32]) {
-    let point = key.to_sec1_point(false);
-    let take = |bytes: Option<&p256::FieldBytes>| bytes.map_or([0; 32], |bytes| (*bytes).into());
-    (take(point.x()), take(point.y()))
+/// Returns the bytes of a coordinate of an uncompressed point, which has both.
+fn bytes_of(coordinate: Option<&impl AsRef<[u8]>>) -> Vec<u8> {
+    coordinate.map(|bytes| bytes.as_ref().to_vec()).unwrap_or_default()
 }
 
 fn number(map: &HeaderMap<'_>, label: i64, expected: &'static str) -> Result<i64, KeyError> {
@@ -321,8 +368,8 @@ fn number(map: &HeaderMap<'_>, label: i64, expected: &'static str) -> Result<i64
     item.as_i64().ok_or(KeyError::Wrong { label, expected })
 }
 
-fn coordinate(map: &HeaderMap<'_>, label: i64) -> Result<[u8; 32], KeyError> {
+fn coordinate<const N: usize>(map: &HeaderMap<'_>, label: i64) -> Result<[u8; N], KeyError> {
     let item = map.get(label).ok_or(KeyError::Missing(label))?;
     let bytes = item.as_bytes().and_then(|bytes| bytes.try_into().ok());
-    bytes.ok_or(KeyError::Wrong { label, expected: "a byte string of 32 bytes" })
+    bytes.ok_or(KeyError::Wrong { label, expected: "a byte string as long as the curve's field (32 or 48 bytes)" })
 }

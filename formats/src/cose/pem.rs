@@ -3,8 +3,9 @@
 use ed25519_dalek::pkcs8::{KeypairBytes, PublicKeyBytes};
 use p256::pkcs8::der::pem::PemLabel as _;
 use p256::pkcs8::der::{Document, SecretDocument};
+use p256::pkcs8::spki::AlgorithmIdentifierRef;
 use p256::pkcs8::spki::SubjectPublicKeyInfoRef;
-use p256::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding, ObjectIdentifier, PrivateKeyInfoRef};
+use p256::pkcs8::{AssociatedOid as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding, PrivateKeyInfoRef};
 
 use super::{Curve, KeyError, PublicKey, SigningKey};
 
@@ -32,13 +33,17 @@ impl PublicKey {
     /// As [`PublicKey::from_spki_pem`].
     pub fn from_spki_der(der: &[u8]) -> Result<Self, KeyError> {
         let info = SubjectPublicKeyInfoRef::try_from(der).map_err(public)?;
-        match curve_of(info.algorithm.oid) {
+        match curve_of(&info.algorithm) {
             Some(Curve::Ed25519) => Self::ed25519(PublicKeyBytes::try_from(info).map_err(public)?.to_bytes()),
             Some(Curve::P256) => {
                 let key = p256::PublicKey::try_from(info).map_err(public)?;
                 Ok(Self::from_p256(key.into()))
             }
-            None => Err(public(format!("its algorithm is {}", info.algorithm.oid))),
+            Some(Curve::P384) => {
+                let key = p384::PublicKey::try_from(info).map_err(public)?;
+                Ok(Self::from_p384(key.into()))
+            }
+            None => Err(public(shown(&info.algorithm))),
         }
     }
 
@@ -56,10 +61,11 @@ impl PublicKey {
     }
 
     fn spki(&self) -> Result<Document, KeyError> {
-        match (self.ed25519_bytes(), self.p256_key()) {
-            (Some(bytes), _) => PublicKeyBytes(*bytes).to_public_key_der().map_err(public),
-            (_, Some(key)) => key.to_public_key_der().map_err(public),
-            (None, None) => Err(public("no key")),
+        match (self.ed25519_bytes(), self.p256_key(), self.p384_key()) {
+            (Some(bytes), ..) => PublicKeyBytes(*bytes).to_public_key_der().map_err(public),
+            (_, Some(key), _) => key.to_public_key_der().map_err(public),
+            (_, _, Some(key)) => key.to_public_key_der().map_err(public),
+            (None, None, None) => Err(public("no key")),
         }
     }
 }
@@ -76,27 +82,32 @@ impl SigningKey {
             return Err(private(format!("its label is {label:?}")));
         }
         let info = PrivateKeyInfoRef::try_from(der.as_bytes()).map_err(private)?;
-        match curve_of(info.algorithm.oid) {
+        match curve_of(&info.algorithm) {
             Some(Curve::Ed25519) => {
                 let key = ed25519_dalek::SigningKey::try_from(info).map_err(private)?;
                 Self::from_seed(Curve::Ed25519, key.as_bytes())
             }
             Some(Curve::P256) => {
                 let key = p256::SecretKey::try_from(info).map_err(private)?;
-                Self::from_seed(Curve::P256, &key.to_bytes().into())
+                Self::from_seed(Curve::P256, &key.to_bytes())
             }
-            None => Err(private(format!("its algorithm is {}", info.algorithm.oid))),
+            Some(Curve::P384) => {
+                let key = p384::SecretKey::try_from(info).map_err(private)?;
+                Self::from_seed(Curve::P384, &key.to_bytes())
+            }
+            None => Err(private(shown(&info.algorithm))),
         }
     }
 
     /// Writes the key as a `PRIVATE KEY` PEM (PKCS#8). The text is secret.
     #[must_use]
     pub fn to_pkcs8_pem(&self) -> String {
-        let document = match (self.ed25519(), self.p256()) {
+        let document = match (self.ed25519(), self.p256(), self.p384()) {
             // Without the public half: version 1, which every tool reads.
-            (Some(key), _) => KeypairBytes { secret_key: key.to_bytes(), public_key: None }.to_pkcs8_der().ok(),
-            (_, Some(key)) => key.to_pkcs8_der().ok(),
-            (None, None) => None,
+            (Some(key), ..) => KeypairBytes { secret_key: key.to_bytes(), public_key: None }.to_pkcs8_der().ok(),
+            (_, Some(key), _) => key.to_pkcs8_der().ok(),
+            (_, _, Some(key)) => key.to_pkcs8_der().ok(),
+            (None, None, None) => None,
         };
         let pem = document.and_then(|der| der.to_pem(PRIVATE, LineEnding::LF).ok());
         // A key of a fixed size can always be written.
@@ -104,12 +115,23 @@ impl SigningKey {
     }
 }
 
-/// Finds the curve of an algorithm identifier; for EC keys the curve's own identifier is checked where the key is read.
-fn curve_of(oid: ObjectIdentifier) -> Option<Curve> {
-    match oid {
-        p256::elliptic_curve::ALGORITHM_OID => Some(Curve::P256),
+/// Finds the curve of an algorithm identifier, which for EC keys names it as its parameter (RFC 5480 §2.1.1).
+fn curve_of(algorithm: &AlgorithmIdentifierRef<'_>) -> Option<Curve> {
+    match algorithm.oid {
         ed25519_dalek::pkcs8::ALGORITHM_OID => Some(Curve::Ed25519),
+        p256::elliptic_curve::ALGORITHM_OID => match algorithm.parameters_oid().ok()? {
+            p256::NistP256::OID => Some(Curve::P256),
+            p384::NistP384::OID => Some(Curve::P384),
+            _ => None,
+        },
         _ => None,
+    }
+}
+
+fn shown(algorithm: &AlgorithmIdentifierRef<'_>) -> String {
+    match algorithm.parameters_oid() {
+        Ok(parameter) => format!("its algorithm is {} {parameter}", algorithm.oid),
+        Err(_) => format!("its algorithm is {}", algorithm.oid),
     }
 }
 

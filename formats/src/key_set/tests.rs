@@ -39,6 +39,8 @@ fn a_set_is_an_array_of_keys() {
 fn a_set_holds_ec2_keys_only() {
     let refused = KeyError::Curve { found: Curve::Ed25519, expected: Curve::P256 };
     assert_eq!(encode_key(&okp()), Err(refused.clone()));
+    let p384 = SigningKey::from_seed(Curve::P384, &[1; 48]).unwrap().public();
+    assert_eq!(encode_key(&p384), Err(KeyError::Curve { found: Curve::P384, expected: Curve::P256 }));
     let at = KeyError::At { position: 1, error: Box::new(refused) };
     assert_eq!(encode(&[key(1), okp()]), Err(at.clone()));
     let okp = to_deterministic(&Value::Map(vec![

@@ -37,7 +37,9 @@ pub enum StatementError {
     #[error("2 crit is not accepted: nothing here extends what a statement means")]
     Crit,
     /// The algorithm is not accepted.
-    #[error("1 alg: {0} is not accepted; -7 (ES256), -8 (EdDSA), -9 (ESP256) and -19 (Ed25519) are")]
+    #[error(
+        "1 alg: {0} is not accepted; -7 (ES256), -8 (EdDSA), -9 (ESP256), -19 (Ed25519), -35 (ES384) and -51 (ESP384) are"
+    )]
     Algorithm(String),
     /// A field is missing.
     #[error("{field} is missing; it must be {}", field.rule())]

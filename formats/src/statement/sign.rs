@@ -32,7 +32,7 @@ pub enum Content {
 }
 
 impl SignedStatement {
-    /// Signs a payload under a header: −8 with an Ed25519 key, −7 with a P-256 one; `kid` is the key's thumbprint.
+    /// Signs a payload under a header: −8 with an Ed25519 key, −7 with a P-256 one, −35 with a P-384 one; `kid` is the key's thumbprint.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ fn full() -> Value {
         event_ms: u64::MAX,
         set: vec![set_row, x509],
         retire: vec![OTHER.to_owned()],
-        operators: vec![operator_key().public(), p256(3).public()],
+        operators: vec![operator_key().public(), p256(3).public(), p384(4).public()],
         threshold: Some(1),
         log: Some(log),
     };
@@ -233,6 +233,8 @@ fn a_cose_key_holds_exactly_what_it_needs() {
 fn receipt_keys_are_p256() {
     let ed25519 = ed25519(3).public().to_cose_value();
     let told = refusal(&replaced("log.receipts.1.key", ed25519));
+    assert!(told.starts_with("log.receipts[1].key must be a P-256 key"), "{told}");
+    let told = refusal(&replaced("log.receipts.1.key", p384(3).public().to_cose_value()));
     assert!(told.starts_with("log.receipts[1].key must be a P-256 key"), "{told}");
 }
 

@@ -17,7 +17,8 @@ use crate::statement::{Claims, Content, SignedStatement, StreamPosition};
 use super::world::*;
 
 fn any_key() -> impl Strategy<Value = PublicKey> {
-    (1_u8..6, any::<bool>()).prop_map(|(number, curve)| if curve { ed25519(number) } else { p256(number) }.public())
+    let key = (1_u8..6, 0_usize..3).prop_map(|(number, curve)| [ed25519, p256, p384][curve](number));
+    key.prop_map(|key| key.public())
 }
 
 fn any_credentials() -> impl Strategy<Value = Credentials> {

@@ -83,8 +83,10 @@ fn a_signature_that_does_not_verify_is_400() {
 
 #[test]
 fn every_key_of_a_row_signs_whatever_its_curve() {
-    let policy = with_row(|row| row.credentials = Credentials::Keys(vec![ed25519(3).public(), p256(4).public()]));
-    for key in [ed25519(3), p256(4)] {
+    let policy = with_row(|row| {
+        row.credentials = Credentials::Keys(vec![ed25519(3).public(), p256(4).public(), p384(5).public()])
+    });
+    for key in [ed25519(3), p256(4), p384(5)] {
         policy.judge(&Draft::new().key(key).sign(), Some(NOW)).unwrap();
     }
 }

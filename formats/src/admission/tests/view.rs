@@ -23,7 +23,7 @@ fn full() -> Change {
             },
         ],
         retire: vec![OTHER.to_owned()],
-        operators: vec![operator_key().public(), p256(3).public()],
+        operators: vec![operator_key().public(), p256(3).public(), p384(4).public()],
         threshold: Some(1),
         log: Some(log),
     })
@@ -50,6 +50,8 @@ fn a_view_reads_as_it_is_documented() {
     assert_eq!(pep_key().public(), crate::cose::PublicKey::ed25519(x.try_into().unwrap()).unwrap());
     let key = &view["operators"][1];
     assert_eq!((&key["kty"], &key["crv"], key.as_object().unwrap().len()), (&json!("EC"), &json!("P-256"), 4));
+    let key = &view["operators"][2];
+    assert_eq!((&key["kty"], &key["crv"], key["x"].as_str().unwrap().len()), (&json!("EC"), &json!("P-384"), 64));
     assert_eq!(view["log"]["origin"], json!(ORIGIN));
     assert_eq!(view["log"]["receipts"][1]["below"], json!(900));
 }

@@ -25,6 +25,10 @@ pub(super) fn ed25519(number: u8) -> SigningKey {
     SigningKey::from_seed(Curve::Ed25519, &[number; 32]).unwrap()
 }
 
+pub(super) fn p384(number: u8) -> SigningKey {
+    SigningKey::from_seed(Curve::P384, &[number; 48]).unwrap()
+}
+
 pub(super) fn p256(number: u8) -> SigningKey {
     SigningKey::from_seed(Curve::P256, &[number; 32]).unwrap()
 }

@@ -51,7 +51,7 @@ fn rfc_8032_vectors() {
         ),
     ];
     for (secret, public, message, expected) in vectors {
-        let key = SigningKey::from_seed(Curve::Ed25519, &array(secret)).unwrap();
+        let key = SigningKey::from_seed(Curve::Ed25519, &unhex(secret)).unwrap();
         assert_eq!(key.public().ed25519_bytes(), Some(&array(public)));
         assert_eq!(key.sign(&unhex(message)), unhex(expected));
         assert!(verify(array(public), &unhex(message), &unhex(expected)));

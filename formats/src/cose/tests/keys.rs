@@ -23,6 +23,18 @@ fn ec2() -> Vec<(i64, Value)> {
     ]
 }
 
+/// The generator of P-384 as a key (SEC 2 §2.5.1).
+fn p384() -> Vec<(i64, Value)> {
+    let x = "aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7";
+    let y = "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f";
+    vec![
+        (label::KTY, Value::from(2)),
+        (label::CRV, Value::from(2)),
+        (label::X, Value::Bytes(unhex(x))),
+        (label::Y, Value::Bytes(unhex(y))),
+    ]
+}
+
 fn okp() -> Vec<(i64, Value)> {
     let x = key(Curve::Ed25519, 1).public().ed25519_bytes().unwrap().to_vec();
     vec![(label::KTY, Value::from(1)), (label::CRV, Value::from(6)), (label::X, Value::Bytes(x))]
@@ -56,7 +68,7 @@ fn an_okp_thumbprint_hashes_three_labels() {
 
 #[test]
 fn cose_keys_are_read_back_and_an_oracle_agrees() {
-    for curve in [Curve::Ed25519, Curve::P256] {
+    for curve in CURVES {
         let key = key(curve, 21).public();
         let bytes = key.to_cose_key();
         assert_eq!(PublicKey::from_cose_key(&bytes).unwrap(), key);
@@ -70,7 +82,7 @@ fn cose_keys_are_read_back_and_an_oracle_agrees() {
 
 #[test]
 fn a_cose_key_holds_exactly_its_labels() {
-    for pairs in [ec2(), okp()] {
+    for pairs in [ec2(), p384(), okp()] {
         PublicKey::from_cose_key(&cose_key(&pairs)).unwrap();
         for missing in 0..pairs.len() {
             let mut fewer = pairs.clone();
@@ -91,7 +103,13 @@ fn a_cose_key_holds_what_its_labels_say() {
     let wrong: &[(Vec<(i64, Value)>, i64)] = &[
         (with(ec2(), label::KTY, Value::from(4)), label::KTY),
         (with(ec2(), label::KTY, Value::from("EC2")), label::KTY),
-        (with(ec2(), label::CRV, Value::from(2)), label::CRV),
+        (with(ec2(), label::CRV, Value::from(3)), label::CRV),
+        (with(ec2(), label::CRV, Value::from(6)), label::CRV),
+        // The coordinates of one curve under the other's name.
+        (with(ec2(), label::CRV, Value::from(2)), label::X),
+        (with(p384(), label::CRV, Value::from(1)), label::X),
+        (with(p384(), label::Y, Value::Bytes(vec![1; 32])), label::Y),
+        (with(p384(), label::Y, Value::Bool(true)), label::Y),
         (with(okp(), label::CRV, Value::from(7)), label::CRV),
         (with(okp(), label::CRV, Value::from(4)), label::CRV),
         (with(ec2(), label::X, Value::Bytes(vec![1; 31])), label::X),
@@ -106,6 +124,8 @@ fn a_cose_key_holds_what_its_labels_say() {
     }
     let off = with(ec2(), label::Y, Value::Bytes(vec![1; 32]));
     assert_eq!(PublicKey::from_cose_key(&cose_key(&off)), Err(KeyError::NotOnCurve(Curve::P256)));
+    let off = with(p384(), label::Y, Value::Bytes(vec![1; 48]));
+    assert_eq!(PublicKey::from_cose_key(&cose_key(&off)), Err(KeyError::NotOnCurve(Curve::P384)));
     let weak = with(okp(), label::X, Value::Bytes([&[1][..], &[0; 31]].concat()));
     assert_eq!(PublicKey::from_cose_key(&cose_key(&weak)), Err(KeyError::SmallOrder));
 }
@@ -141,9 +161,36 @@ yvjiTLGkgG9NNENjpidXmRVUB4Q9CEF6lq+WMUnQzxsIV/ZPfNJ/WB1qxQ==
 -----END PUBLIC KEY-----
 ";
 
+const P384_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
+MIG2AgEAMBAGByqGSM49AgEGBSuBBAAiBIGeMIGbAgEBBDDhe0k2iYxZZ7FMjkC0
+2Lb7NF8hEO5xUE62unGR7IgjOHkF/MjRtHCBAIrTZS+u3HGhZANiAATm9/I9ImCo
+G+NZjEAZNReQWeJhszymkS5eBiyZxesqNrDQGtAY2+o6nB0WfH/sINkcxPx4meMU
+X2l1S7BGYjIPS6khVM8OOUyfOsJkVEAMtYHwGHzCM7qdQlyPQ+4HyxE=
+-----END PRIVATE KEY-----
+";
+const P384_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
+MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE5vfyPSJgqBvjWYxAGTUXkFniYbM8ppEu
+XgYsmcXrKjaw0BrQGNvqOpwdFnx/7CDZHMT8eJnjFF9pdUuwRmIyD0upIVTPDjlM
+nzrCZFRADLWB8Bh8wjO6nUJcj0PuB8sR
+-----END PUBLIC KEY-----
+";
+
+/// A key on P-521, which no statement may be signed with.
+const P521_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
+MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQB37F4sCFw2JAjFpTFaAmRbHR2PK0J
+5nOrkUKfa4bmpLZ4VulcdRXTzi1KytXHN9ywUzxN8KPEDVzlFPi3hu+Co2wA/B3F
+cb8X5h4lNqqfXgcHI1xt06enj0iFDCqPbpaY/FA7J5vkmDn7Q9j4Nk1IvXsEAZwJ
+9D2ydzTtUCWXMcfp7/g=
+-----END PUBLIC KEY-----
+";
+
+/// Pairs of files that belong together.
+const PAIRS: [(&str, &str); 3] =
+    [(ED25519_PRIVATE, ED25519_PUBLIC), (P256_PRIVATE, P256_PUBLIC), (P384_PRIVATE, P384_PUBLIC)];
+
 #[test]
 fn pem_files_of_other_tools_are_read_and_written_alike() {
-    for (private, public) in [(ED25519_PRIVATE, ED25519_PUBLIC), (P256_PRIVATE, P256_PUBLIC)] {
+    for (private, public) in PAIRS {
         let key = SigningKey::from_pkcs8_pem(private).unwrap();
         assert_eq!(key.public(), PublicKey::from_spki_pem(public).unwrap());
         assert_eq!(key.public().to_spki_pem(), public);
@@ -154,7 +201,7 @@ fn pem_files_of_other_tools_are_read_and_written_alike() {
 
 #[test]
 fn pem_of_another_kind_is_refused() {
-    for (private, public) in [(ED25519_PRIVATE, ED25519_PUBLIC), (P256_PRIVATE, P256_PUBLIC)] {
+    for (private, public) in PAIRS {
         assert!(matches!(SigningKey::from_pkcs8_pem(public), Err(KeyError::Pem { .. })));
         assert!(matches!(PublicKey::from_spki_pem(private), Err(KeyError::Pem { .. })));
         let renamed = public.replace("PUBLIC", "CERTIFICATE");
@@ -165,6 +212,8 @@ fn pem_of_another_kind_is_refused() {
     let x25519 = ED25519_PUBLIC.replace("K2Vw", "K2Vu");
     assert!(matches!(PublicKey::from_spki_pem(&x25519), Err(KeyError::Pem { .. })));
     assert!(matches!(PublicKey::from_spki_pem(""), Err(KeyError::Pem { .. })));
+    let p521 = PublicKey::from_spki_pem(P521_PUBLIC).unwrap_err().to_string();
+    assert!(p521.contains("1.3.132.0.35"), "{p521}");
 }
 
 #[test]
@@ -177,9 +226,8 @@ fn weak_keys_do_not_come_in_by_pem() {
 
 proptest! {
     #[test]
-    fn every_key_survives_pem_and_cose(seed in any::<[u8; 32]>(), p256 in any::<bool>()) {
-        let curve = if p256 { Curve::P256 } else { Curve::Ed25519 };
-        if let Ok(key) = SigningKey::from_seed(curve, &seed) {
+    fn every_key_survives_pem_and_cose(seed in any::<[u8; 48]>(), curve in prop::sample::select(&CURVES)) {
+        if let Ok(key) = SigningKey::from_seed(curve, &seed[..curve.secret_bytes()]) {
             let again = SigningKey::from_pkcs8_pem(&key.to_pkcs8_pem()).unwrap();
             prop_assert_eq!(again.sign(b"m"), key.sign(b"m"));
             prop_assert_eq!(PublicKey::from_spki_pem(&key.public().to_spki_pem()).unwrap(), key.public());

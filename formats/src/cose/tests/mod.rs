@@ -1,6 +1,7 @@
 mod ed25519;
 mod keys;
 mod p256;
+mod p384;
 
 use super::*;
 use crate::cbor::tests::unhex;
@@ -9,17 +10,31 @@ fn array<const N: usize>(digits: &str) -> [u8; N] {
     unhex(digits).try_into().unwrap()
 }
 
+const CURVES: [Curve; 3] = [Curve::Ed25519, Curve::P256, Curve::P384];
+
 fn key(curve: Curve, fill: u8) -> SigningKey {
-    SigningKey::from_seed(curve, &[fill; 32]).unwrap()
+    SigningKey::from_seed(curve, &vec![fill; curve.secret_bytes()]).unwrap()
+}
+
+/// order − s, big-endian.
+fn negated(order: &str, s: &[u8]) -> Vec<u8> {
+    let mut result = unhex(order);
+    let mut borrow = 0;
+    for (byte, s) in result.iter_mut().zip(s).rev() {
+        let difference = i16::from(*byte) - i16::from(*s) - borrow;
+        (*byte, borrow) = (u8::try_from(difference.rem_euclid(256)).unwrap(), i16::from(difference < 0));
+    }
+    result
 }
 
 #[test]
-fn four_algorithms_are_accepted_and_each_has_one_curve() {
+fn six_algorithms_are_accepted_and_each_has_one_curve() {
     for label in -300..300 {
         let algorithm = Algorithm::from_label(label);
         let curve = match label {
             -7 | -9 => Some(Curve::P256),
             -8 | -19 => Some(Curve::Ed25519),
+            -35 | -51 => Some(Curve::P384),
             _ => None,
         };
         assert_eq!(algorithm.map(Algorithm::curve), curve, "{label}");
@@ -29,10 +44,11 @@ fn four_algorithms_are_accepted_and_each_has_one_curve() {
 
 #[test]
 fn an_algorithm_verifies_with_keys_of_its_own_curve_only() {
-    for curve in [Curve::Ed25519, Curve::P256] {
+    let algorithms = [-7, -8, -9, -19, -35, -51].map(|label| Algorithm::from_label(label).unwrap());
+    for curve in CURVES {
         let key = key(curve, 7);
         let signature = key.sign(b"message");
-        for algorithm in [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Esp256, Algorithm::Ed25519] {
+        for algorithm in algorithms {
             let result = key.public().verify(algorithm, b"message", &signature);
             if algorithm.curve() == curve {
                 assert_eq!(result, Ok(()));
@@ -47,16 +63,17 @@ fn an_algorithm_verifies_with_keys_of_its_own_curve_only() {
 fn our_keys_sign_with_what_stock_verifiers_know() {
     assert_eq!(key(Curve::Ed25519, 1).algorithm().label(), -8);
     assert_eq!(key(Curve::P256, 1).algorithm().label(), -7);
+    assert_eq!(key(Curve::P384, 1).algorithm().label(), -35);
 }
 
 #[test]
 fn signing_is_deterministic_and_verification_sees_every_bit() {
-    for curve in [Curve::Ed25519, Curve::P256] {
+    for curve in CURVES {
         let key = key(curve, 3);
         let message = b"what was said".to_vec();
         let signature = key.sign(&message);
         assert_eq!(signature, key.sign(&message));
-        assert_eq!(signature.len(), 64);
+        assert_eq!(signature.len(), curve.signature_bytes());
         let verify = |message: &[u8], signature: &[u8]| key.public().verify(key.algorithm(), message, signature);
         assert_eq!(verify(&message, &signature), Ok(()));
         for bit in 0..8 * signature.len() {
@@ -69,8 +86,11 @@ fn signing_is_deterministic_and_verification_sees_every_bit() {
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(verify(&flipped, &signature), Err(SignatureError::Mismatch), "{curve} bit {bit}");
         }
-        assert_eq!(verify(&message, &signature[..63]), Err(SignatureError::Length(63)));
-        assert_eq!(verify(&message, &[&signature[..], &[0]].concat()), Err(SignatureError::Length(65)));
+        let (short, long) = (&signature[..signature.len() - 1], [&signature[..], &[0]].concat());
+        for wrong in [short, &long, &[]] {
+            let refused = SignatureError::Length { found: wrong.len(), curve };
+            assert_eq!(verify(&message, wrong), Err(refused));
+        }
     }
 }
 

@@ -180,14 +180,14 @@ fn labels_259_and_260_need_258() {
 }
 
 #[test]
-fn alg_is_one_of_four() {
+fn alg_is_one_of_six() {
     assert_eq!(draft().without(ALG).error(), StatementError::Missing { field: Field::Alg });
-    for label in [-7, -8, -9, -19] {
+    for label in [-7, -8, -9, -19, -35, -51] {
         assert_eq!(draft().with(ALG, label).parse().unwrap().algorithm().label(), label);
     }
     for (bad, shown) in [
-        (Value::from(-35), "-35"),
         (Value::from(-36), "-36"),
+        (Value::from(-52), "-52"),
         (Value::from(-257), "-257"),
         (Value::from(0), "0"),
         (Value::from(u64::MAX), "18446744073709551615"),

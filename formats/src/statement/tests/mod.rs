@@ -16,7 +16,7 @@ const ORIGIN: &str = "log.example/1";
 const DECISION: &str = "application/vnd.govlog.decision+cbor";
 
 fn key(curve: Curve) -> SigningKey {
-    SigningKey::from_seed(curve, &[42; 32]).unwrap()
+    SigningKey::from_seed(curve, &vec![42; curve.secret_bytes()]).unwrap()
 }
 
 /// A statement whose every part can be spoilt before it is signed.

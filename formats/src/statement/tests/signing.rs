@@ -20,7 +20,7 @@ fn header() -> StatementHeader {
 
 #[test]
 fn what_is_signed_is_what_was_asked_for() {
-    for curve in [Curve::Ed25519, Curve::P256] {
+    for curve in [Curve::Ed25519, Curve::P256, Curve::P384] {
         let (key, payload) = (key(curve), unhex("a1 6176 01"));
         let statement = SignedStatement::sign(&header(), &payload, &key).unwrap();
         assert_eq!(statement.claims(), &header().claims);
@@ -76,7 +76,7 @@ fn nothing_is_handed_out_that_a_log_refuses_for_its_bytes() {
 
 #[test]
 fn an_oracle_reads_and_verifies_our_statements() {
-    for curve in [Curve::Ed25519, Curve::P256] {
+    for curve in [Curve::Ed25519, Curve::P256, Curve::P384] {
         let key = key(curve);
         let statement = SignedStatement::sign(&header(), &unhex("a1 6176 01"), &key).unwrap();
         let oracle = CoseSign1::from_tagged_slice(statement.entry()).unwrap();
