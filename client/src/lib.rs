@@ -7,13 +7,14 @@
 //! ```
 //!
 //! In scope: judging what a log shows (`verify`, `audit`), remembering whom to trust (`trust`), submitting signed records
-//! without losing one's place (`submit`), and the `govlog` command. Out of scope: what the bytes mean (`govlog-formats`),
+//! without losing one's place (`submit`), keeping what opens sealed values (`openings`), and the `govlog` command. Out of scope: what the bytes mean (`govlog-formats`),
 //! watching enforcement points (`govlog-agent`). Only public routes are read, and nothing is kept that was not verified.
 
 pub mod audit;
 pub mod cli;
 pub mod durable;
 pub mod key_file;
+pub mod openings;
 pub mod source;
 pub mod submit;
 #[cfg(any(test, feature = "testing"))]

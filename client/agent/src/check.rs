@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use govlog_client::key_file;
+use govlog_client::openings::{Folder, StoreError};
 use govlog_client::source::Source;
 use govlog_client::trust::{Trust, TrustDir};
 use govlog_formats::admission::{Credentials, IssuerRow};
@@ -12,7 +13,6 @@ use govlog_formats::cose::SigningKey;
 
 use crate::config::Config;
 use crate::names::Names;
-use crate::openings::Folder;
 use crate::outbox::{self, Outbox, OutboxError};
 use crate::run;
 use crate::world::Machine;
@@ -134,7 +134,7 @@ fn log(config: &Config, trust: &Trust) -> Finding {
     }
 }
 
-fn opening_store(path: &Path) -> std::io::Result<String> {
+fn opening_store(path: &Path) -> Result<String, StoreError> {
     if !path.exists() {
         return Ok(format!("{} will be made", path.display()));
     }

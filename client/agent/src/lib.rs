@@ -6,9 +6,9 @@
 //!                       └── durable before the source hears 200     └── published, verified, openings stored
 //! ```
 //!
-//! **In scope**: adapters ([`opa`]), the durable [`outbox`], signing ([`mod@sign`]), sending until there is a proof ([`pump`]), keeping what opens
-//! sealed values ([`openings`]). **Out of scope**: what the bytes mean (`govlog-formats`), judging a log (`govlog-client`, whose submitting
-//! and trust this uses), deciding anything at an enforcement point.
+//! **In scope**: adapters ([`opa`]), the durable [`outbox`], signing ([`mod@sign`]), sending until there is a proof ([`pump`]), sealing values that stay out of the log
+//! ([`seal`]). **Out of scope**: what the bytes mean (`govlog-formats`), judging a log and keeping openings (`govlog-client`, whose submitting,
+//! trust and opening store this uses), deciding anything at an enforcement point.
 //!
 //! An adapter is one module with one shape: bytes in, events, records; it knows no clock, file or socket.
 
@@ -20,7 +20,6 @@ pub mod http;
 pub mod json;
 pub mod names;
 pub mod opa;
-pub mod openings;
 pub mod outbox;
 pub mod pump;
 mod run;

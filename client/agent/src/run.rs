@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use govlog_client::key_file::{self, KeyFileError};
+use govlog_client::openings::{Folder, StoreError};
 use govlog_client::source::{Http, Source, SourceError};
 use govlog_client::trust::{TrustDir, TrustError};
 use govlog_daemon::serve;
@@ -18,7 +19,6 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::http::{self, Health, Intake};
 use crate::names::Names;
-use crate::openings::Folder;
 use crate::outbox::{Outbox, OutboxError};
 use crate::pump::{Confirmer, PumpError, Sender, Shared, Terms};
 use crate::sign::{Identity, Signer};
@@ -63,7 +63,7 @@ pub enum RunError {
     Log(#[from] SourceError),
     /// The opening store cannot be used.
     #[error("openings: {0}")]
-    Openings(io::Error),
+    Openings(#[from] StoreError),
     /// What is kept beside the key cannot be used.
     #[error("names of streams: {0}")]
     Names(io::Error),
@@ -148,7 +148,7 @@ impl Agent {
         let origin = trust.trust().origin().to_owned();
         let outbox = Arc::new(Outbox::open(&config.outbox, &origin, &config.iss)?);
         check_groups(&outbox, &config)?;
-        let openings = Folder::open(&config.openings).map_err(RunError::Openings)?;
+        let openings = Folder::open(&config.openings)?;
         let world: Arc<dyn World> = Arc::new(Machine);
         let names = Names::beside(&config.key, Arc::clone(&world)).map_err(RunError::Names)?;
         let identity = Identity { iss: config.iss.clone(), origin, key };

@@ -1,17 +1,9 @@
 //! Sealing: values that stay out of the log, and what opens them.
 
+use govlog_client::openings::FieldOpening;
 use govlog_formats::record::sealed::Opening;
 
 use ciborium::Value;
-
-/// What opens one sealed value of a record.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FieldOpening {
-    /// Where in the record, as `input` or `subject.properties`.
-    pub path: String,
-    /// Salt and value.
-    pub opening: Opening,
-}
 
 /// A record ready to be signed, and what opens its sealed values.
 #[derive(Clone, Debug, PartialEq)]

@@ -202,7 +202,8 @@ fn check_numbers(raw: &Raw) -> Result<(), ContentError> {
         ("limits.outbox_mib", limits.outbox_mib, limits.unpacked_mib, 1 << 20),
         ("limits.upload_mib", limits.upload_mib, 1, 1_024),
         ("limits.unpacked_mib", limits.unpacked_mib, 1, 4_096),
-        ("limits.event_mib", limits.event_mib, 1, limits.unpacked_mib),
+        // Above it, what opens an event would not fit the opening store.
+        ("limits.event_mib", limits.event_mib, 1, limits.unpacked_mib.min(MAX_EVENT_MIB)),
         ("limits.events", count(limits.events), 1, 1_000_000),
         ("limits.uploads_mib", limits.uploads_mib, limits.upload_mib, 16_384),
         ("limits.connections", count(limits.connections), 1, 65_536),
@@ -233,6 +234,9 @@ fn groups(raw: Vec<RawGroup>) -> Result<Vec<Group>, ContentError> {
 fn mib(number: u64) -> usize {
     usize::try_from(number << 20).unwrap_or(usize::MAX)
 }
+
+/// The most one event may have, MiB: its openings hold all of it, and 192 MiB are kept for one entry.
+const MAX_EVENT_MIB: u64 = 128;
 
 /// Where OPA uploads to when nothing else is configured.
 pub const DEFAULT_PREFIX: &str = "/ingest/opa/v1";

@@ -30,7 +30,7 @@ pub struct Signed {
     pub key: [u8; 32],
     /// The statement.
     pub entry: Vec<u8>,
-    /// What opens its sealed values, as [`crate::openings`] writes it; empty: it has none.
+    /// What opens its sealed values, as [`govlog_client::openings::Openings`] writes it; empty: it has none.
     pub openings: Vec<u8>,
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use govlog_client::openings::OpeningStore;
 use govlog_client::submit::{Answer, Judge, Wait};
 use govlog_client::trust::Trust;
 use govlog_formats::digest::Digest;
@@ -11,7 +12,6 @@ use govlog_formats::statement::SignedStatement;
 
 use super::{Backoff, Item, Items, Log, PumpError, Round, Shared};
 use crate::failpoints;
-use crate::openings::OpeningStore;
 use crate::outbox::StreamNumber;
 use crate::world::World;
 

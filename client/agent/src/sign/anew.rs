@@ -52,7 +52,9 @@ impl Signer {
             received_ms: refused.received_ms,
         };
         let draft = self.with_sealer(|sealer| quarantined.draft(sealer))?.map_err(own)?;
-        page.put(&draft, None, refused.key, refused.received_ms, &refused.openings).map_err(own)?;
+        // What opened the refused statement's values opens those of its bytes, which the quarantine keeps.
+        let of_refused = Some(refused.openings.clone()).filter(|openings| !openings.is_empty());
+        page.put(draft, None, refused.key, refused.received_ms, of_refused).map_err(own)?;
         self.follow(page, number, seq, followers, |counters| {
             // It was counted as emitted, if that is not told yet.
             counters.emitted = counters.emitted.saturating_sub(1);

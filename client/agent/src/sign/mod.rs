@@ -16,6 +16,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use govlog_client::openings::{DocumentError, Openings};
 use govlog_formats::cose::PublicKey;
 use govlog_formats::digest::Digest;
 use govlog_formats::statement::{SignedStatement, StatementError};
@@ -29,7 +30,6 @@ use own::{Op, Quarantined, Told};
 use crate::failpoints;
 use crate::opa::xfcc::Unknown;
 use crate::opa::{self, Group};
-use crate::openings;
 use crate::outbox::{self, Content, Counters, Outbox, OutboxError, Signed, Stream, StreamNumber, Waiting};
 use crate::seal::{Draft, Sealer};
 use crate::world::World;
@@ -191,14 +191,14 @@ impl Signer {
         let now_ms = self.world.now_ms();
         let told = Told { op, stream, seq: page.chain.next_seq, counters, waiting, head: self.head, now_ms };
         let draft = told.draft().map_err(own)?;
-        page.put(&draft, self.head, outbox::OWN, now_ms, b"").map_err(own)
+        page.put(draft, self.head, outbox::OWN, now_ms, None).map_err(own)
     }
 
     /// Puts the record of an input on the page; says whether it became a record of its own kind.
     fn record(&self, page: &mut Page<'_>, stream: &Stream, waiting: &Waiting) -> Result<bool, SignError> {
         let reason = match &waiting.content {
             Content::Event(bytes) => match self.decision(stream, bytes)? {
-                Ok(draft) => match page.put(&draft, None, waiting.key, waiting.received_ms, b"") {
+                Ok(draft) => match page.put(draft, None, waiting.key, waiting.received_ms, None) {
                     Ok(()) => return Ok(true),
                     Err(error) => error.to_string(),
                 },
@@ -215,7 +215,7 @@ impl Signer {
             received_ms: waiting.received_ms,
         };
         let draft = self.with_sealer(|sealer| quarantined.draft(sealer))?.map_err(own)?;
-        page.put(&draft, None, waiting.key, waiting.received_ms, b"").map_err(own)?;
+        page.put(draft, None, waiting.key, waiting.received_ms, None).map_err(own)?;
         Ok(false)
     }
 
@@ -259,6 +259,15 @@ impl std::fmt::Debug for Signer {
     }
 }
 
+/// Why a draft does not become a statement.
+#[derive(Debug, thiserror::Error)]
+enum NotSigned {
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    #[error(transparent)]
+    Openings(#[from] DocumentError),
+}
+
 /// Statements being signed one behind the other.
 struct Page<'a> {
     chain: Chain<'a>,
@@ -268,14 +277,15 @@ struct Page<'a> {
 impl Page<'_> {
     fn put(
         &mut self,
-        draft: &Draft,
+        draft: Draft,
         head: Option<Digest>,
         key: [u8; 32],
         received_ms: u64,
-        of_refused: &[u8],
-    ) -> Result<(), StatementError> {
+        of_refused: Option<Vec<u8>>,
+    ) -> Result<(), NotSigned> {
         let statement = self.chain.sign(draft.kind, draft.sub.as_deref(), &draft.payload, head)?;
-        let openings = openings::encode(draft.kind, &draft.openings, of_refused);
+        let openings = Openings { refused: of_refused, ..Openings::new(draft.kind, draft.openings) };
+        let openings = if openings.is_empty() { Vec::new() } else { openings.encode()? };
         self.rows.push(Signed { received_ms, key, entry: statement.into_entry(), openings });
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ciborium::Value;
+use govlog_client::openings::FieldOpening;
 use govlog_formats::cbor;
 use govlog_formats::digest::Digest;
 use govlog_formats::record::{Record, RecordError};
@@ -139,11 +140,7 @@ impl Quarantined<'_> {
     }
 }
 
-fn draft(
-    kind: &'static str,
-    map: Vec<(&str, Value)>,
-    openings: Vec<crate::seal::FieldOpening>,
-) -> Result<Draft, RecordError> {
+fn draft(kind: &'static str, map: Vec<(&str, Value)>, openings: Vec<FieldOpening>) -> Result<Draft, RecordError> {
     let pairs = map.into_iter().map(|(key, value)| (key.into(), value)).collect();
     let payload = cbor::to_deterministic(&Value::Map(pairs));
     // What is signed is known to be well-formed.

@@ -7,10 +7,10 @@ use std::io;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use govlog_client::openings::{OpeningStore, StoreError};
 use govlog_formats::digest::Digest;
 
 use super::{Confirmer, PumpError, Round, Sender, Terms};
-use crate::openings::OpeningStore;
 use crate::testing::{Bench, DAY, event};
 
 /// Keeps what it is given, unless it is told not to.
@@ -21,12 +21,25 @@ pub(super) struct Memory {
 }
 
 impl OpeningStore for Memory {
-    fn put(&self, openings: &[(Digest, &[u8])]) -> io::Result<()> {
+    fn put(&self, openings: &[(Digest, &[u8])]) -> Result<(), StoreError> {
         if self.is_full.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(io::ErrorKind::StorageFull.into());
+            return Err(StoreError::Io { path: "memory".into(), cause: io::ErrorKind::StorageFull.into() });
         }
         self.kept.lock().unwrap().extend(openings.iter().map(|(leaf, bytes)| (*leaf, bytes.to_vec())));
         Ok(())
+    }
+
+    fn get(&self, leaf: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        let kept = self.kept.lock().unwrap();
+        Ok(kept.iter().find(|(other, _)| other == leaf).map(|(_, bytes)| bytes.clone()))
+    }
+
+    fn replace(&self, _: &Digest, _: &[u8]) -> Result<(), StoreError> {
+        unreachable!("an agent replaces nothing")
+    }
+
+    fn remove(&self, _: &[Digest]) -> Result<usize, StoreError> {
+        unreachable!("an agent removes nothing")
     }
 }
 
