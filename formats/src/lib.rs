@@ -16,7 +16,7 @@
 //! | the tree | [`merkle`], [`tile`] |
 //! | signed notes and what they carry | [`note`], [`checkpoint`], [`cosignature`], [`tlog_policy`], [`tlog_proof`], [`wire`] |
 //! | signed statements and receipts | [`cbor`], [`cose`], [`statement`], [`receipt`], [`transparent`], [`key_set`] |
-//! | what statements say | [`record`] |
+//! | what statements say | [`record`], [`member`] |
 //! | who may submit what | [`admission`] |
 //! | bodies of the log's HTTP interface | [`batch`], [`problem`] |
 
@@ -31,6 +31,7 @@ pub mod digest;
 pub mod entry_id;
 pub mod key_set;
 pub mod limits;
+pub mod member;
 pub mod merkle;
 pub mod note;
 pub mod problem;

@@ -59,3 +59,6 @@ pub const MAX_TLOG_PROOF_BYTES: usize = 2 * MAX_NOTE_BYTES;
 
 /// The most bytes an `add-checkpoint` request may have: a note, 63 lines of 45 bytes, and the old size.
 pub const MAX_ADD_CHECKPOINT_BYTES: usize = MAX_NOTE_BYTES + 4096;
+
+/// The most bytes a member proof may have: a record as large as an entry, the longest path, and the rest of the map.
+pub const MAX_MEMBER_PROOF_BYTES: usize = MAX_ENTRY_BYTES + MAX_INCLUSION_PATH * 34 + 256;
