@@ -18,6 +18,7 @@ pub mod agent;
 pub mod check;
 pub mod fake_witness;
 pub mod faults;
+pub mod golden;
 pub mod http;
 pub mod issuer;
 pub mod ledger;

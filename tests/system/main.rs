@@ -5,6 +5,7 @@
 mod agent;
 mod crash;
 mod guard;
+mod help;
 mod hostile;
 mod power_cut;
 mod refusals;

@@ -18,7 +18,7 @@ mod verify;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub use exit::Exit;
 
@@ -66,6 +66,12 @@ enum Command {
     Audit(audit::Audit),
 }
 
+/// Returns the tree of commands, for whoever describes it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -102,7 +108,6 @@ mod tests {
     /// clap checks its own tree (names, conflicts, defaults) only when asked to.
     #[test]
     fn the_command_tree_is_sound() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 }
