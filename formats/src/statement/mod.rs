@@ -9,6 +9,7 @@ mod header;
 mod kind;
 mod record;
 mod sign;
+mod unsigned;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use error::{Field, StatementError, VerifyError};
 pub use header::{Claims, Signer, StreamPosition};
 pub use kind::{content_type_of, kind_of};
 pub use sign::{Content, StatementHeader};
+pub use unsigned::UnsignedStatement;
 
 use crate::cbor::Rules;
 use crate::cose::{Algorithm, PublicKey, Sign1, sig_structure};

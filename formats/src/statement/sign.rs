@@ -46,7 +46,7 @@ impl SignedStatement {
 
 impl StatementHeader {
     /// Writes the protected header, labels ascending.
-    fn encode(&self, key: &SigningKey) -> Vec<u8> {
+    pub(super) fn encode(&self, key: &SigningKey) -> Vec<u8> {
         let mut out = Encoder::default();
         let labels = match &self.content {
             Content::Plain(_) => 4,

@@ -35,6 +35,20 @@ fn what_is_signed_is_what_was_asked_for() {
 }
 
 #[test]
+fn what_is_shown_before_signing_is_what_is_signed() {
+    for curve in [Curve::Ed25519, Curve::P256] {
+        let (key, payload) = (key(curve), unhex("a1 6176 01"));
+        let unsigned = UnsignedStatement::new(&header(), &payload, &key).unwrap();
+        let signed = unsigned.sign(&key).unwrap();
+        assert_eq!(signed, SignedStatement::sign(&header(), &payload, &key).unwrap());
+        assert_eq!(unsigned.sig_structure_digest(), signed.sig_structure_digest());
+        assert_eq!((unsigned.protected(), unsigned.payload()), (signed.protected(), signed.payload()));
+        assert_eq!((unsigned.claims(), unsigned.kind()), (signed.claims(), "decision"));
+        assert_eq!(UnsignedStatement::new(&header(), &unhex("a1 6176 02"), &key), Err(StatementError::RecordVersion));
+    }
+}
+
+#[test]
 fn optional_claims_may_be_left_out() {
     for bits in 0..8 {
         let mut header = header();
