@@ -1,5 +1,7 @@
 //! Links: how one record names another.
 
+use std::fmt;
+
 use ciborium::Value;
 
 use super::body::{as_digest, as_u64};
@@ -141,6 +143,28 @@ impl Handle {
             return None;
         }
         Some(Self { name: name.as_text()?.to_owned(), value: value.clone() })
+    }
+}
+
+/// Writes a handle for people: its name, and its value where that has a short form, as `dec https://pdp.example d-1`.
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        let parts = match &self.value {
+            Value::Array(parts) => parts.as_slice(),
+            value => std::slice::from_ref(value),
+        };
+        for part in parts {
+            match part {
+                Value::Text(text) => write!(f, " {}", text.escape_debug())?,
+                Value::Bytes(bytes) => {
+                    f.write_str(" ")?;
+                    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 

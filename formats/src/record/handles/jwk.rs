@@ -8,6 +8,7 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 use super::{HandleError, bounded};
 use crate::base64;
 use crate::digest::Digest;
+use crate::record::Handle;
 use crate::record::view::parse_text;
 
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -69,6 +70,20 @@ pub fn spki_thumbprint(der: &[u8]) -> Result<Digest, HandleError> {
         }
         RSA => rsa_thumbprint(key).map_err(|_| unknown()),
         _ => Err(unknown()),
+    }
+}
+
+/// Gives the handles of a SubjectPublicKeyInfo in DER: `spki_s256`, and `jkt` where a thumbprint is defined.
+///
+/// # Errors
+///
+/// Not such a structure.
+pub fn key_handles(der: &[u8]) -> Result<Vec<Handle>, HandleError> {
+    let spki = Handle::of_digest("spki_s256", &Digest::sha256(der));
+    match spki_thumbprint(der) {
+        Ok(jkt) => Ok(vec![spki, Handle::of_digest("jkt", &jkt)]),
+        Err(HandleError::KeyType(_)) => Ok(vec![spki]),
+        Err(error) => Err(error),
     }
 }
 

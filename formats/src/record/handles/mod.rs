@@ -9,8 +9,8 @@ mod pem;
 mod token;
 
 pub use certificate::{CertificateHandles, issuance_from_certificate};
-pub use jwk::{jwk_thumbprint, spki_thumbprint};
-pub use pem::certificate_from_pem;
+pub use jwk::{jwk_thumbprint, key_handles, spki_thumbprint};
+pub use pem::{certificate_from_pem, public_key_from_pem};
 pub use token::TokenHandles;
 
 /// How many bytes a certificate, a token or a key may have.
@@ -26,6 +26,9 @@ pub enum HandleError {
     /// There is no certificate in the PEM text; the labels of what is there instead.
     #[error("no certificate: PEM text with the line -----BEGIN CERTIFICATE----- is needed, found {}", labels(.0))]
     NoCertificate(Vec<String>),
+    /// There is no public key in the PEM text; the labels of what is there instead.
+    #[error("no public key: PEM text with the line -----BEGIN PUBLIC KEY----- is needed, found {}", labels(.0))]
+    NoPublicKey(Vec<String>),
     /// A PEM block is cut off, or its base64 is wrong.
     #[error("the PEM block at line {line} is broken: {why}")]
     Pem {

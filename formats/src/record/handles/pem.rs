@@ -1,4 +1,4 @@
-//! Finds the leaf certificate in PEM text.
+//! Finds the leaf certificate, or the public key, in PEM text.
 
 use x509_cert::der::pem;
 
@@ -6,7 +6,8 @@ use super::{HandleError, bounded};
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
-const CERTIFICATE: &str = "CERTIFICATE-----";
+const CERTIFICATE: &str = "CERTIFICATE";
+const PUBLIC_KEY: &str = "PUBLIC KEY";
 
 /// Finds the first certificate in PEM text, which is the leaf of a chain, and gives its DER bytes.
 ///
@@ -16,27 +17,42 @@ const CERTIFICATE: &str = "CERTIFICATE-----";
 ///
 /// There is none, it is cut off, or its base64 is wrong.
 pub fn certificate_from_pem(text: &[u8]) -> Result<Vec<u8>, HandleError> {
+    find(text, CERTIFICATE)?.map_err(HandleError::NoCertificate)
+}
+
+/// Finds the first public key (SubjectPublicKeyInfo) in PEM text and gives its DER bytes.
+///
+/// # Errors
+///
+/// There is none, it is cut off, or its base64 is wrong.
+pub fn public_key_from_pem(text: &[u8]) -> Result<Vec<u8>, HandleError> {
+    find(text, PUBLIC_KEY)?.map_err(HandleError::NoPublicKey)
+}
+
+/// Finds the first block with a label; without one, the labels of what is there instead.
+fn find(text: &[u8], wanted: &str) -> Result<Result<Vec<u8>, Vec<String>>, HandleError> {
     bounded(text)?;
-    let text = std::str::from_utf8(text).map_err(|_| HandleError::NoCertificate(Vec::new()))?;
     let mut others = Vec::new();
+    let Ok(text) = std::str::from_utf8(text) else { return Ok(Err(others)) };
     let mut offset = 0;
     for (number, line) in text.split_inclusive('\n').enumerate() {
         if let Some(label) = line.trim_end().strip_prefix(BEGIN) {
-            if label == CERTIFICATE {
-                return block(text.get(offset..).unwrap_or_default(), number + 1);
+            let label = label.trim_end_matches('-');
+            if label == wanted {
+                return block(text.get(offset..).unwrap_or_default(), label, number + 1).map(Ok);
             }
-            others.push(label.trim_end_matches('-').to_owned());
+            others.push(label.to_owned());
         }
         offset += line.len();
     }
-    Err(HandleError::NoCertificate(others))
+    Ok(Err(others))
 }
 
 /// Decodes the block that begins `text`, up to its end line.
-fn block(text: &str, line: usize) -> Result<Vec<u8>, HandleError> {
-    let end = format!("{END}{CERTIFICATE}");
-    let broken = |why: &str| HandleError::Pem { line, why: why.to_owned() };
-    let at = text.find(&end).ok_or_else(|| broken("the line -----END CERTIFICATE----- is missing"))?;
+fn block(text: &str, label: &str, line: usize) -> Result<Vec<u8>, HandleError> {
+    let end = format!("{END}{label}-----");
+    let broken = |why: String| HandleError::Pem { line, why };
+    let at = text.find(&end).ok_or_else(|| broken(format!("the line {end} is missing")))?;
     let block = text.get(..at + end.len()).unwrap_or_default();
-    pem::decode_vec(block.as_bytes()).map(|(_, der)| der).map_err(|error| broken(&error.to_string()))
+    pem::decode_vec(block.as_bytes()).map(|(_, der)| der).map_err(|error| broken(error.to_string()))
 }

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 use serde_json::json;
+use x509_cert::der::{Decode as _, Encode as _};
 
 use super::*;
 use crate::record::view::{fill, parse_text};
@@ -136,6 +137,20 @@ fn pem_text_with_a_chain_gives_the_leaf() {
     assert_eq!(certificate_from_pem(&text(&[key, PAY_1])).unwrap(), der);
     let crlf = String::from_utf8(PAY_1.to_vec()).unwrap().replace('\n', "\r\n");
     assert_eq!(certificate_from_pem(crlf.as_bytes()).unwrap(), der);
+}
+
+#[test]
+fn a_public_key_has_the_handles_that_its_certificate_has() {
+    let found = leaf(PAY_1);
+    let der = certificate_from_pem(PAY_1).unwrap();
+    let certificate = x509_cert::Certificate::from_der(&der).unwrap();
+    let spki = certificate.tbs_certificate().subject_public_key_info().to_der().unwrap();
+    let pem = x509_cert::der::pem::encode_string("PUBLIC KEY", x509_cert::der::pem::LineEnding::LF, &spki).unwrap();
+    let handles = key_handles(&public_key_from_pem(pem.as_bytes()).unwrap()).unwrap();
+    assert_eq!(handles[0], crate::record::Handle::of_digest("spki_s256", &found.spki_s256));
+    assert_eq!(handles[1].digest(), found.jkt);
+    assert!(matches!(public_key_from_pem(PAY_1), Err(HandleError::NoPublicKey(found)) if found == ["CERTIFICATE"]));
+    assert!(key_handles(b"nothing").is_err());
 }
 
 #[test]
