@@ -11,6 +11,7 @@ mod get;
 mod key;
 mod output;
 mod progress;
+mod signing;
 mod submit;
 mod trust;
 mod verify;

@@ -15,5 +15,5 @@ pub use check::{Judge, Published, Unproved};
 pub use draft::{Draft, DraftError};
 pub use place::{Place, PlaceError, place};
 pub use send::{Answer, SendError, Wait, send};
-pub use session::{Done, Sent, Session, SubmitError, Target};
+pub use session::{Done, Prepared, Sent, Session, Signed, SubmitError, Target};
 pub use state::{StateError, Stream, StreamFile};

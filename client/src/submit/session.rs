@@ -4,7 +4,8 @@ use govlog_formats::base64;
 use govlog_formats::cose::SigningKey;
 use govlog_formats::digest::Digest;
 use govlog_formats::statement::{
-    Claims, Content, SignedStatement, StatementError, StatementHeader, StreamPosition, content_type_of,
+    Claims, Content, SignedStatement, StatementError, StatementHeader, StreamPosition, UnsignedStatement,
+    content_type_of,
 };
 
 use super::check::{Judge, Unproved};
@@ -54,6 +55,55 @@ pub struct Done {
     pub resent: usize,
 }
 
+/// Statements as they will be signed, to be shown to whoever signs them.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The stream as it stood; `None` for statements outside any.
+    stream: Option<Stream>,
+    pending: Vec<SignedStatement>,
+    statements: Vec<UnsignedStatement>,
+}
+
+/// Statements that were signed, and neither remembered nor sent.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    stream: Option<Stream>,
+    pending: Vec<SignedStatement>,
+    statements: Vec<SignedStatement>,
+}
+
+impl Prepared {
+    /// What will be signed, in order.
+    #[must_use]
+    pub fn statements(&self) -> &[UnsignedStatement] {
+        &self.statements
+    }
+
+    /// How many statements of an earlier run are sent before these.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Signs exactly what was shown.
+    ///
+    /// # Errors
+    ///
+    /// With its signature a statement is too large.
+    pub fn sign(self, key: &SigningKey) -> Result<Signed, SubmitError> {
+        let statements = self.statements.iter().map(|statement| statement.sign(key)).collect::<Result<_, _>>()?;
+        Ok(Signed { stream: self.stream, pending: self.pending, statements })
+    }
+}
+
+impl Signed {
+    /// What was signed, in order.
+    #[must_use]
+    pub fn statements(&self) -> &[SignedStatement] {
+        &self.statements
+    }
+}
+
 /// Why nothing, or nothing more, could be submitted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -70,6 +120,9 @@ pub enum SubmitError {
     /// The log's word on a stream cannot be had or does not hold.
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// Another run took the stream's place while this one was being read and agreed to.
+    #[error("stream {0} went on meanwhile, with another run of the same key; nothing was sent: run again")]
+    Moved(String),
     /// The system gives no randomness.
     #[error("the system gives no randomness: {0}")]
     Random(getrandom::Error),
@@ -93,11 +146,9 @@ impl<'a> Session<'a> {
     /// # Errors
     ///
     /// A draft cannot be signed, or the log cannot be reached.
-    pub fn submit_unordered(&self, drafts: &[Draft], iat: i64, wait: Wait) -> Result<Done, SubmitError> {
-        let sign = |draft: &Draft| self.sign(draft, iat, None);
-        let statements = drafts.iter().map(sign).collect::<Result<Vec<_>, _>>()?;
-        let sent = self.send_all(statements, wait)?;
-        Ok(Done { sent, resent: 0 })
+    pub fn submit_unordered(&mut self, drafts: &[Draft], iat: i64, wait: Wait) -> Result<Done, SubmitError> {
+        let signed = self.prepare_unordered(drafts, iat)?.sign(self.key)?;
+        self.send(signed, wait)
     }
 
     /// Signs drafts as the next statements of a stream and sends them, after what an earlier run left unsettled.
@@ -108,30 +159,71 @@ impl<'a> Session<'a> {
     ///
     /// As said in [`SubmitError`]. Whatever was signed is durable before it is sent, and is sent again by the next run.
     pub fn submit(&mut self, name: Option<&str>, drafts: &[Draft], iat: i64, wait: Wait) -> Result<Done, SubmitError> {
-        let mut stream = self.stream(name)?;
-        let mut statements = self.pending(&stream)?;
-        let resent = statements.len();
+        let signed = self.prepare(name, drafts, iat)?.sign(self.key)?;
+        self.send(signed, wait)
+    }
+
+    /// Writes drafts as statements outside any stream, unsigned.
+    ///
+    /// # Errors
+    ///
+    /// A draft breaks a rule of statements.
+    pub fn prepare_unordered(&self, drafts: &[Draft], iat: i64) -> Result<Prepared, SubmitError> {
+        let statements = drafts.iter().map(|draft| self.write(draft, iat, None)).collect::<Result<_, _>>()?;
+        Ok(Prepared { stream: None, pending: Vec::new(), statements })
+    }
+
+    /// Writes drafts as the next statements of a stream, unsigned: nothing is remembered or sent yet.
+    ///
+    /// # Errors
+    ///
+    /// The stream's place cannot be had, or a draft breaks a rule of statements.
+    pub fn prepare(&self, name: Option<&str>, drafts: &[Draft], iat: i64) -> Result<Prepared, SubmitError> {
+        let stream = self.stream(name)?;
+        let pending = self.pending(&stream)?;
+        let (mut seq, mut prev) = (stream.next_seq, prev(&stream));
+        let mut statements = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            let position = StreamPosition { stream: stream.stream.clone(), seq: stream.next_seq, prev: prev(&stream) };
-            let statement = self.sign(draft, iat, Some(position))?;
-            stream.next_seq += 1;
-            stream.prev = statement.sig_structure_digest().to_string();
-            stream.pending.push(base64::encode_url(statement.entry()));
+            let statement =
+                self.write(draft, iat, Some(StreamPosition { stream: stream.stream.clone(), seq, prev }))?;
+            (seq, prev) = (seq + 1, statement.sig_structure_digest());
             statements.push(statement);
         }
+        Ok(Prepared { stream: Some(stream), pending, statements })
+    }
+
+    /// Remembers what was signed, sends it after what an earlier run left unsettled, and forgets what is settled by the answers.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError::Moved`] when the stream went on since it was prepared; nothing was sent then. Else the log cannot be reached, or the
+    /// file cannot be written; what was signed is sent again by the next run.
+    pub fn send(&mut self, signed: Signed, wait: Wait) -> Result<Done, SubmitError> {
+        let Signed { stream, mut pending, statements } = signed;
+        let Some(stream) = stream else {
+            return Ok(Done { sent: self.send_all(statements, wait)?, resent: 0 });
+        };
+        self.file.reload()?;
+        let name = (!stream.default).then_some(stream.stream.as_str());
+        if self.file.find(&stream.origin, &stream.iss, name).is_some_and(|now| *now != stream) {
+            return Err(SubmitError::Moved(stream.stream));
+        }
+        let stream = with_signed(stream, &statements);
         // A crash after this leaves signed statements that were perhaps sent: the next run sends the same bytes again.
         self.file.put(stream.clone())?;
-        let sent = self.send_all(statements, wait)?;
+        let resent = pending.len();
+        pending.extend(statements);
+        let sent = self.send_all(pending, wait)?;
         self.settle(stream, &sent)?;
         Ok(Done { sent, resent })
     }
 
-    fn sign(
+    fn write(
         &self,
         draft: &Draft,
         iat: i64,
         position: Option<StreamPosition>,
-    ) -> Result<SignedStatement, StatementError> {
+    ) -> Result<UnsignedStatement, StatementError> {
         let header = StatementHeader {
             content: Content::Plain(content_type_of(&draft.kind)),
             claims: Claims {
@@ -143,7 +235,7 @@ impl<'a> Session<'a> {
                 head: None,
             },
         };
-        SignedStatement::sign(&header, &draft.payload, self.key)
+        UnsignedStatement::new(&header, &draft.payload, self.key)
     }
 
     fn send_all(&self, statements: Vec<SignedStatement>, wait: Wait) -> Result<Vec<Sent>, SubmitError> {
@@ -201,6 +293,16 @@ impl<'a> Session<'a> {
         let (origin, iss) = (self.target.origin.clone(), self.target.iss.clone());
         Ok(Stream { origin, iss, stream, next_seq, prev: prev.to_string(), pending: Vec::new(), default })
     }
+}
+
+/// The stream after these statements, which it keeps until they are settled.
+fn with_signed(mut stream: Stream, statements: &[SignedStatement]) -> Stream {
+    for statement in statements {
+        stream.next_seq += 1;
+        stream.prev = statement.sig_structure_digest().to_string();
+        stream.pending.push(base64::encode_url(statement.entry()));
+    }
+    stream
 }
 
 /// Refused for good: these bytes will never be taken as they are, or not in this place.

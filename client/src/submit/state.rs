@@ -85,29 +85,18 @@ impl StreamFile {
         let mut name = key.as_os_str().to_owned();
         name.push(".streams");
         let path = PathBuf::from(name);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self { path, streams: Vec::new() });
-            }
-            Err(cause) => return Err(StateError::File { path, cause }),
-        };
-        let malformed = |why: String| StateError::Malformed { path: path.clone(), why };
-        let layout: Layout = toml::from_str(&text).map_err(|error| malformed(error.message().to_owned()))?;
-        if layout.version != VERSION {
-            return Err(malformed(format!("version {} is not {VERSION}", layout.version)));
-        }
-        for stream in &layout.streams {
-            stream
-                .prev
-                .parse::<Digest>()
-                .map_err(|_| malformed(format!("prev of stream {} is not a digest", stream.stream)))?;
-            for bytes in &stream.pending {
-                base64::decode_url(bytes)
-                    .map_err(|_| malformed(format!("a pending statement of stream {} is damaged", stream.stream)))?;
-            }
-        }
-        Ok(Self { path, streams: layout.streams })
+        let streams = read(&path)?;
+        Ok(Self { path, streams })
+    }
+
+    /// Reads the file again: another process may have written it since.
+    ///
+    /// # Errors
+    ///
+    /// As [`StreamFile::beside`].
+    pub fn reload(&mut self) -> Result<(), StateError> {
+        self.streams = read(&self.path)?;
+        Ok(())
     }
 
     /// Finds a stream by name, or the default one of an issuer.
@@ -137,6 +126,31 @@ impl StreamFile {
         durable::replace(&self.path, 0o600, text.as_bytes())
             .map_err(|cause| StateError::File { path: self.path.clone(), cause })
     }
+}
+
+/// Reads and checks the file; a missing one has no streams.
+fn read(path: &Path) -> Result<Vec<Stream>, StateError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(cause) => return Err(StateError::File { path: path.to_owned(), cause }),
+    };
+    let malformed = |why: String| StateError::Malformed { path: path.to_owned(), why };
+    let layout: Layout = toml::from_str(&text).map_err(|error| malformed(error.message().to_owned()))?;
+    if layout.version != VERSION {
+        return Err(malformed(format!("version {} is not {VERSION}", layout.version)));
+    }
+    for stream in &layout.streams {
+        stream
+            .prev
+            .parse::<Digest>()
+            .map_err(|_| malformed(format!("prev of stream {} is not a digest", stream.stream)))?;
+        for bytes in &stream.pending {
+            base64::decode_url(bytes)
+                .map_err(|_| malformed(format!("a pending statement of stream {} is damaged", stream.stream)))?;
+        }
+    }
+    Ok(layout.streams)
 }
 
 #[cfg(test)]
