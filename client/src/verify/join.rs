@@ -90,9 +90,6 @@ fn targets(record: &Record) -> Vec<(String, LinkTarget)> {
 fn shown(target: &LinkTarget) -> String {
     match target {
         LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. } => format!("leaf {leaf}"),
-        LinkTarget::Handle(Handle { name, value }) => match value.as_bytes() {
-            Some(bytes) => format!("{name} {}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
-            None => name.clone(),
-        },
+        LinkTarget::Handle(handle) => handle.to_string(),
     }
 }

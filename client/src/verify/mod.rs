@@ -12,6 +12,7 @@ mod verdict;
 pub use entry::{Included, VerifiedEntry};
 pub use join::{Join, joins};
 pub use outcome::{Bracket, Failure, Outcome, WitnessSeen};
+pub(crate) use said::summary;
 pub use verdict::{Verdict, proof_file, transparent_statement};
 
 #[cfg(test)]

@@ -20,6 +20,11 @@ pub(super) fn lines(record: &Record) -> Vec<(&'static str, String)> {
     lines
 }
 
+/// What it says in a line, such as `permit: read account acct-5`.
+pub(crate) fn summary(record: &Record) -> Option<String> {
+    lines(record).into_iter().find(|(label, _)| *label == record.kind()).map(|(_, value)| value)
+}
+
 /// Members for programs. What is sealed or absent is left out.
 pub(super) fn json(record: &Record) -> Map<String, Value> {
     let mut members = Map::new();
