@@ -46,8 +46,8 @@ fn programs() -> [Command; 4] {
 }
 
 fn collect(command: &Command, path: &str, files: &mut BTreeMap<String, String>) {
-    // What a terminal of a hundred columns shows.
-    let help = command.clone().term_width(100).render_long_help().to_string();
+    // What a terminal of 120 columns shows.
+    let help = command.clone().term_width(120).render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
     files.insert(format!("{path}.txt"), lines.join("\n") + "\n");
     for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
