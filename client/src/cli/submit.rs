@@ -13,7 +13,7 @@ use super::output::Output;
 use super::signing::Signing;
 use super::{Exit, files};
 use crate::source::{HeadError, Source};
-use crate::submit::{Draft, Session, StreamFile, Target};
+use crate::submit::{Draft, Session, StreamFile, Target, kinds};
 use crate::time;
 use crate::trust::TrustDir;
 
@@ -29,10 +29,9 @@ is simply run again, with or without new records.")]
 pub(crate) struct Submit {
     #[command(flatten)]
     signing: Signing,
-    /// The kind of the records: decision, effect or issuance
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", help = kind_help())]
     kind: String,
-    /// The subject [default: the record's own: subject.id, performer or subject]
+    /// The subject [default: the record's own, as subject.id, performer, policy URI; approval and custody have none]
     #[arg(long, value_name = "SUB")]
     sub: Option<String>,
     /// The trust directory to judge the log's proofs by; without it only their structure is checked
@@ -44,6 +43,10 @@ pub(crate) struct Submit {
     /// The records, one JSON file each; with --cert none is needed
     #[arg(value_name = "RECORD.json")]
     records: Vec<PathBuf>,
+}
+
+fn kind_help() -> String {
+    format!("The kind of the records: {}", kinds().join(", "))
 }
 
 impl Submit {

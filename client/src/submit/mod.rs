@@ -12,7 +12,7 @@ mod session;
 mod state;
 
 pub use check::{Judge, Published, Unproved};
-pub use draft::{Draft, DraftError};
+pub use draft::{Draft, DraftError, kinds};
 pub use place::{Place, PlaceError, place};
 pub use send::{Answer, SendError, Wait, send};
 pub use session::{Done, Prepared, Sent, Session, Signed, SubmitError, Target};

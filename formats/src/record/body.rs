@@ -119,6 +119,13 @@ impl Body {
         self.at(path).and_then(LinkTarget::from_value)
     }
 
+    /// Finds a list of links' targets at a path of keys. Sealed ones, and those with a sealed part, are left out.
+    #[must_use]
+    pub fn link_targets(&self, path: &[&str]) -> Vec<LinkTarget> {
+        let Recorded::Present(Value::Array(targets)) = self.at(path) else { return Vec::new() };
+        targets.iter().filter_map(LinkTarget::from_value).collect()
+    }
+
     /// Finds a handle, `[name, value]`, at a path of keys.
     #[must_use]
     pub fn handle(&self, path: &[&str]) -> Recorded<Handle> {

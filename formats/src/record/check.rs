@@ -126,6 +126,7 @@ impl Checker {
                 self.elements(shape, items)
             }
             (Shape::Each(each), Value::Map(pairs)) => {
+                self.text_keys(pairs);
                 for (key, value) in pairs {
                     self.within(key, |checker| checker.value(each, value));
                 }
@@ -136,11 +137,22 @@ impl Checker {
     }
 
     fn map(&mut self, group: &'static Group, pairs: &[(Value, Value)]) {
+        self.text_keys(pairs);
         self.fields(group.fields, pairs);
         for (key, value) in pairs {
             if !group.fields.iter().any(|field| Some(field.key) == key.as_text()) {
                 self.within(key, |checker| checker.seals(value));
             }
+        }
+    }
+
+    /// Checks that a known map has text keys alone, as the record itself.
+    fn text_keys(&mut self, pairs: &[(Value, Value)]) {
+        if let Some((key, _)) = pairs.iter().find(|(key, _)| !key.is_text()) {
+            self.error(
+                FieldProblem::Found(format!("a key that is {}", describe(key))),
+                "a map with text keys".to_owned(),
+            );
         }
     }
 
@@ -182,8 +194,12 @@ impl Checker {
     }
 
     fn refuse(&mut self, problem: FieldProblem, shape: &Shape) {
+        self.error(problem, expected(shape));
+    }
+
+    fn error(&mut self, problem: FieldProblem, expected: String) {
         if self.errors.len() < MAX_ERRORS {
-            self.errors.push(FieldError { path: self.path.name(), problem, expected: expected(shape) });
+            self.errors.push(FieldError { path: self.path.name(), problem, expected });
         }
     }
 }

@@ -188,12 +188,17 @@ impl Decision {
     /// The policies that decided. Sealed ones, and sealed fields, are left out.
     #[must_use]
     pub fn policies(&self) -> Vec<PolicyRef> {
-        let Recorded::Present(Value::Array(policies)) = self.0.at(&["policies"]) else { return Vec::new() };
-        policies.iter().filter_map(PolicyRef::from_value).collect()
+        PolicyRef::list(&self.0.at(&["policies"]))
     }
 }
 
 impl PolicyRef {
+    /// Reads a list of them. Sealed ones, and sealed fields, are left out.
+    pub(super) fn list(policies: &Recorded<&Value>) -> Vec<Self> {
+        let Recorded::Present(Value::Array(policies)) = policies else { return Vec::new() };
+        policies.iter().filter_map(Self::from_value).collect()
+    }
+
     fn from_value(value: &Value) -> Option<Self> {
         let policy = Body::of_checked(value.as_map()?.clone());
         Some(Self {

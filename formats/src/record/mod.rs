@@ -9,34 +9,72 @@
 
 use ciborium::Value;
 
+pub mod activation;
+pub mod agent;
+pub mod anchor;
+pub mod approval;
 #[cfg(test)]
 mod arbitrary;
+pub mod attestation;
 pub mod body;
 mod cddl;
 mod check;
+pub mod custody;
 pub mod decision;
+pub mod decision_batch;
+pub mod delegation;
 pub mod effect;
+pub mod federation;
+pub mod finding;
+pub mod gap;
 pub mod handles;
 pub mod issuance;
 pub mod link;
 mod names;
+pub mod observation;
+pub mod ownership;
+pub mod policy;
 pub mod quarantine;
+pub mod redaction;
+pub mod registration;
+pub mod revocation;
 mod schema;
 pub mod sealed;
+pub mod signing_key;
 pub mod stream;
+mod subject;
 mod tables;
 pub mod view;
 
+pub use activation::Activation;
+pub use agent::Agent;
+pub use anchor::Anchor;
+pub use approval::Approval;
+pub use attestation::Attestation;
 pub use body::{Body, Recorded};
 pub use cddl::cddl;
 pub use check::{FieldError, FieldProblem};
+pub use custody::Custody;
 pub use decision::Decision;
+pub use decision_batch::DecisionBatch;
+pub use delegation::Delegation;
 pub use effect::Effect;
+pub use federation::Federation;
+pub use finding::Finding;
+pub use gap::Gap;
 pub use issuance::Issuance;
 pub use link::{Handle, Link, LinkTarget, SchemeDigest};
+pub use observation::Observation;
+pub use ownership::Ownership;
+pub use policy::Policy;
 pub use quarantine::Quarantine;
+pub use redaction::Redaction;
+pub use registration::Registration;
+pub use revocation::Revocation;
+pub use signing_key::SigningKey;
 pub use stream::Stream;
-pub use tables::{ASSURANCES, CREDENTIAL_TYPES, KINDS, RELATIONS};
+pub use subject::default_subject;
+pub use tables::{ASSURANCES, CREDENTIAL_TYPES, KINDS, RELATIONS, indexed_fields};
 
 use crate::admission::{Change, ChangeError};
 use crate::cbor::{self, CborError};
@@ -47,21 +85,57 @@ use crate::cbor::{self, CborError};
 pub enum Record {
     /// A change to who may submit what.
     AdmissionPolicy(Box<Change>),
-    /// A policy decision.
-    Decision(Decision),
-    /// What became of a decision.
-    Effect(Effect),
+    /// A policy that was published.
+    Policy(Policy),
+    /// A policy in force at a PDP, or not any more.
+    Activation(Activation),
+    /// Somebody's word on a change, an exception or an operation.
+    Approval(Approval),
+    /// Who answers for an identity.
+    Ownership(Ownership),
+    /// An AI agent's identity.
+    Agent(Agent),
+    /// A registration entry.
+    Registration(Registration),
+    /// Evidence of what a node or workload is.
+    Attestation(Attestation),
     /// A credential that was issued, or was refused.
     Issuance(Issuance),
+    /// A key that signs credentials.
+    SigningKey(SigningKey),
+    /// What stopped being good before its time.
+    Revocation(Revocation),
+    /// A trust domain's bundle, or what was agreed with that domain.
+    Federation(Federation),
+    /// Who may act in whose name.
+    Delegation(Delegation),
+    /// A policy decision.
+    Decision(Decision),
+    /// Many decisions under one root.
+    DecisionBatch(DecisionBatch),
+    /// What became of a decision.
+    Effect(Effect),
+    /// What somebody saw.
+    Observation(Observation),
     /// What a stream of statements says of itself.
     Stream(Stream),
+    /// Events that were lost before they reached the stream.
+    Gap(Gap),
     /// What stands in the place of an input that could not be mapped, or of a statement that the log refused.
     Quarantine(Quarantine),
-    /// A record of a kind that has no type here yet: only its common keys are known.
+    /// Openings that were destroyed.
+    Redaction(Redaction),
+    /// What a check found.
+    Finding(Finding),
+    /// What was done with evidence.
+    Custody(Custody),
+    /// Another log, or another epoch of this one.
+    Anchor(Anchor),
+    /// A record of an unknown kind: only its common keys are known.
     Opaque(Opaque),
 }
 
-/// A record of a kind without a type.
+/// A record of an unknown kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opaque {
     kind: String,
@@ -111,11 +185,29 @@ impl Record {
         }
         let body = Body::of_checked(pairs);
         Ok(match kind {
-            "decision" => Self::Decision(Decision(body)),
-            "effect" => Self::Effect(Effect(body)),
+            "policy" => Self::Policy(Policy(body)),
+            "activation" => Self::Activation(Activation(body)),
+            "approval" => Self::Approval(Approval(body)),
+            "ownership" => Self::Ownership(Ownership(body)),
+            "agent" => Self::Agent(Agent(body)),
+            "registration" => Self::Registration(Registration(body)),
+            "attestation" => Self::Attestation(Attestation(body)),
             "issuance" => Self::Issuance(Issuance(body)),
+            "signing-key" => Self::SigningKey(SigningKey(body)),
+            "revocation" => Self::Revocation(Revocation(body)),
+            "federation" => Self::Federation(Federation(body)),
+            "delegation" => Self::Delegation(Delegation(body)),
+            "decision" => Self::Decision(Decision(body)),
+            "decision-batch" => Self::DecisionBatch(DecisionBatch(body)),
+            "effect" => Self::Effect(Effect(body)),
+            "observation" => Self::Observation(Observation(body)),
             "stream" => Self::Stream(Stream(body)),
+            "gap" => Self::Gap(Gap(body)),
             "quarantine" => Self::Quarantine(Quarantine(body)),
+            "redaction" => Self::Redaction(Redaction(body)),
+            "finding" => Self::Finding(Finding(body)),
+            "custody" => Self::Custody(Custody(body)),
+            "anchor" => Self::Anchor(Anchor(body)),
             _ => Self::Opaque(Opaque { kind: kind.to_owned(), body }),
         })
     }
@@ -125,11 +217,29 @@ impl Record {
     pub fn kind(&self) -> &str {
         match self {
             Self::AdmissionPolicy(_) => tables::ADMISSION_POLICY,
-            Self::Decision(_) => "decision",
-            Self::Effect(_) => "effect",
+            Self::Policy(_) => "policy",
+            Self::Activation(_) => "activation",
+            Self::Approval(_) => "approval",
+            Self::Ownership(_) => "ownership",
+            Self::Agent(_) => "agent",
+            Self::Registration(_) => "registration",
+            Self::Attestation(_) => "attestation",
             Self::Issuance(_) => "issuance",
+            Self::SigningKey(_) => "signing-key",
+            Self::Revocation(_) => "revocation",
+            Self::Federation(_) => "federation",
+            Self::Delegation(_) => "delegation",
+            Self::Decision(_) => "decision",
+            Self::DecisionBatch(_) => "decision-batch",
+            Self::Effect(_) => "effect",
+            Self::Observation(_) => "observation",
             Self::Stream(_) => "stream",
+            Self::Gap(_) => "gap",
             Self::Quarantine(_) => "quarantine",
+            Self::Redaction(_) => "redaction",
+            Self::Finding(_) => "finding",
+            Self::Custody(_) => "custody",
+            Self::Anchor(_) => "anchor",
             Self::Opaque(opaque) => &opaque.kind,
         }
     }
@@ -139,35 +249,32 @@ impl Record {
     pub fn body(&self) -> Option<&Body> {
         match self {
             Self::AdmissionPolicy(_) => None,
-            Self::Decision(decision) => Some(decision.body()),
-            Self::Effect(effect) => Some(effect.body()),
-            Self::Issuance(issuance) => Some(issuance.body()),
-            Self::Stream(stream) => Some(stream.body()),
-            Self::Quarantine(quarantine) => Some(quarantine.body()),
+            Self::Policy(record) => Some(record.body()),
+            Self::Activation(record) => Some(record.body()),
+            Self::Approval(record) => Some(record.body()),
+            Self::Ownership(record) => Some(record.body()),
+            Self::Agent(record) => Some(record.body()),
+            Self::Registration(record) => Some(record.body()),
+            Self::Attestation(record) => Some(record.body()),
+            Self::Issuance(record) => Some(record.body()),
+            Self::SigningKey(record) => Some(record.body()),
+            Self::Revocation(record) => Some(record.body()),
+            Self::Federation(record) => Some(record.body()),
+            Self::Delegation(record) => Some(record.body()),
+            Self::Decision(record) => Some(record.body()),
+            Self::DecisionBatch(record) => Some(record.body()),
+            Self::Effect(record) => Some(record.body()),
+            Self::Observation(record) => Some(record.body()),
+            Self::Stream(record) => Some(record.body()),
+            Self::Gap(record) => Some(record.body()),
+            Self::Quarantine(record) => Some(record.body()),
+            Self::Redaction(record) => Some(record.body()),
+            Self::Finding(record) => Some(record.body()),
+            Self::Custody(record) => Some(record.body()),
+            Self::Anchor(record) => Some(record.body()),
             Self::Opaque(opaque) => Some(&opaque.body),
         }
     }
-}
-
-/// Gives the `sub` that a statement of this record takes when none is given.
-///
-/// Decision: `subject.id`; effect: `performer`; issuance: `subject`. Where that has neither `:` nor `/`, `<subject type>:<id>`: the type is
-/// a decision's `subject.type`; performers, and subjects of credentials, are workloads.
-/// `None`: the kind has no such field, as `stream` and `quarantine`, whose `sub` is the stream they stand in; it is sealed; or no type is
-/// recorded for a decision's subject that needs one.
-#[must_use]
-pub fn default_subject(record: &Record) -> Option<String> {
-    let (id, kind_of_subject) = match record {
-        Record::Decision(decision) => (decision.subject_id().present()?, decision.subject_type().present()),
-        Record::Effect(effect) => (effect.performer().present()?, Some("workload")),
-        Record::Issuance(issuance) => (issuance.subject().present()?, Some("workload")),
-        Record::AdmissionPolicy(_) | Record::Stream(_) | Record::Quarantine(_) | Record::Opaque(_) => return None,
-    };
-    // exact.md §2: "Where a source's subject id has neither, `submit` and the adapters write `<subject type>:<id>`."
-    if id.contains([':', '/']) {
-        return Some(id.to_owned());
-    }
-    kind_of_subject.filter(|name| !name.is_empty()).map(|name| format!("{name}:{id}"))
 }
 
 /// Gives the kind of a content type `application/vnd.govlog.<kind>+cbor`; other text is taken for a kind itself.

@@ -23,6 +23,8 @@ pub(crate) struct Field {
     pub(crate) required: bool,
     /// One line for the CDDL file.
     pub(crate) about: &'static str,
+    /// Whether records are to be found by it.
+    pub(crate) indexed: bool,
 }
 
 /// What a field's value must be, unless it is sealed.
@@ -76,12 +78,17 @@ pub(crate) static ANY: Shape = Shape::Any;
 impl Field {
     /// Describes a field a record must have.
     pub(crate) const fn required(key: &'static str, shape: Shape, about: &'static str) -> Self {
-        Self { key, shape, required: true, about }
+        Self { key, shape, required: true, about, indexed: false }
     }
 
     /// Describes a field a record may have.
     pub(crate) const fn optional(key: &'static str, shape: Shape, about: &'static str) -> Self {
-        Self { key, shape, required: false, about }
+        Self { key, shape, required: false, about, indexed: false }
+    }
+
+    /// Says that records are to be found by this field.
+    pub(crate) const fn indexed(self) -> Self {
+        Self { indexed: true, ..self }
     }
 }
 
@@ -92,7 +99,29 @@ impl Group {
     }
 }
 
+impl Group {
+    /// Adds the paths of the fields that records are to be found by, below `path`.
+    pub(crate) fn indexed(&self, path: &str, found: &mut Vec<String>) {
+        for field in self.fields {
+            let path = if path.is_empty() { field.key.to_owned() } else { format!("{path}.{}", field.key) };
+            if field.indexed {
+                found.push(path);
+            } else {
+                field.shape.indexed(&path, found);
+            }
+        }
+    }
+}
+
 impl Shape {
+    fn indexed(&self, path: &str, found: &mut Vec<String>) {
+        match self {
+            Self::Map(group) | Self::OneOf(group) => group.indexed(path, found),
+            Self::List(shape) => shape.indexed(&format!("{path}[]"), found),
+            _ => {}
+        }
+    }
+
     /// Gives the shape of a map's value under `key`.
     pub(crate) fn of_key(&self, key: &str) -> &'static Shape {
         match self {

@@ -38,11 +38,10 @@ digest-bytes = bstr .size (1..65535)
 
 fn render_kind(group: &'static Group) -> String {
     let mut out = format!("; {}: {}. With the rules of common.cddl.\n", group.name, group.about);
-    rule(&mut out, group, true);
+    map_rule(&mut out, group, true);
     for inner in inner_groups(group) {
-        if !inner_groups(&COMMON).iter().any(|common| common.name == inner.name) {
-            let _ = write!(out, "\n; {}\n", sentence(inner.about));
-            rule(&mut out, inner, false);
+        if !inner_groups(&COMMON).iter().any(|common| common.group.name == inner.group.name) {
+            rule(&mut out, inner);
         }
     }
     out
@@ -60,22 +59,34 @@ fn render_common() -> String {
     );
     out.push_str(BASICS);
     for inner in inner_groups(&COMMON) {
-        let _ = write!(out, "\n; {}\n", sentence(inner.about));
-        rule(&mut out, inner, false);
+        rule(&mut out, inner);
     }
     out.push_str("\n; Name and value of a handle.\n");
     pair(&mut out, &tables::HANDLES);
     out
 }
 
-/// Writes a map's rule. A map that is one of several says so by a choice of maps with one key each.
-fn rule(out: &mut String, group: &Group, is_record: bool) {
-    if group.name == tables::LINK_TARGET.name {
-        let choices: Vec<String> =
-            group.fields.iter().map(|field| format!("{{ {}: {} }}", field.key, sealable(&field.shape))).collect();
-        let _ = writeln!(out, "{} = {}", group.name, choices.join(" / "));
-        return;
+/// A map inside a record.
+#[derive(Clone, Copy)]
+struct Inner {
+    group: &'static Group,
+    /// Whether it has exactly one of the fields.
+    one_of: bool,
+}
+
+/// Writes the rule of a map inside a record. A map that is one of several is a choice of maps with one key each.
+fn rule(out: &mut String, inner: Inner) {
+    let _ = write!(out, "\n; {}\n", sentence(inner.group.about));
+    if inner.one_of {
+        let choice = |field: &Field| format!("{{ {}: {} }}", field.key, sealable(&field.shape));
+        let choices: Vec<String> = inner.group.fields.iter().map(choice).collect();
+        let _ = writeln!(out, "{} = {}", inner.group.name, choices.join(" / "));
+    } else {
+        map_rule(out, inner.group, false);
     }
+}
+
+fn map_rule(out: &mut String, group: &Group, is_record: bool) {
     let _ = writeln!(out, "{} = {{", group.name);
     if is_record {
         out.push_str("  common,\n");
@@ -102,7 +113,16 @@ fn pair(out: &mut String, group: &Group) {
     for field in group.fields {
         let _ = writeln!(out, "  [\"{}\", {}] /", field.key, sealable(&field.shape));
     }
-    out.push_str("  [tstr, any] ; a name that is not known yet\n");
+    out.push_str("  [other-handle, any] ; a name that is not known yet\n\n");
+    // CDDL chooses among arrays by what fits, so a known name with a wrong value must not fit here.
+    let mut other = String::from("tstr");
+    for (place, field) in group.fields.iter().enumerate() {
+        other = match place {
+            0 => format!("tstr .ne \"{}\"", field.key),
+            _ => format!("({other}) .and (tstr .ne \"{}\")", field.key),
+        };
+    }
+    let _ = writeln!(out, "other-handle = {other}");
 }
 
 /// Writes what may stand in a place: the shape's own, or a sealed value.
@@ -141,7 +161,7 @@ fn of(shape: &Shape) -> String {
 }
 
 /// Collects the groups below a group, each once, in the order they are met.
-fn inner_groups(group: &'static Group) -> Vec<&'static Group> {
+fn inner_groups(group: &'static Group) -> Vec<Inner> {
     let mut found = Vec::new();
     for field in group.fields {
         collect(&field.shape, &mut found);
@@ -149,10 +169,10 @@ fn inner_groups(group: &'static Group) -> Vec<&'static Group> {
     found
 }
 
-fn collect(shape: &'static Shape, found: &mut Vec<&'static Group>) {
+fn collect(shape: &'static Shape, found: &mut Vec<Inner>) {
     match shape {
-        Shape::Map(group) | Shape::OneOf(group) if !found.iter().any(|known| known.name == group.name) => {
-            found.push(group);
+        Shape::Map(group) | Shape::OneOf(group) if !found.iter().any(|known| known.group.name == group.name) => {
+            found.push(Inner { group, one_of: matches!(shape, Shape::OneOf(_)) });
             for field in group.fields {
                 collect(&field.shape, found);
             }

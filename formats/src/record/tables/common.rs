@@ -1,6 +1,6 @@
 //! Fields of every kind, and the shapes that kinds share.
 
-use super::{ASSURANCES, RELATIONS, optional, required};
+use super::{ASSURANCES, CREDENTIAL_TYPES, RELATIONS, optional, required};
 use crate::record::schema::{Group, Shape};
 
 /// The fields of every kind but `admission-policy`. A kind's own table is read first, then this one.
@@ -15,7 +15,7 @@ pub(crate) static COMMON: Group = Group {
         optional("tenant", Shape::Text, ""),
         optional("trust_domain", Shape::Text, ""),
         optional("links", Shape::List(&Shape::Map(&LINK)), "other records"),
-        optional("handles", Shape::Map(&HANDLES), "the credential described"),
+        optional("handles", Shape::Map(&HANDLES), "the credential described").indexed(),
         optional("trace_id", Shape::Text, "correlation only, never trusted alone"),
         optional("span_id", Shape::Text, ""),
         optional("request_id", Shape::Text, ""),
@@ -53,7 +53,7 @@ pub(crate) static LINK_TARGET: Group = Group {
     ],
 };
 
-static LOG_REF: Group = Group {
+pub(super) static LOG_REF: Group = Group {
     name: "log-ref",
     about: "an entry of any log",
     fields: &[
@@ -99,5 +99,71 @@ pub(crate) static HANDLES: Group = Group {
             "a decision id, scoped to its PDP",
         ),
         optional("log_ref", Shape::Map(&LOG_REF), ""),
+    ],
+};
+
+pub(super) static CREDENTIAL: Group = Group {
+    name: "credential",
+    about: "the credential presented",
+    fields: &[
+        optional("type", Shape::Open(&CREDENTIAL_TYPES), ""),
+        optional("issuer", Shape::Text, ""),
+        optional("trust_domain", Shape::Text, ""),
+        optional("handle", Shape::Pair(&HANDLES), "joins its issuance").indexed(),
+    ],
+};
+
+pub(super) static RESOURCE: Group = Group {
+    name: "resource",
+    about: "to what",
+    fields: &[
+        required("type", Shape::Name, ""),
+        required("id", Shape::Name, ""),
+        optional("properties", Shape::Any, ""),
+    ],
+};
+
+pub(super) static POLICY_REF: Group = Group {
+    name: "policy-ref",
+    about: "a policy",
+    fields: &[
+        optional("policy_digest", SCHEME_DIGEST, "").indexed(),
+        optional("bundle_digest", SCHEME_DIGEST, "").indexed(),
+        optional("name", Shape::Text, ""),
+        optional("revision", Shape::Text, ""),
+    ],
+};
+
+pub(super) static TOOL: Group = Group {
+    name: "tool",
+    about: "a tool as offered to an agent",
+    fields: &[
+        optional("server", Shape::Text, ""),
+        optional("name", Shape::Text, ""),
+        optional("schema_digest", Shape::Digest, ""),
+    ],
+};
+
+/// Somebody a record names, and how it was known that it was them.
+pub(super) static PARTY: Group = Group {
+    name: "party",
+    about: "a user, a workload or an agent",
+    fields: &[
+        required("id", Shape::Name, "a SPIFFE ID where there is one, of people a pseudonym").indexed(),
+        optional("type", Shape::Open(&PARTY_TYPES), ""),
+        optional("credential", Shape::Map(&CREDENTIAL), "how it was known"),
+    ],
+};
+
+static PARTY_TYPES: [&str; 3] = ["user", "workload", "agent"];
+
+/// A state of a log.
+pub(super) static LOG_HEAD: Group = Group {
+    name: "log-head",
+    about: "a log at a size",
+    fields: &[
+        required("origin", Shape::Name, "the log's origin"),
+        required("size", Shape::Uint, "how many entries it has"),
+        required("root", Shape::Digest, "its root hash"),
     ],
 };

@@ -5,14 +5,57 @@ use crate::digest::Digest;
 use crate::record::sealed::Opening;
 use crate::record::view::{parse_text, to_json};
 
-const EXAMPLES: [(&str, &str); 6] = [
+/// One of each kind, in the order of [`KINDS`].
+#[rustfmt::skip]
+const EXAMPLES: [(&str, &str); KINDS.len()] = [
     ("admission-policy", include_str!("../../../examples/admission-policy.json")),
-    ("decision", include_str!("../../../examples/decision.json")),
-    ("effect", include_str!("../../../examples/effect.json")),
+    ("policy", include_str!("../../../examples/policy.json")),
+    ("activation", include_str!("../../../examples/activation.json")),
+    ("approval", include_str!("../../../examples/approval.json")),
+    ("ownership", include_str!("../../../examples/ownership.json")),
+    ("agent", include_str!("../../../examples/agent.json")),
+    ("registration", include_str!("../../../examples/registration.json")),
+    ("attestation", include_str!("../../../examples/attestation.json")),
     ("issuance", include_str!("../../../examples/issuance.json")),
+    ("signing-key", include_str!("../../../examples/signing-key.json")),
+    ("revocation", include_str!("../../../examples/revocation.json")),
+    ("federation", include_str!("../../../examples/federation.json")),
+    ("delegation", include_str!("../../../examples/delegation.json")),
+    ("decision", include_str!("../../../examples/decision.json")),
+    ("decision-batch", include_str!("../../../examples/decision-batch.json")),
+    ("effect", include_str!("../../../examples/effect.json")),
+    ("observation", include_str!("../../../examples/observation.json")),
     ("stream", include_str!("../../../examples/stream.json")),
+    ("gap", include_str!("../../../examples/gap.json")),
     ("quarantine", include_str!("../../../examples/quarantine.json")),
+    ("redaction", include_str!("../../../examples/redaction.json")),
+    ("finding", include_str!("../../../examples/finding.json")),
+    ("custody", include_str!("../../../examples/custody.json")),
+    ("anchor", include_str!("../../../examples/anchor.json")),
 ];
+
+/// The example of a kind, with more members.
+#[track_caller]
+fn example(kind: &str, more: Json) -> Record {
+    let (_, text) = EXAMPLES.into_iter().find(|(name, _)| *name == kind).unwrap();
+    parsed(kind, &with(parse_text(text).unwrap(), more))
+}
+
+#[test]
+fn there_is_one_of_every_kind() {
+    assert_eq!(EXAMPLES.map(|(kind, _)| kind), KINDS);
+}
+
+/// An example shows what there is to know.
+#[test]
+fn each_has_many_fields_of_its_kind() {
+    for group in tables::TYPED {
+        let record = example(group.name, json!({}));
+        let has = |key| record.body().unwrap().at(&[key]) != Recorded::Absent;
+        let shown = group.fields.iter().filter(|field| has(field.key)).count();
+        assert!(shown * 3 >= group.fields.len(), "{}: {shown} of {}", group.name, group.fields.len());
+    }
+}
 
 #[test]
 fn each_is_a_record_and_its_own_view() {
@@ -26,26 +69,23 @@ fn each_is_a_record_and_its_own_view() {
 
 #[test]
 fn the_decision_finds_its_issuance_and_the_effect_its_decision() {
-    let [_, decision, effect, issuance, ..] = EXAMPLES.map(|(kind, text)| parsed(kind, &parse_text(text).unwrap()));
-    let (Record::Decision(decision), Record::Effect(effect), Record::Issuance(issuance)) = (decision, effect, issuance)
-    else {
-        panic!()
-    };
+    let records = ["decision", "effect", "issuance"].map(|kind| example(kind, json!({})));
+    let [Record::Decision(decision), Record::Effect(effect), Record::Issuance(issuance)] = records else { panic!() };
     assert!(issuance.body().handles().contains(&decision.credential().present().unwrap()));
     assert_eq!(effect.decision_id(), decision.decision_id());
 }
 
 #[test]
 fn the_stream_carries_the_events_of_the_source_that_was_quarantined() {
-    let [.., stream, quarantine] = EXAMPLES.map(|(kind, text)| parsed(kind, &parse_text(text).unwrap()));
-    let (Record::Stream(stream), Record::Quarantine(quarantine)) = (stream, quarantine) else { panic!() };
+    let records = ["stream", "quarantine"].map(|kind| example(kind, json!({})));
+    let [Record::Stream(stream), Record::Quarantine(quarantine)] = records else { panic!() };
     assert_eq!(quarantine.body().text(&["source", "instance"]), stream.instance());
     assert_eq!(stream.counter("quarantined"), Recorded::Present(1));
 }
 
 #[test]
 fn the_quarantined_input_opens() {
-    let Record::Quarantine(quarantine) = parsed("quarantine", &parse_text(EXAMPLES[5].1).unwrap()) else { panic!() };
+    let Record::Quarantine(quarantine) = example("quarantine", json!({})) else { panic!() };
     let input = br#"{"decision_id":"9c1f2f0e-0c3a-4d0c-8f4e-5a1c2b7e6d90","result":true,"path":"#;
     let Recorded::Sealed(sealed) = quarantine.input() else { panic!() };
     sealed.open(&Opening { salt: salt(), value: Value::Bytes(input.to_vec()) }).unwrap();
@@ -55,7 +95,7 @@ fn the_quarantined_input_opens() {
 
 #[test]
 fn the_sealed_context_opens() {
-    let Record::Decision(decision) = parsed("decision", &parse_text(EXAMPLES[1].1).unwrap()) else { panic!() };
+    let Record::Decision(decision) = example("decision", json!({})) else { panic!() };
     let Recorded::Sealed(sealed) = decision.body().at(&["context"]) else { panic!() };
     let opening = Opening { salt: salt(), value: Value::Map(vec![("amount".into(), 250.into())]) };
     sealed.open(&opening).unwrap();
@@ -64,7 +104,7 @@ fn the_sealed_context_opens() {
 
 #[test]
 fn the_decision_keeps_what_its_engine_was_asked_and_answered() {
-    let Record::Decision(decision) = parsed("decision", &parse_text(EXAMPLES[1].1).unwrap()) else { panic!() };
+    let Record::Decision(decision) = example("decision", json!({})) else { panic!() };
     let input = json!({
         "action": {"name": "read"}, "context": {"amount": 250}, "resource": {"id": "acct-5", "type": "account"},
         "subject": {"id": "spiffe://prod.example/pay", "type": "workload"},
@@ -77,6 +117,26 @@ fn the_decision_keeps_what_its_engine_was_asked_and_answered() {
     assert!(native.is_object());
     assert_eq!(decision.erased(), Recorded::Present(vec!["/input/context/session_token"]));
     assert_eq!((decision.masked(), decision.error()), (Recorded::Absent, Recorded::Absent));
+}
+
+/// The batch's members are the example decision three times, under ids of their own.
+#[test]
+fn the_batch_is_of_decisions_as_the_example() {
+    let mut tree = crate::merkle::MemoryTree::new();
+    let mut counted = None;
+    for number in 8841..=8843 {
+        let (_, text) = EXAMPLES.into_iter().find(|(kind, _)| *kind == "decision").unwrap();
+        let member = with(parse_text(text).unwrap(), json!({"decision_id": format!("d-{number}")}));
+        let payload = from_json("decision", &member).unwrap();
+        let Record::Decision(decision) = Record::parse("decision", &payload).unwrap() else { panic!() };
+        counted = Some((decision.result().present().unwrap(), decision.policies()));
+        tree.push(crate::merkle::leaf_hash(&payload));
+    }
+    let Record::DecisionBatch(batch) = example("decision-batch", json!({})) else { panic!() };
+    assert_eq!(batch.root(), Recorded::Present(tree.root()));
+    assert_eq!(batch.count(), Recorded::Present(3));
+    let [count] = batch.counts().try_into().unwrap();
+    assert_eq!((count.result, count.policies), counted.unwrap());
 }
 
 /// The salt of every sealed value in the examples.

@@ -26,6 +26,28 @@ fn least(kind: &str) -> Json {
         "issuance" => json!({"stage": "issued", "credential_type": "x509", "subject": "spiffe://prod.example/pay"}),
         "stream" => json!({"op": "open", "instance": "opa-1", "next_seq": 1}),
         "quarantine" => json!({"reason": "not-json", "digest": HEX}),
+        "policy" => json!({"engine": "opa", "name": "authz"}),
+        "activation" => json!({"op": "activate", "pdp": "opa-1"}),
+        "approval" => {
+            json!({"type": "operation", "approved": {"op_digest": HEX}, "decision": "approve", "approver": "person-1"})
+        }
+        "ownership" => json!({"prefix": "spiffe://prod.example/ledger/", "owner": "team-ledger"}),
+        "agent" => json!({"agent_id": "assistant"}),
+        "registration" => json!({"op": "create", "entry_id": "pay"}),
+        "attestation" => json!({"subject": "spiffe://prod.example/pay", "method": "unix", "result": "accepted"}),
+        "signing-key" => json!({"op": "active", "key_id": "k-1"}),
+        "revocation" => {
+            json!({"target_type": "credential", "target": {"handle": ["tbs_s256", HEX]}, "effective_ms": 5})
+        }
+        "federation" => json!({"op": "observe", "domain": "partner.example"}),
+        "delegation" => json!({"delegator": {"id": "person-1"}, "delegate": {"id": "spiffe://prod.example/pay"}}),
+        "decision-batch" => json!({"count": 2, "root": HEX, "from_ms": 5, "to_ms": 6}),
+        "observation" => json!({"observed": "credential"}),
+        "gap" => json!({"cause": "crash"}),
+        "redaction" => json!({"rule": "order", "targets": [{"target": {"entry": HEX}, "extent": "all"}]}),
+        "finding" => json!({"check": "D4", "verdict": "fail"}),
+        "custody" => json!({"op": "export"}),
+        "anchor" => json!({"relation": "other-log", "origin": "log.example"}),
         _ => json!({}),
     };
     with(common, own)

@@ -115,5 +115,5 @@ fn of_every_kind() {
         (json!({"tenant": null}), "tenant: null, should be text"),
         (json!({"trace_id": {"$tag": 1, "value": 2}}), "trace_id: tag 1, should be text"),
     ];
-    each("policy", cases);
+    each("of-tomorrow", cases);
 }

@@ -183,7 +183,7 @@ fn links_are_read_and_written() {
         ("event_ms".into(), 0.into()),
         ("links".into(), Value::Array(links.iter().map(Link::to_value).collect())),
     ]);
-    let record = Record::parse("finding", &cbor::to_deterministic(&record)).unwrap();
+    let record = Record::parse("of-tomorrow", &cbor::to_deterministic(&record)).unwrap();
     assert_eq!(record.body().unwrap().links(), links);
 }
 
@@ -205,5 +205,5 @@ fn the_default_subject() {
     assert_eq!(subject("issuance", json!({"subject": sealed_value()})), None);
     assert_eq!(subject("stream", json!({})), None);
     assert_eq!(subject("quarantine", json!({})), None);
-    assert_eq!(subject("policy", json!({})), None);
+    assert_eq!(subject("of-tomorrow", json!({})), None);
 }

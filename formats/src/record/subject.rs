@@ -1,0 +1,90 @@
+//! The `sub` that a statement takes from its record.
+
+use super::revocation::RevocationTarget;
+use super::{Body, Record};
+
+/// Gives the `sub` that a statement of this record takes when none is given.
+///
+/// | Kinds | `sub` |
+/// |---|---|
+/// | policy, activation | `uri`, else the policy's `name` |
+/// | ownership | `prefix` |
+/// | agent | `agent_id` |
+/// | registration, attestation, issuance | `subject` |
+/// | signing-key | `issuer` |
+/// | revocation | `subject`, else the `id` that is the target |
+/// | federation | the `domain`'s SPIFFE ID |
+/// | delegation | the delegate's `id` |
+/// | decision | `subject.id` |
+/// | decision-batch | `pep`, else `pdp`: its decisions have many subjects |
+/// | effect | `performer` |
+/// | observation | `subject`, else the `domain`'s SPIFFE ID |
+/// | redaction | `store` |
+/// | finding | `subject` |
+/// | anchor | `origin` |
+///
+/// Where that has neither `:` nor `/`, `<type>:<id>`: the type is the one recorded of a decision's subject or a delegate; of the others it is
+/// what the field names: workloads, policies, agents, enforcement points, stores, logs.
+///
+/// `None`: the field is not recorded, or sealed, or a type is needed and not recorded; or the kind has no such field. What `approval` and `custody`
+/// speak of is a digest or a query, so their sub must be given; `stream`, `gap` and `quarantine` take the stream they stand in, and
+/// `admission-policy` the log's origin, neither of which is in the record.
+#[must_use]
+pub fn default_subject(record: &Record) -> Option<String> {
+    let text = |path: &[&str]| record.body().and_then(|body| present(body, path));
+    let (id, kind_of_subject) = match record {
+        Record::Policy(_) | Record::Activation(_) => (text(&["uri"]).or_else(|| text(&["name"]))?, Some("policy")),
+        Record::Ownership(_) => (text(&["prefix"])?, Some("workload")),
+        Record::Agent(_) => (text(&["agent_id"])?, Some("agent")),
+        Record::Registration(_) | Record::Attestation(_) | Record::Issuance(_) | Record::Finding(_) => {
+            (text(&["subject"])?, Some("workload"))
+        }
+        Record::SigningKey(_) => (text(&["issuer"])?, Some("issuer")),
+        Record::Revocation(revocation) => match revocation.target().present() {
+            Some(RevocationTarget::Id(id)) if text(&["subject"]).is_none() => {
+                return qualified(&id, revocation.target_type().present().map(super::revocation::TargetType::as_str));
+            }
+            _ => (text(&["subject"])?, Some("workload")),
+        },
+        Record::Federation(_) => return domain(text(&["domain"])?),
+        Record::Observation(_) => match text(&["subject"]) {
+            Some(subject) => (subject, Some("workload")),
+            None => return domain(text(&["domain"])?),
+        },
+        Record::Delegation(_) => (text(&["delegate", "id"])?, text(&["delegate", "type"])),
+        Record::Decision(_) => (text(&["subject", "id"])?, text(&["subject", "type"])),
+        Record::DecisionBatch(_) => match text(&["pep"]) {
+            Some(pep) => (pep, Some("pep")),
+            None => (text(&["pdp"])?, Some("pdp")),
+        },
+        Record::Effect(_) => (text(&["performer"])?, Some("workload")),
+        Record::Redaction(_) => (text(&["store"])?, Some("opening-store")),
+        Record::Anchor(_) => (text(&["origin"])?, Some("log")),
+        Record::AdmissionPolicy(_)
+        | Record::Approval(_)
+        | Record::Custody(_)
+        | Record::Stream(_)
+        | Record::Gap(_)
+        | Record::Quarantine(_)
+        | Record::Opaque(_) => return None,
+    };
+    qualified(id, kind_of_subject)
+}
+
+/// exact.md §2: "Where a source's subject id has neither, `submit` and the adapters write `<subject type>:<id>`."
+fn qualified(id: &str, kind_of_subject: Option<&str>) -> Option<String> {
+    if id.contains([':', '/']) {
+        return Some(id.to_owned());
+    }
+    let kind_of_subject = kind_of_subject.filter(|name| !name.is_empty() && !id.is_empty())?;
+    Some(format!("{kind_of_subject}:{id}"))
+}
+
+/// The SPIFFE ID of a trust domain, which may be given as such.
+fn domain(name: &str) -> Option<String> {
+    if name.is_empty() || name.contains([':', '/']) { qualified(name, None) } else { Some(format!("spiffe://{name}")) }
+}
+
+fn present<'a>(body: &'a Body, path: &[&str]) -> Option<&'a str> {
+    body.text(path).present()
+}
