@@ -34,6 +34,10 @@ test: ## Run all tests, doc tests included
 		/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
 		END { printf "\ntotal: %d passed, %d failed, %d ignored\n", passed, failed, ignored; exit passed == 0 }'
 
+.PHONY: strangers
+strangers: ## After `make test`: let a SCITT verifier from PyPI and Go's sumdb judge a log of ours
+	@.build/packages venv; tests/foreign/run
+
 .PHONY: demo
 demo: build ## Build, then log what a real OPA decided and verify it offline (DEMO_ONCE=1: check it and stop)
 	@deploy/demo/run
