@@ -10,9 +10,11 @@ use std::path::Path;
 use govlog_formats::admission::{
     Change, ChangeFields, Credentials, Expected, GenesisRequest, IssuerRow, LogRow, ReceiptKey, operator_statement,
 };
+use govlog_formats::cbor::{Value, to_deterministic};
 use govlog_formats::checkpoint::{Checkpoint, Origin};
 use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::digest::Digest;
+use govlog_formats::member::tally::Tally;
 use govlog_formats::merkle::{InclusionProof, LeafIndex, MemoryTree, NodeReader, TreeSize};
 use govlog_formats::note::{KeyName, Note, NoteSigner, SignatureAlgorithm};
 use govlog_formats::receipt::{ReceiptClaims, SignedRoot};
@@ -82,7 +84,7 @@ impl TestLog {
         IssuerRow {
             iss: ISSUER.to_owned(),
             credentials: Credentials::Keys(vec![self.issuer.public()]),
-            kinds: vec!["decision".to_owned(), "issuance".to_owned()],
+            kinds: ["decision", "decision-batch", "issuance", "policy"].map(str::to_owned).to_vec(),
             subjects: vec!["spiffe://prod.example/".to_owned()],
             rate: None,
             max_age_s: None,
@@ -229,6 +231,24 @@ pub fn decision(id: &str) -> Vec<u8> {
         "action": { "name": "read" }, "resource": { "type": "account", "id": "acct-5" },
     });
     govlog_formats::record::view::from_json("decision", &view).unwrap()
+}
+
+/// The payload of a batch of these decisions.
+pub fn batch(members: &[Vec<u8>]) -> Vec<u8> {
+    let mut tally = Tally::default();
+    members.iter().for_each(|member| tally.add(&govlog_formats::member::decision(member).unwrap()));
+    let root = govlog_formats::member::tree(members.iter().map(Vec::as_slice)).root();
+    let (from_ms, to_ms) = tally.time_ms();
+    let fields: [(&str, Value); 7] = [
+        ("v", 1.into()),
+        ("event_ms", to_ms.unwrap().into()),
+        ("count", tally.count().into()),
+        ("root", Value::Bytes(root.as_bytes().to_vec())),
+        ("from_ms", from_ms.unwrap().into()),
+        ("to_ms", to_ms.unwrap().into()),
+        ("counts", tally.to_value()),
+    ];
+    to_deterministic(&Value::Map(fields.into_iter().map(|(key, value)| (key.into(), value)).collect()))
 }
 
 /// The payload of an issuance of the credential that [`decision`] names.

@@ -45,6 +45,11 @@ pub(crate) struct Refuted(pub(crate) String);
 #[error("{0}: the log has no such entry")]
 pub(crate) struct NotFound(pub(crate) EntryId);
 
+/// The opening store has no such member, or none of this batch.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NoMembers(pub(crate) String);
+
 impl Exit {
     /// The code of DESIGN §8.3.
     #[must_use]
@@ -91,7 +96,7 @@ fn meaning(cause: &(dyn Error + 'static)) -> Option<Exit> {
         Some(Exit::Refuted)
     } else if cause.is::<Usage>() {
         Some(Exit::Usage)
-    } else if cause.is::<NotFound>() {
+    } else if cause.is::<NotFound>() || cause.is::<NoMembers>() {
         Some(Exit::NothingFound)
     } else if is_source || is_sending {
         Some(Exit::CannotEvaluate)

@@ -5,6 +5,7 @@
 
 mod admission;
 mod audit;
+mod batch;
 mod exit;
 mod files;
 mod get;
@@ -61,6 +62,9 @@ enum Command {
     Submit(submit::Submit),
     /// Fetch entries as transparent statements
     Get(get::Get),
+    /// Take decisions out of batches, and check batches against their members
+    #[command(subcommand)]
+    Batch(batch::Batch),
     /// Check transparent statements and proofs, offline
     Verify(verify::Verify),
     /// Check a whole log, entry by entry
@@ -90,6 +94,7 @@ pub fn run_from<A: Into<OsString> + Clone>(command_line: impl IntoIterator<Item 
         Command::Admission(command) => command.run(&out),
         Command::Submit(command) => command.run(&out),
         Command::Get(command) => command.run(&out),
+        Command::Batch(command) => command.run(&out),
         Command::Verify(command) => command.run(&out),
         Command::Audit(command) => command.run(&out),
     };

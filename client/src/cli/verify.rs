@@ -10,13 +10,14 @@ use super::output::Output;
 use super::{Exit, files};
 use crate::time;
 use crate::trust::{Trust, TrustDir};
-use crate::verify::{self, Verdict};
+use crate::verify::{self, MemberVerdict, Said, Verdict};
 
 /// `govlog verify`
 #[derive(Debug, Args)]
 #[command(
     after_help = "Nothing is fetched and the trust directory is never written. A .tlog-proof is judged for the entry in the .cose\n\
-    file beside it. Over several files, links between them are shown: a decision and the issuance of its credential.\n\
+    file beside it, a .member (govlog batch prove) for the batch whose .cose is among the files. Over several files, links\n\
+    between them are shown: a decision and the issuance of its credential.\n\
     With --json: `verdicts`, one for each file, with `kind`, of a decision `decision` (its id, result, action, resource), of whose\n\
     event it is `source`; and `links`: the entry `from` which, its relation, the entry `to` which, and by which handle."
 )]
@@ -27,7 +28,7 @@ pub(crate) struct Verify {
     /// Ask that the checkpoint be no older than this, seconds
     #[arg(long, value_name = "S")]
     max_age: Option<u64>,
-    /// Transparent statements (.cose) and proof files (.tlog-proof)
+    /// Transparent statements (.cose), proof files (.tlog-proof) and member proofs (.member)
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
@@ -36,15 +37,22 @@ impl Verify {
     pub(crate) fn run(self, out: &Output) -> anyhow::Result<Exit> {
         let dir = TrustDir::load(&self.trust)?;
         let (trust, now_s) = (dir.trust(), time::now_s());
-        let mut verdicts = self.files.iter().map(|path| judge(trust, path)).collect::<anyhow::Result<Vec<_>>>()?;
+        let (members, files): (Vec<&PathBuf>, Vec<_>) = self.files.iter().partition(|path| is_member(path));
+        let mut verdicts = files.iter().map(|path| judge(trust, path)).collect::<anyhow::Result<Vec<_>>>()?;
         if let Some(max_age_s) = self.max_age {
             verdicts.iter_mut().for_each(|verdict| verdict.require_age(max_age_s, now_s));
         }
         let entries: Vec<_> = verdicts.iter().filter_map(|verdict| verdict.result.as_ref().ok()).collect();
-        let joins = verify::joins(&entries);
-        let id = |at: usize| entries.get(at).map(|entry| entry.id().to_string()).unwrap_or_default();
+        let judge_member =
+            |path: &&PathBuf| Ok(verify::member(trust, &path.display().to_string(), &files::read(path)?, &entries));
+        let members = members.iter().map(judge_member).collect::<anyhow::Result<Vec<_>>>()?;
+        let proved = members.iter().filter_map(|verdict| verdict.result.as_ref().ok());
+        let said: Vec<Said> = entries.iter().map(|entry| Said::from(*entry)).chain(proved.map(Said::from)).collect();
+        let joins = verify::joins(&said);
+        let id = |at: usize| said.get(at).map(|said| said.id.as_str()).unwrap_or_default();
 
         let mut text: Vec<String> = verdicts.iter().map(|verdict| verdict.text(trust, now_s)).collect();
+        text.extend(members.iter().map(|verdict| verdict.text(trust, now_s)));
         if !joins.is_empty() {
             let lines =
                 joins.iter().map(|join| format!("  {} {} {} by {}", id(join.from), join.rel, id(join.to), join.by));
@@ -53,13 +61,19 @@ impl Verify {
         let links = joins
             .iter()
             .map(|join| json!({ "from": id(join.from), "rel": join.rel, "to": id(join.to), "by": join.by }));
+        let documents = verdicts.iter().map(|verdict| verdict.json(trust, now_s));
         let document = json!({
-            "verdicts": verdicts.iter().map(|verdict| verdict.json(trust, now_s)).collect::<Vec<_>>(),
+            "verdicts": documents.chain(members.iter().map(|verdict| verdict.json(trust, now_s))).collect::<Vec<_>>(),
             "links": links.collect::<Vec<_>>(),
         });
         out.result(&text.join("\n\n"), document);
-        Ok(Exit::worst(verdicts.iter().map(|verdict| Exit::from(verdict.outcome()))))
+        let outcomes = verdicts.iter().map(Verdict::outcome).chain(members.iter().map(MemberVerdict::outcome));
+        Ok(Exit::worst(outcomes.map(Exit::from)))
     }
+}
+
+fn is_member(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "member")
 }
 
 fn judge(trust: &Trust, path: &Path) -> anyhow::Result<Verdict> {

@@ -7,6 +7,28 @@ use govlog_formats::digest::Digest;
 use govlog_formats::record::{Body, Handle, LinkTarget, Record};
 
 use super::entry::VerifiedEntry;
+use super::member::VerifiedMember;
+
+/// What was verified, as far as links go: an entry, or a member of a batch.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Its id, as a verdict prints it.
+    pub id: String,
+    leaf: Digest,
+    record: Option<Record>,
+}
+
+impl From<&VerifiedEntry> for Said {
+    fn from(entry: &VerifiedEntry) -> Self {
+        Self { id: entry.id().to_string(), leaf: entry.statement().leaf_hash(), record: entry.record() }
+    }
+}
+
+impl From<&VerifiedMember> for Said {
+    fn from(member: &VerifiedMember) -> Self {
+        Self { id: member.id(), leaf: member.leaf(), record: Some(member.record().clone()) }
+    }
+}
 
 /// One entry that another one links to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,16 +43,15 @@ pub struct Join {
     pub by: String,
 }
 
-/// Finds the links between verified entries, by leaf hash or by a handle that both hold.
+/// Finds the links between verified entries and members, by leaf hash or by a handle that both hold.
 ///
 /// Only what the entries' own signed bytes say counts; a payload that is no record of its kind joins nothing.
 #[must_use]
-pub fn joins(entries: &[&VerifiedEntry]) -> Vec<Join> {
-    let records: Vec<Option<Record>> = entries.iter().map(|entry| entry.record()).collect();
-    let holders = Holders::new(entries, &records);
+pub fn joins(verified: &[Said]) -> Vec<Join> {
+    let holders = Holders::new(verified);
     let mut found = Vec::new();
-    for (from, record) in records.iter().enumerate() {
-        for (rel, target) in record.iter().flat_map(targets) {
+    for (from, said) in verified.iter().enumerate() {
+        for (rel, target) in said.record.iter().flat_map(targets) {
             let others = holders.of(&target).iter().filter(|to| **to != from);
             found.extend(others.map(|to| Join { from, to: *to, rel: rel.clone(), by: shown(&target) }));
         }
@@ -47,11 +68,11 @@ struct Holders {
 }
 
 impl Holders {
-    fn new(entries: &[&VerifiedEntry], records: &[Option<Record>]) -> Self {
+    fn new(verified: &[Said]) -> Self {
         let (mut by_leaf, mut by_handle) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
-        for (at, (entry, record)) in entries.iter().zip(records).enumerate() {
-            by_leaf.entry(entry.statement().leaf_hash()).or_default().push(at);
-            for handle in record.iter().filter_map(Record::body).flat_map(Body::handles) {
+        for (at, said) in verified.iter().enumerate() {
+            by_leaf.entry(said.leaf).or_default().push(at);
+            for handle in said.record.iter().filter_map(Record::body).flat_map(Body::handles) {
                 by_handle.entry(key(&handle)).or_default().push(at);
             }
         }

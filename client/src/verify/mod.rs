@@ -5,12 +5,14 @@
 
 mod entry;
 mod join;
+mod member;
 mod outcome;
 mod said;
 mod verdict;
 
 pub use entry::{Included, VerifiedEntry};
-pub use join::{Join, joins};
+pub use join::{Join, Said, joins};
+pub use member::{MemberVerdict, VerifiedMember, member};
 pub use outcome::{Bracket, Failure, Outcome, WitnessSeen};
 pub(crate) use said::summary;
 pub use verdict::{Verdict, proof_file, transparent_statement};

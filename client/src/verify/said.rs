@@ -13,6 +13,10 @@ pub(super) fn lines(record: &Record) -> Vec<(&'static str, String)> {
         let (kind, resource) = (word(&["resource", "type"]), word(&["resource", "id"]));
         lines.push(("decision", format!("{result}: {action} {kind} {resource}")));
     }
+    if record.kind() == "decision-batch" {
+        let count = body.uint(&["count"]).present().map_or_else(|| "-".to_owned(), |count| count.to_string());
+        lines.push(("batch", format!("{count} decisions; each is shown by a member proof, none stands here")));
+    }
     if let Recorded::Present(_) = body.at(&["source"]) {
         let (system, instance) = (word(&["source", "system"]), word(&["source", "instance"]));
         lines.push(("source", format!("{system} {instance}, event {}", word(&["source", "native_id"]))));
@@ -38,6 +42,11 @@ pub(super) fn json(record: &Record) -> Map<String, Value> {
             ("resource", &["resource", "id"]),
         ];
         members.insert("decision".to_owned(), present(body, fields));
+    }
+    if record.kind() == "decision-batch"
+        && let Some(count) = body.uint(&["count"]).present()
+    {
+        members.insert("count".to_owned(), json!(count));
     }
     if let Recorded::Present(_) = body.at(&["source"]) {
         let fields = ["system", "instance", "native_id"];

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use govlog_formats::member::tally;
+use govlog_formats::record::Record;
 use serde_json::{Value, json};
 
 use super::entry::{VerifiedEntry, judge_proof, judge_transparent};
@@ -39,11 +41,14 @@ pub fn proof_file(trust: &Trust, name: &str, proof: &[u8], statement: &[u8]) -> 
 
 fn conclude(name: &str, result: Result<VerifiedEntry, Failure>, mut not_checked: Vec<String>) -> Verdict {
     if result.is_ok() {
-        not_checked.push("whether what the issuer states is true".to_owned());
-        not_checked.push("whether it was revoked or superseded later: that needs the log".to_owned());
+        not_checked.extend(NEVER_CHECKED.map(str::to_owned));
     }
     Verdict { name: name.to_owned(), result, not_checked }
 }
+
+/// What no verdict on files can say.
+pub(super) const NEVER_CHECKED: [&str; 2] =
+    ["whether what the issuer states is true", "whether it was revoked or superseded later: that needs the log"];
 
 impl Verdict {
     /// How the check ended.
@@ -63,6 +68,24 @@ impl Verdict {
             Some(_) => return,
         };
         self.result = Err(Failure::policy(why));
+    }
+
+    /// Holds a verified batch against all its members, in their order: what it says of them must be so.
+    pub fn hold_against<R: AsRef<[u8]>>(&mut self, batch: &VerifiedEntry, members: &[R]) {
+        let record = batch.record().filter(|record| record.kind() == "decision-batch");
+        let Some(body) = record.as_ref().and_then(Record::body) else {
+            let why = format!("an entry of kind {}; only a decision-batch has members", batch.statement().kind());
+            self.result = Err(Failure::unknown(why));
+            return;
+        };
+        match tally::check(body, members) {
+            Ok(unchecked) => self.not_checked.extend(
+                unchecked
+                    .iter()
+                    .map(|field| format!("{field} of the batch: sealed, or not there, in it or in a member")),
+            ),
+            Err(lie) => self.result = Err(Failure::refuted(format!("the batch is not what its members are: {lie}"))),
+        }
     }
 
     /// Writes the verdict for people; `now_s` is the reader's clock.
@@ -98,20 +121,25 @@ impl Verdict {
     }
 }
 
-fn line(text: &mut String, label: &str, value: &str) {
+pub(super) fn line(text: &mut String, label: &str, value: &str) {
     // Writing to a string cannot fail.
     write!(text, "\n  {label:<12} {value}").ok();
 }
 
 fn entry_lines(text: &mut String, entry: &VerifiedEntry, trust: &Trust, now_s: u64) {
     let claims = entry.statement().claims();
-    let included = entry.included();
     line(text, "entry", &format!("{} in {}, kind {}", entry.id(), trust.origin(), entry.statement().kind()));
     line(text, "issuer", &format!("{}, signature verified", claims.iss));
     line(text, "subject", &claims.sub);
     if let Some(record) = entry.record() {
         said::lines(&record).iter().for_each(|(label, value)| line(text, label, value));
     }
+    place_lines(text, entry, trust, now_s);
+}
+
+/// Where an entry stands, who saw it there, and by which right.
+pub(super) fn place_lines(text: &mut String, entry: &VerifiedEntry, trust: &Trust, now_s: u64) {
+    let (claims, included) = (entry.statement().claims(), entry.included());
     if let Some(position) = &claims.stream {
         line(text, "stream", &format!("{} position {}", position.stream, position.seq));
     }
@@ -148,17 +176,29 @@ fn bracket(bracket: Bracket) -> String {
 
 fn entry_json(entry: &VerifiedEntry, trust: &Trust, now_s: u64) -> Value {
     let claims = entry.statement().claims();
-    let included = entry.included();
-    let witness =
-        |witness: &WitnessSeen| json!({ "name": witness.name, "time_s": witness.time_s, "relation": witness.relation });
-    let mut document = json!({
+    let mut document = place_json(entry, trust, now_s);
+    let own = json!({
         "id": entry.id().to_string(),
-        "origin": trust.origin(),
         "kind": entry.statement().kind(),
         "iss": claims.iss,
         "sub": claims.sub,
         "iat": claims.iat,
         "leaf": entry.statement().leaf_hash().to_string(),
+    });
+    if let (Some(document), Value::Object(own)) = (document.as_object_mut(), own) {
+        document.extend(own);
+        document.extend(entry.record().iter().flat_map(said::json));
+    }
+    document
+}
+
+/// Where an entry stands, who saw it there, and by which right.
+pub(super) fn place_json(entry: &VerifiedEntry, trust: &Trust, now_s: u64) -> Value {
+    let included = entry.included();
+    let witness =
+        |witness: &WitnessSeen| json!({ "name": witness.name, "time_s": witness.time_s, "relation": witness.relation });
+    json!({
+        "origin": trust.origin(),
         "index": included.index.get(),
         "size": included.size.get(),
         "witnesses": included.witnesses.iter().map(witness).collect::<Vec<_>>(),
@@ -166,9 +206,5 @@ fn entry_json(entry: &VerifiedEntry, trust: &Trust, now_s: u64) -> Value {
         "logged_no_earlier_than_s": included.bracket.lower_s,
         "checkpoint_age_s": included.checkpoint_time_s.map(|at| now_s.saturating_sub(at)),
         "as_of_change": entry.as_of_change(),
-    });
-    if let (Some(document), Some(record)) = (document.as_object_mut(), entry.record()) {
-        document.extend(said::json(&record));
-    }
-    document
+    })
 }

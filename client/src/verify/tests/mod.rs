@@ -1,5 +1,7 @@
 //! Verdicts on what a hostile hand may pass over.
 
+mod members;
+
 use govlog_formats::admission::ChangeFields;
 use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::merkle::{LeafIndex, TreeSize};
@@ -194,7 +196,7 @@ fn a_decision_joins_the_issuance_of_its_credential() {
     let setup = Setup::new();
     let note = setup.note();
     let verdicts: Vec<_> = [3, 2].map(|at| setup.judge(&setup.log.transparent(LeafIndex::new(at), &note))).into();
-    let entries: Vec<_> = verdicts.iter().map(|verdict| verdict.result.as_ref().unwrap()).collect();
+    let entries: Vec<Said> = verdicts.iter().map(|verdict| verdict.result.as_ref().unwrap().into()).collect();
     let by = format!("cert_s256 {}", "11".repeat(32));
     assert_eq!(joins(&entries), [Join { from: 0, to: 1, rel: "authenticated_by".to_owned(), by }]);
 }
@@ -206,7 +208,7 @@ fn every_decision_of_many_joins_and_none_joins_itself() {
     let note = setup.note();
     let places = [3, 2, 4].map(LeafIndex::new).into_iter().chain(more);
     let verdicts: Vec<_> = places.map(|at| setup.judge(&setup.log.transparent(at, &note))).collect();
-    let entries: Vec<_> = verdicts.iter().map(|verdict| verdict.result.as_ref().unwrap()).collect();
+    let entries: Vec<Said> = verdicts.iter().map(|verdict| verdict.result.as_ref().unwrap().into()).collect();
     let found: Vec<_> = joins(&entries).iter().map(|join| (join.from, join.to)).collect();
     assert_eq!(found, (0..43).filter(|from| *from != 1).map(|from| (from, 1)).collect::<Vec<_>>());
 }
