@@ -13,11 +13,16 @@ use govlog_formats::digest::Digest;
 use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, StreamPosition, content_type_of};
 use serde_json::json;
 
-/// One event.
-pub(crate) fn body(instance: u8, number: u64) -> Vec<u8> {
+/// The id of an event's decision.
+pub(crate) fn decision_id(instance: u8, number: u64) -> String {
+    format!("{number:016x}-0000-4000-8000-{instance:012x}")
+}
+
+/// One event; every third is a deny, unless only permits are asked for.
+pub(crate) fn body(instance: u8, number: u64, permits: bool) -> Vec<u8> {
     let event = json!({
         "labels": { "app": "ledger", "id": format!("load-{instance}"), "region": "eu-1", "version": "1.22.2" },
-        "decision_id": format!("{number:016x}-0000-4000-8000-{instance:012x}"),
+        "decision_id": decision_id(instance, number),
         "bundles": { "authz": { "revision": "r1" } },
         "path": "ledger/authz/decision",
         "input": {
@@ -26,7 +31,7 @@ pub(crate) fn body(instance: u8, number: u64) -> Vec<u8> {
             "resource": { "id": format!("acct-{}", number % 100), "type": "account" },
             "subject": { "id": "spiffe://prod.example/pay", "type": "workload" },
         },
-        "result": { "decision": !number.is_multiple_of(3), "reasons": ["reader"] },
+        "result": { "decision": permits || !number.is_multiple_of(3), "reasons": ["reader"] },
         "nd_builtin_cache": { "time.now_ns": { "[]": 1_795_320_442_574_130_055_u64 } },
         "erased": ["/input/context/session_token"],
         "masked": ["/input/context/email"],
@@ -44,7 +49,7 @@ pub(crate) fn body(instance: u8, number: u64) -> Vec<u8> {
 }
 
 /// An upload of events.
-pub(crate) fn upload(instance: u8, numbers: Range<u64>) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn upload(instance: u8, numbers: Range<u64>, permits: bool) -> anyhow::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(b"[")?;
     let first = numbers.start;
@@ -52,7 +57,7 @@ pub(crate) fn upload(instance: u8, numbers: Range<u64>) -> anyhow::Result<Vec<u8
         if number > first {
             encoder.write_all(b",")?;
         }
-        encoder.write_all(&body(instance, number))?;
+        encoder.write_all(&body(instance, number, permits))?;
     }
     encoder.write_all(b"]")?;
     Ok(encoder.finish()?)
@@ -63,7 +68,7 @@ pub(crate) fn signing_rate() -> anyhow::Result<f64> {
     let key = SigningKey::from_seed(Curve::Ed25519, &[7; 32])?;
     let group = Group::try_from(RawGroup::at("/ingest/opa/v1"))?;
     let mut random = || [7; 32];
-    let draft = opa::decision(&body(0, 1), &group, Sealer::new(&mut random))?;
+    let draft = opa::decision(&body(0, 1, true), &group, Sealer::new(&mut random))?;
     let started = Instant::now();
     let (mut signed, mut prev) = (0, Digest::ZERO);
     while started.elapsed() < Duration::from_secs(1) {

@@ -40,6 +40,12 @@ struct Args {
     /// Events in all
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     events: u32,
+    /// Permits alone, and nothing that stands alone in the log
+    #[arg(long)]
+    permits: bool,
+    /// Spread the uploads over so many seconds; 0: as fast as they are taken
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=600))]
+    over_s: u64,
     /// Events to an upload
     #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=5_000))]
     upload: u32,
@@ -56,7 +62,7 @@ enum Phase {
 }
 
 /// Longer than anything here should take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(700);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -89,6 +95,13 @@ async fn steady(args: &Args, client: &Client) -> anyhow::Result<()> {
     println!("{} events in uploads of {}, two instances", args.events, args.upload);
     println!("200 after: p50 {:.1} ms, p99 {:.1} ms", at(50).as_secs_f64() * 1e3, at(99).as_secs_f64() * 1e3);
     println!("committed: {:.0} events per second, published: {:.0}", rate(committed?), rate(published?));
+    let now = Metrics::read(client, &args.admin).await?;
+    println!(
+        "statements: {}, of which batches {}; one decision: {}",
+        now.statements - before.statements,
+        now.batches - before.batches,
+        events::decision_id(0, (u64::from(std::process::id()) << 32) + u64::from(args.events / 4))
+    );
     Ok(())
 }
 
@@ -108,7 +121,7 @@ async fn backlog(args: &Args, client: &Client) -> anyhow::Result<()> {
     );
     println!("agent memory with that backlog: {:.0} MiB resident", resident as f64 / 1024.0);
     let per_event = (size()?.saturating_sub(before)) as f64 / f64::from(args.events);
-    println!("disk: {per_event:.0} bytes per waiting event ({} bytes as received)", events::body(0, 0).len());
+    println!("disk: {per_event:.0} bytes per waiting event ({} bytes as received)", events::body(0, 0, true).len());
     Ok(())
 }
 
@@ -140,11 +153,15 @@ async fn upload_all(args: &Args, client: &Client) -> anyhow::Result<Vec<Duration
 async fn upload(args: &Args, client: &Client, instance: u8, count: u32, run: u32) -> anyhow::Result<Vec<Duration>> {
     let url = format!("{}/logs", args.agent);
     let (mut times, mut next) = (Vec::new(), 0);
+    let begun = Instant::now();
     while next < count {
+        let due = Duration::from_secs(args.over_s).mul_f64(f64::from(next) / f64::from(count));
+        tokio::time::sleep(due.saturating_sub(begun.elapsed())).await;
         let until = (next + args.upload).min(count);
         let body = events::upload(
             instance,
             (u64::from(run) << 32) + u64::from(next)..(u64::from(run) << 32) + u64::from(until),
+            args.permits,
         )?;
         let started = Instant::now();
         let answer = client.post(&url).header(CONTENT_ENCODING, "gzip").body(body).send().await?;

@@ -6,8 +6,12 @@ use reqwest::Client;
 /// A reading of the agent's metrics.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Metrics {
+    /// Events, alone or in a batch.
     pub(crate) committed: u64,
     pub(crate) published: u64,
+    /// What they became.
+    pub(crate) statements: u64,
+    pub(crate) batches: u64,
     pub(crate) waiting: u64,
     pub(crate) signed: u64,
 }
@@ -22,8 +26,10 @@ impl Metrics {
             value.trim().parse().with_context(|| name.to_owned())
         };
         Ok(Self {
-            committed: of("govlog_agent_committed_total ")?,
-            published: of("govlog_agent_published_total ")?,
+            committed: of("govlog_agent_committed_events_total ")?,
+            published: of("govlog_agent_published_events_total ")?,
+            statements: of("govlog_agent_published_total ")?,
+            batches: of("govlog_agent_batches_total ")?,
             waiting: of("govlog_agent_outbox_depth{state=\"waiting\"} ")?,
             signed: of("govlog_agent_outbox_depth{state=\"signed\"} ")?,
         })

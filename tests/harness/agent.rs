@@ -33,8 +33,13 @@ pub const ISS: &str = "spiffe://prod.example/govlog-agent";
 /// The proxy whose headers the captured events carry.
 pub const ENVOY: &str = "spiffe://prod.example/pep/envoy";
 
-/// Settings with which it tries again soon, and says nothing of itself but that a stream was opened.
-pub const QUICK: &str = "[sending]\nretry_max_ms = 200\n[streams]\nheartbeat_s = 3600\nidle_close_s = 86400\n";
+/// Settings with which it tries again soon, says nothing of itself but that a stream was opened, and makes an entry of every decision.
+pub const QUICK: &str =
+    "[sending]\nretry_max_ms = 200\n[streams]\nheartbeat_s = 3600\nidle_close_s = 86400\n[capture]\nbatch = \"none\"\n";
+
+/// The same, but permits share batches, which close soon.
+pub const QUICK_BATCHED: &str = "[sending]\nretry_max_ms = 200\n[streams]\nheartbeat_s = 3600\nidle_close_s = 86400\n\
+    [capture]\nwindow_ms = 60\nmembers = 64\n";
 
 /// The two groups that the captured instances upload to, in which their proxy is believed.
 #[must_use]
@@ -115,7 +120,7 @@ impl Agent {
         IssuerRow {
             iss: ISS.to_owned(),
             credentials: Credentials::Keys(vec![self.key.public()]),
-            kinds: ["decision", "stream", "quarantine"].map(str::to_owned).to_vec(),
+            kinds: ["decision", "decision-batch", "policy", "stream", "quarantine"].map(str::to_owned).to_vec(),
             subjects: vec!["spiffe://".to_owned()],
             rate: None,
             max_age_s: None,

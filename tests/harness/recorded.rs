@@ -1,11 +1,13 @@
 //! What an agent has got into a log, held against what its sources sent, and against its opening store.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ciborium::Value;
+use govlog_client::openings::{FieldOpening, Openings};
 use govlog_formats::cbor;
 use govlog_formats::digest::Digest;
+use govlog_formats::member::tally;
 use govlog_formats::record::sealed::Opening;
 use govlog_formats::record::stream::StreamOp;
 use govlog_formats::record::{Body, Decision, Quarantine, Record, Recorded as Field, Stream};
@@ -25,6 +27,10 @@ pub struct Recorded {
     pub quarantines: Vec<Entry<Quarantine>>,
     /// What streams say of themselves.
     pub streams: Vec<Entry<Stream>>,
+    /// Batches of decisions. Their members are among the decisions once [`Self::read_members`] has read them.
+    pub batches: Vec<Entry<Body>>,
+    /// The rules by which decisions are batched.
+    pub rules: Vec<Entry<Body>>,
 }
 
 /// Why an input was set aside, and its bytes.
@@ -37,7 +43,18 @@ pub struct Entry<R> {
     pub record: R,
     /// The stream it stands in.
     pub stream: String,
-    leaf: Digest,
+    /// The entry it is, or is a member of.
+    pub leaf: Digest,
+    /// What opens it, where it is a member.
+    member: Option<Vec<FieldOpening>>,
+}
+
+impl<R> Entry<R> {
+    /// Whether it is a member of a batch.
+    #[must_use]
+    pub fn is_member(&self) -> bool {
+        self.member.is_some()
+    }
 }
 
 impl Recorded {
@@ -63,11 +80,43 @@ impl Recorded {
         match Record::parse(statement.kind(), statement.payload()).map_err(broken)? {
             Record::Decision(record) => {
                 let id = source_of(record.body())?;
-                self.decisions.entry(id).or_default().push(Entry { record, stream, leaf });
+                self.decisions.entry(id).or_default().push(Entry { record, stream, leaf, member: None });
             }
-            Record::Quarantine(record) => self.quarantines.push(Entry { record, stream, leaf }),
-            Record::Stream(record) => self.streams.push(Entry { record, stream, leaf }),
+            Record::Quarantine(record) => self.quarantines.push(Entry { record, stream, leaf, member: None }),
+            Record::Stream(record) => self.streams.push(Entry { record, stream, leaf, member: None }),
+            other if matches!(other.kind(), "decision-batch" | "policy") => {
+                let is_batch = other.kind() == "decision-batch";
+                let record = other.body().cloned().ok_or_else(|| Broken("a record without a body".into()))?;
+                let entries = if is_batch { &mut self.batches } else { &mut self.rules };
+                entries.push(Entry { record, stream, leaf, member: None });
+            }
             other => return Err(Broken(format!("the agent has signed a record of kind {}", other.kind()))),
+        }
+        Ok(())
+    }
+
+    /// Adds the members of all batches to the decisions, as the opening store keeps them.
+    ///
+    /// # Errors
+    /// When members are missing, or are not what their batch says of them.
+    pub fn read_members(&mut self, openings: &Path) -> Result<(), Broken> {
+        for batch in &self.batches {
+            let path = file(openings, &batch.leaf);
+            let wrong = |what: &str| Broken(format!("{}: {what}", path.display()));
+            let bytes = std::fs::read(&path).map_err(|error| wrong(&error.to_string()))?;
+            let members = Openings::decode(&bytes).map_err(|error| wrong(&error.to_string()))?.members;
+            let records: Vec<&[u8]> = members.iter().map(|member| member.record.as_slice()).collect();
+            let unchecked = tally::check(&batch.record, &records).map_err(|lie| wrong(&lie.to_string()))?;
+            if !unchecked.is_empty() {
+                return Err(wrong(&format!("{unchecked:?} could not be checked")));
+            }
+            for member in members {
+                let record = govlog_formats::member::decision(&member.record).map_err(broken)?;
+                let id = source_of(record.body())?;
+                let (stream, leaf) = (batch.stream.clone(), batch.leaf);
+                let entry = Entry { record, stream, leaf, member: Some(member.openings) };
+                self.decisions.entry(id).or_default().push(entry);
+            }
         }
         Ok(())
     }
@@ -144,29 +193,47 @@ impl Recorded {
 
 /// Opens all sealed values of a record, and gives the bytes of each by its path.
 fn opened<R>(store: &Path, entry: &Entry<R>, body: &Body, kind: &str) -> Result<BTreeMap<String, Vec<u8>>, Broken> {
-    let leaf = entry.leaf.to_string();
-    let path = store.join(&leaf[..2]).join(format!("{leaf}.cbor"));
+    let path = file(store, &entry.leaf);
     let wrong = |what: &str| Broken(format!("{}: {what}", path.display()));
+    if let Some(fields) = &entry.member {
+        let fields = fields.iter().map(|field| (field.path.clone(), field.opening.clone()));
+        return opened_by(body, fields).map_err(|what| wrong(&what));
+    }
     let bytes = std::fs::read(&path).map_err(|error| wrong(&error.to_string()))?;
     let file = cbor::parse(&bytes).map_err(|error| wrong(&error.to_string()))?;
     if member(&file, "v") != Some(&1.into()) || member(&file, "kind") != Some(&kind.into()) {
         return Err(wrong("not version 1 of the openings of its kind"));
     }
     let fields = member(&file, "openings").and_then(Value::as_array).ok_or_else(|| wrong("no openings"))?;
+    let fields: Option<Vec<_>> = fields.iter().map(opening).collect();
+    let fields = fields.ok_or_else(|| wrong("an opening has path, salt and value"))?;
+    opened_by(body, fields).map_err(|what| wrong(&what))
+}
+
+/// Opens all sealed values of a record with these.
+fn opened_by(
+    body: &Body,
+    fields: impl IntoIterator<Item = (String, Opening)>,
+) -> Result<BTreeMap<String, Vec<u8>>, String> {
     let mut opened = BTreeMap::new();
-    for field in fields {
-        let (path, opening) = opening(field).ok_or_else(|| wrong("an opening has path, salt and value"))?;
+    for (path, opening) in fields {
         let Field::Sealed(sealed) = body.at(&path.split('.').collect::<Vec<_>>()) else {
-            return Err(wrong(&format!("{path} is not sealed")));
+            return Err(format!("{path} is not sealed"));
         };
-        sealed.open(&opening).map_err(|error| wrong(&format!("{path}: {error}")))?;
+        sealed.open(&opening).map_err(|error| format!("{path}: {error}"))?;
         opened.insert(path, opening.value.into_bytes().unwrap());
     }
     let mut sealed = body.pairs().iter().filter_map(|(key, _)| key.as_text());
     match sealed.find(|name| matches!(body.at(&[name]), Field::Sealed(_)) && !opened.contains_key(*name)) {
-        Some(name) => Err(wrong(&format!("nothing opens {name}"))),
+        Some(name) => Err(format!("nothing opens {name}")),
         None => Ok(opened),
     }
+}
+
+/// Where an opening store keeps what opens an entry.
+fn file(store: &Path, leaf: &Digest) -> PathBuf {
+    let leaf = leaf.to_string();
+    store.join(&leaf[..2]).join(format!("{leaf}.cbor"))
 }
 
 fn opening(field: &Value) -> Option<(String, Opening)> {

@@ -8,11 +8,13 @@ use govlog_client::key_file;
 use govlog_client::openings::{Folder, StoreError};
 use govlog_client::source::Source;
 use govlog_client::trust::{Trust, TrustDir};
-use govlog_formats::admission::{Credentials, IssuerRow};
+use govlog_formats::admission::{Credentials, IssuerRow, subject_matches};
 use govlog_formats::cose::SigningKey;
 
+use crate::capture::{batch_subject, rule_uri};
 use crate::config::Config;
 use crate::names::Names;
+use crate::opa::Group;
 use crate::outbox::{self, Outbox, OutboxError};
 use crate::run;
 use crate::world::Machine;
@@ -77,17 +79,41 @@ fn admission(config: &Config, key: &SigningKey, trust: &Trust) -> Vec<Finding> {
     if !has_key {
         findings.push(wrong(WHAT, format!("{} is admitted with other keys than {}", config.iss, config.key.display())));
     }
-    if !row.kinds.iter().any(|kind| govlog_formats::record::short_kind(kind) == "decision") {
-        findings.push(wrong(
-            WHAT,
-            format!("{} may not submit the kind decision, only {}", config.iss, row.kinds.join(", ")),
-        ));
+    let is_allowed = |kind: &str| row.kinds.iter().any(|allowed| govlog_formats::record::short_kind(allowed) == kind);
+    let needed = ["decision", "decision-batch", "policy"];
+    // Without batches the first alone.
+    let needed = needed.get(..if config.capture.is_some() { needed.len() } else { 1 }).unwrap_or_default();
+    let missing: Vec<&str> = needed.iter().copied().filter(|kind| !is_allowed(kind)).collect();
+    if !missing.is_empty() {
+        let (iss, allowed) = (&config.iss, row.kinds.join(", "));
+        let advice = if missing.contains(&"decision") { "" } else { "; add them, or set capture.batch = \"none\"" };
+        findings.push(wrong(WHAT, format!("{iss} may not submit {}, only {allowed}{advice}", missing.join(", "))));
     }
+    findings.extend(batch_subjects(config, row));
     findings.extend(max_age(config, row));
     if findings.is_empty() {
         findings.push(ok(WHAT, format!("{} may speak about {}", config.iss, row.subjects.join(", "))));
     }
     findings
+}
+
+/// What batches and the rule for them are filed under must be subjects that this issuer may speak about.
+fn batch_subjects(config: &Config, row: &IssuerRow) -> Option<Finding> {
+    config.capture.as_ref()?;
+    let iss = &config.iss;
+    let of_group = |group: &Group| match group.pep() {
+        Some(pep) => vec![batch_subject(Some(pep), iss)],
+        None => group.xfcc_from().iter().map(|by| batch_subject(Some(by), iss)).chain([iss.clone()]).collect(),
+    };
+    let mut subjects: Vec<String> = config.groups.iter().flat_map(of_group).chain([rule_uri(iss)]).collect();
+    subjects.retain(|subject| !row.subjects.iter().any(|pattern| subject_matches(pattern, subject)));
+    subjects.sort();
+    subjects.dedup();
+    let why = format!(
+        "{iss} may not speak about {}, which batches are filed under; add them to its subjects, or set capture.batch = \"none\"",
+        subjects.join(", ")
+    );
+    (!subjects.is_empty()).then(|| wrong("admission", why))
 }
 
 fn max_age(config: &Config, row: &IssuerRow) -> Option<Finding> {

@@ -6,12 +6,13 @@
 //!                       └── durable before the source hears 200     └── published, verified, openings stored
 //! ```
 //!
-//! **In scope**: adapters ([`opa`]), the durable [`outbox`], signing ([`mod@sign`]), sending until there is a proof ([`pump`]), sealing values that stay out of the log
+//! **In scope**: adapters ([`opa`]), the durable [`outbox`], signing ([`mod@sign`]) alone or in batches ([`capture`]), sending until there is a proof ([`pump`]), sealing values that stay out of the log
 //! ([`seal`]). **Out of scope**: what the bytes mean (`govlog-formats`), judging a log and keeping openings (`govlog-client`, whose submitting,
 //! trust and opening store this uses), deciding anything at an enforcement point.
 //!
 //! An adapter is one module with one shape: bytes in, events, records; it knows no clock, file or socket.
 
+pub mod capture;
 pub mod check;
 pub mod cli;
 pub mod config;

@@ -152,7 +152,8 @@ impl Agent {
         let world: Arc<dyn World> = Arc::new(Machine);
         let names = Names::beside(&config.key, Arc::clone(&world)).map_err(RunError::Names)?;
         let identity = Identity { iss: config.iss.clone(), origin, key };
-        let signer = Signer::new(identity, config.groups.clone(), Arc::clone(&outbox), Arc::clone(&world), config.beat);
+        let signer = Signer::new(identity, config.groups.clone(), Arc::clone(&outbox), Arc::clone(&world), config.beat)
+            .with_capture(config.capture.clone());
         let shared = Arc::new(Shared::new(outbox, signer, Arc::new(Telemetry::new()?)));
         Ok(Self {
             config: Arc::new(config),

@@ -87,19 +87,28 @@ impl Telemetry {
             counter!(EMITTED).increment(step.emitted);
             counter!(QUARANTINED).increment(step.quarantined);
             counter!(TOLD).increment(step.told);
+            counter!(BATCHES).increment(step.batches);
             counter!(HEADERS_IGNORED, "why" => "not-trusted").increment(step.untrusted);
             counter!(HEADERS_IGNORED, "why" => "malformed").increment(step.malformed);
         });
     }
 
     /// The log proved that it has committed so many statements.
-    pub fn committed(&self, count: u64) {
-        self.record(|| counter!(COMMITTED).increment(count));
+    /// They record so many events.
+    pub fn committed(&self, count: u64, events: u64) {
+        self.record(|| {
+            counter!(COMMITTED).increment(count);
+            counter!(COMMITTED_EVENTS).increment(events);
+        });
     }
 
     /// So many statements are proved to be published, and are deleted.
-    pub fn published(&self, count: u64) {
-        self.record(|| counter!(PUBLISHED).increment(count));
+    /// They record so many events.
+    pub fn published(&self, count: u64, events: u64) {
+        self.record(|| {
+            counter!(PUBLISHED).increment(count);
+            counter!(PUBLISHED_EVENTS).increment(events);
+        });
     }
 
     /// The log gave no answer.
@@ -136,7 +145,10 @@ fn describe() {
     describe_counter!(DUPLICATES, "events that had come before");
     describe_counter!(EMITTED, "events that became records of their own kind");
     describe_counter!(QUARANTINED, "inputs and refused statements that became a quarantine");
-    describe_counter!(TOLD, "records about streams: open, heartbeat, close");
+    describe_counter!(TOLD, "records of the agent's own: streams opened, heartbeats, streams closed, capture rules");
+    describe_counter!(BATCHES, "statements that hold the decisions of several events: decision-batch");
+    describe_counter!(COMMITTED_EVENTS, "events whose records the log proved to have committed, alone or in a batch");
+    describe_counter!(PUBLISHED_EVENTS, "events whose records are proved to be published, alone or in a batch");
     describe_counter!(COMMITTED, "statements that the log proved to have committed");
     describe_counter!(PUBLISHED, "statements proved to be published, and deleted from the outbox");
     describe_counter!(UNREACHABLE, "batches that got no answer from the log");
@@ -156,6 +168,9 @@ const DUPLICATES: &str = "govlog_agent_duplicates_total";
 const EMITTED: &str = "govlog_agent_emitted_total";
 const QUARANTINED: &str = "govlog_agent_quarantined_total";
 const TOLD: &str = "govlog_agent_stream_records_total";
+const BATCHES: &str = "govlog_agent_batches_total";
+const COMMITTED_EVENTS: &str = "govlog_agent_committed_events_total";
+const PUBLISHED_EVENTS: &str = "govlog_agent_published_events_total";
 const COMMITTED: &str = "govlog_agent_committed_total";
 const PUBLISHED: &str = "govlog_agent_published_total";
 const UNREACHABLE: &str = "govlog_agent_log_unreachable_total";

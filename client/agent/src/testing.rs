@@ -19,6 +19,7 @@ use govlog_formats::statement::SignedStatement;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::capture::Capture;
 use crate::names::Names;
 use crate::opa::{Event, Group, Limits, RawGroup};
 use crate::outbox::{Arrival, Content, Outbox, StreamNumber, idempotency_key};
@@ -91,18 +92,39 @@ pub(crate) struct Bench {
     pub(crate) trust: TrustDir,
     pub(crate) names: Arc<Names>,
     pub(crate) dir: TempDir,
+    capture: Option<Capture>,
+}
+
+/// A rule by which few are batched, soon.
+pub(crate) fn capture() -> Capture {
+    Capture {
+        window: Duration::from_secs(1),
+        members: 4,
+        bytes: 1 << 20,
+        alone_subjects: Vec::new(),
+        alone_policies: Vec::new(),
+    }
 }
 
 impl Bench {
+    /// With batches.
+    pub(crate) fn batching() -> Self {
+        Self::with(Some(capture()))
+    }
+
     pub(crate) fn new() -> Self {
+        Self::with(None)
+    }
+
+    fn with(capture: Option<Capture>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = TestLog::new();
         let trust = TrustDir::create(&dir.path().join("trust"), &log.policy(), &log.entries[0]).unwrap();
         let world = StillWorld::at(1_795_320_442_000);
-        let shared = open(&dir, &log, &world);
+        let shared = open(&dir, &log, &world, capture.clone());
         let clock: Arc<dyn World> = Arc::clone(&world) as Arc<dyn World>;
         let names = Arc::new(Names::beside(&dir.path().join("agent.key"), clock).unwrap());
-        Self { world, shared, log: FakeLog::new(log), trust, names, dir }
+        Self { world, shared, log: FakeLog::new(log), trust, names, dir, capture }
     }
 
     /// Closes the outbox and opens it again, as a new process would.
@@ -112,11 +134,11 @@ impl Bench {
 
     /// Does something to the folder of the outbox between one process and the next.
     pub(crate) fn restart_with(self, meanwhile: impl FnOnce(&Path)) -> Self {
-        let Self { world, shared, log, trust, names, dir } = self;
+        let Self { world, shared, log, trust, names, dir, capture } = self;
         drop(shared);
         meanwhile(&dir.path().join("outbox"));
-        let shared = log.with(|state| open(&dir, &state.log, &world));
-        Self { world, shared, log, trust, names, dir }
+        let shared = log.with(|state| open(&dir, &state.log, &world, capture.clone()));
+        Self { world, shared, log, trust, names, dir, capture }
     }
 
     /// The bytes of the outbox, as a back-up takes them.
@@ -154,13 +176,13 @@ impl Bench {
     }
 }
 
-fn open(dir: &TempDir, log: &TestLog, world: &Arc<StillWorld>) -> Shared {
+fn open(dir: &TempDir, log: &TestLog, world: &Arc<StillWorld>, capture: Option<Capture>) -> Shared {
     let outbox = Arc::new(Outbox::open(&dir.path().join("outbox"), ORIGIN, ISSUER).unwrap());
     let identity = Identity { iss: ISSUER.into(), origin: ORIGIN.into(), key: log.issuer.clone() };
     let groups = vec![Group::try_from(RawGroup::at(ROUTE)).unwrap()];
     let beat = Beat { heartbeat: Duration::from_secs(60), idle_close: Duration::from_secs(3_600) };
     let world: Arc<dyn World> = Arc::clone(world) as Arc<dyn World>;
-    let signer = Signer::new(identity, groups, Arc::clone(&outbox), world, beat);
+    let signer = Signer::new(identity, groups, Arc::clone(&outbox), world, beat).with_capture(capture);
     Shared::new(outbox, signer, Arc::new(Telemetry::new().unwrap()))
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use harness::agent::{QUICK_BATCHED, captured_groups};
 use harness::network::Plan;
 use harness::opa::Sources;
 use harness::power::Random;
@@ -149,7 +150,8 @@ struct Loop {
 
 impl Loop {
     fn new(seed: u64) -> Self {
-        let scene = Scene::new(Plan::new(NODE).witnesses(3, 2));
+        // Permits in batches, the rest alone: both ways through the outbox.
+        let scene = Scene::with(Plan::new(NODE).witnesses(3, 2), &(QUICK_BATCHED.to_owned() + &captured_groups()));
         let world = World { scene, weather: Weather::Fair, tally: Tally::default() };
         Self { world, sources: Sources::captured(seed), random: Random(seed | 1), lasts: 10 }
     }
@@ -235,6 +237,8 @@ fn every_event_is_logged_once_however_often_the_agent_is_killed() {
     let recorded = last.all_logged(&sources);
 
     assert!(recorded.quarantines.is_empty(), "{:?}", recorded.quarantines);
+    let batched: usize = recorded.decisions.values().flatten().filter(|entry| entry.is_member()).count();
+    assert!(batched > 100 && recorded.batches.len() > 20, "{batched} in {} batches", recorded.batches.len());
     // A stream for each instance, and no death gave rise to another.
     let instances: BTreeSet<_> = sources.sent().into_keys().map(|(instance, _)| instance).collect();
     let opened = recorded.opened_streams();
@@ -250,8 +254,9 @@ fn every_event_is_logged_once_however_often_the_agent_is_killed() {
     let uploads: usize = sources.0.iter().map(|opa| opa.begun()).sum();
     let repeated: usize = sources.0.iter().map(|opa| opa.repeated).sum();
     let line = format!(
-        "{tally}; {} events in {uploads} uploads, {repeated} sent again; {:.0?}; KILL_SEED={seed}\n",
+        "{tally}; {} events ({batched} of them in {} batches) in {uploads} uploads, {repeated} sent again; {:.0?}; KILL_SEED={seed}\n",
         recorded.decisions.len(),
+        recorded.batches.len(),
         begun.elapsed()
     );
     // To be seen when all went well, too.

@@ -1,6 +1,7 @@
 //! The agent between its sources and the log: killed, cut off, lied to, robbed of its memory; every event is logged exactly once.
 
 mod anew;
+mod batches;
 mod fail;
 mod hostile;
 mod kill;
@@ -71,7 +72,9 @@ impl Scene {
     /// What the agent has got into the log, which keeps every rule of a log.
     fn recorded(&self) -> Recorded {
         let checked = check::log(&self.network.log, &Ledger::default()).unwrap();
-        Recorded::of(&checked).unwrap()
+        let mut recorded = Recorded::of(&checked).unwrap();
+        recorded.read_members(&self.openings()).unwrap();
+        recorded
     }
 
     /// Waits until the outbox is empty: then every event that the sources sent is logged once, nothing else is, and all of it opens.

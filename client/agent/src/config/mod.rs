@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use govlog_daemon::serve;
 
+use crate::capture::Capture;
 use crate::opa::{self, Group, GroupError, RawGroup};
 use crate::outbox;
 use crate::sign::Beat;
@@ -41,6 +42,8 @@ pub struct Config {
     pub beat: Beat,
     /// How old the log lets a statement's `iat` be.
     pub max_age: Duration,
+    /// The rule by which permits are batched; none: every event is an entry of its own.
+    pub capture: Option<Capture>,
     /// The longest wait between two tries.
     pub retry_most: Duration,
     /// How long after its publication an event is known again.
@@ -147,6 +150,7 @@ impl Config {
                 heartbeat: Duration::from_secs(streams.heartbeat_s),
                 idle_close: Duration::from_secs(streams.idle_close_s),
             },
+            capture: capture(raw.capture),
             max_age: Duration::from_secs(sending.max_age_s),
             retry_most: Duration::from_millis(sending.retry_max_ms),
             remember: Duration::from_secs(sending.remember_days * 86_400),
@@ -185,6 +189,9 @@ fn check_text(raw: &Raw) -> Result<(), ContentError> {
     if !raw.admin.ip().is_loopback() {
         return wrong("admin", &raw.admin.to_string(), "should be a loopback address");
     }
+    if ![BATCH_PERMITS, BATCH_NONE].contains(&raw.capture.batch.as_str()) {
+        return wrong("capture.batch", &raw.capture.batch, "should be \"permits\" or \"none\"");
+    }
     Ok(())
 }
 
@@ -198,6 +205,10 @@ fn check_numbers(raw: &Raw) -> Result<(), ContentError> {
         ("sending.max_age_s", sending.max_age_s, 60, 365 * 86_400),
         ("sending.retry_max_ms", sending.retry_max_ms, 10, 600_000),
         ("sending.remember_days", sending.remember_days, 1, 365),
+        ("capture.window_ms", raw.capture.window_ms, 1, 60_000),
+        ("capture.members", count(raw.capture.members), 2, 16_384),
+        // A step reads no more at a time.
+        ("capture.kib", raw.capture.kib, 64, 8_192),
         // Or what fits an upload would never fit the outbox.
         ("limits.outbox_mib", limits.outbox_mib, limits.unpacked_mib, 1 << 20),
         ("limits.upload_mib", limits.upload_mib, 1, 1_024),
@@ -231,12 +242,25 @@ fn groups(raw: Vec<RawGroup>) -> Result<Vec<Group>, ContentError> {
     Ok(groups)
 }
 
+fn capture(raw: raw::Capture) -> Option<Capture> {
+    (raw.batch == BATCH_PERMITS).then(|| Capture {
+        window: Duration::from_millis(raw.window_ms),
+        members: raw.members,
+        bytes: raw.kib << 10,
+        alone_subjects: raw.alone_subjects,
+        alone_policies: raw.alone_policies.iter().map(|policy| policy.trim_matches('/').to_owned()).collect(),
+    })
+}
+
 fn mib(number: u64) -> usize {
     usize::try_from(number << 20).unwrap_or(usize::MAX)
 }
 
 /// The most one event may have, MiB: its openings hold all of it, and 192 MiB are kept for one entry.
 const MAX_EVENT_MIB: u64 = 128;
+
+const BATCH_PERMITS: &str = "permits";
+const BATCH_NONE: &str = "none";
 
 /// Where OPA uploads to when nothing else is configured.
 pub const DEFAULT_PREFIX: &str = "/ingest/opa/v1";

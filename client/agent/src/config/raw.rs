@@ -30,6 +30,8 @@ pub(super) struct Raw {
     #[serde(default)]
     pub(super) sending: Sending,
     #[serde(default)]
+    pub(super) capture: Capture,
+    #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
     pub(super) opa: Vec<RawGroup>,
@@ -51,6 +53,18 @@ pub(super) struct Sending {
     pub(super) max_age_s: u64,
     pub(super) retry_max_ms: u64,
     pub(super) remember_days: u64,
+}
+
+/// `[capture]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Capture {
+    pub(super) batch: String,
+    pub(super) window_ms: u64,
+    pub(super) members: usize,
+    pub(super) kib: u64,
+    pub(super) alone_subjects: Vec<String>,
+    pub(super) alone_policies: Vec<String>,
 }
 
 /// `[limits]`
@@ -76,6 +90,20 @@ impl Default for Streams {
 impl Default for Sending {
     fn default() -> Self {
         Self { max_age_s: 86_400, retry_max_ms: 30_000, remember_days: 7 }
+    }
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        let (alone_subjects, alone_policies) = (Vec::new(), Vec::new());
+        Self {
+            batch: "permits".to_owned(),
+            window_ms: 1_000,
+            members: 1_024,
+            kib: 4_096,
+            alone_subjects,
+            alone_policies,
+        }
     }
 }
 

@@ -52,12 +52,28 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
+fn permits_are_batched_unless_somebody_says_otherwise() {
+    let rule = parse(LEAST).unwrap().capture.unwrap();
+    assert_eq!((rule.window.as_millis(), rule.members, rule.bytes), (1_000, 1_024, 4 << 20));
+    assert_eq!(parse(&format!("{LEAST}[capture]\nbatch = \"none\"\n")).unwrap().capture, None);
+    let own = "[capture]\nwindow_ms = 50\nmembers = 9\nkib = 64\nalone_subjects = [\"a:b\"]\nalone_policies = [\"/mcp/tools/\"]\n";
+    let rule = parse(&format!("{LEAST}{own}")).unwrap().capture.unwrap();
+    assert_eq!((rule.window.as_millis(), rule.members, rule.bytes), (50, 9, 64 << 10));
+    assert_eq!((rule.alone_subjects, rule.alone_policies), (vec!["a:b".to_owned()], vec!["mcp/tools".to_owned()]));
+    let error = parse(&format!("{LEAST}[capture]\nbatch = \"all\"\n")).unwrap_err().to_string();
+    assert!(error.contains("capture.batch"), "{error}");
+}
+
+#[test]
 fn every_number_has_a_range() {
     let tables = [
         ("streams", "heartbeat_s", 0),
         ("streams", "idle_close_s", 0),
         ("streams", "most", 1),
         ("sending", "max_age_s", 59),
+        ("capture", "window_ms", 0),
+        ("capture", "members", 1),
+        ("capture", "kib", 63),
         ("sending", "retry_max_ms", 9),
         ("sending", "remember_days", 0),
         ("limits", "outbox_mib", 63),
@@ -102,6 +118,12 @@ fn the_help_names_every_key() {
         "max_age_s",
         "retry_max_ms",
         "remember_days",
+        "batch",
+        "window_ms",
+        "members",
+        "kib",
+        "alone_subjects",
+        "alone_policies",
         "outbox_mib",
         "upload_mib",
         "unpacked_mib",
@@ -133,6 +155,7 @@ fn the_help_names_every_key() {
         ("idle_close_s", config.beat.idle_close.as_secs()),
         ("most", config.hold.streams),
         ("outbox_mib", config.hold.bytes >> 20),
+        ("kib", config.capture.unwrap().bytes >> 10),
         ("max_age_s", config.max_age.as_secs()),
         ("connections", u64::try_from(config.connections.connections).unwrap()),
     ] {

@@ -5,7 +5,7 @@ use redb::ReadableTable as _;
 use super::load::{Amount, Backlog};
 use super::receive::Content;
 use super::row::{Stream, StreamNumber};
-use super::tables::{SIGNED, STREAMS, WAITING};
+use super::tables::{MEMBERS, OWN, SIGNED, STREAMS, WAITING};
 use super::{Outbox, OutboxError, all_of, size, stream_of};
 
 /// Something that came in and is not signed yet.
@@ -26,12 +26,23 @@ pub struct Waiting {
 pub struct Signed {
     /// When what it records came in, POSIX milliseconds.
     pub received_ms: u64,
-    /// The idempotency key of what it records; zeros: a record of the agent's own.
+    /// The idempotency key of what it records; zeros: a record of the agent's own, or a batch.
     pub key: [u8; 32],
+    /// The idempotency keys of what it records together, in the order of the batch's members; empty: it is no batch.
+    pub members: Vec<[u8; 32]>,
     /// The statement.
     pub entry: Vec<u8>,
     /// What opens its sealed values, as [`govlog_client::openings::Openings`] writes it; empty: it has none.
     pub openings: Vec<u8>,
+}
+
+impl Signed {
+    /// How many events it records.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        let members = u64::try_from(self.members.len()).unwrap_or(u64::MAX);
+        if self.key == OWN { members } else { 1 }
+    }
 }
 
 impl Outbox {
@@ -66,9 +77,24 @@ impl Outbox {
     ///
     /// The store is not well, or holds what this program does not write.
     pub fn waiting(&self, number: StreamNumber, most: usize, most_bytes: u64) -> Result<Vec<Waiting>, OutboxError> {
+        self.waiting_from(number, 0, most, most_bytes)
+    }
+
+    /// The same from an arrival on.
+    ///
+    /// # Errors
+    ///
+    /// As [`waiting`](Self::waiting).
+    pub fn waiting_from(
+        &self,
+        number: StreamNumber,
+        from: u64,
+        most: usize,
+        most_bytes: u64,
+    ) -> Result<Vec<Waiting>, OutboxError> {
         self.look(|tx| {
             let (mut found, mut bytes) = (Vec::new(), 0);
-            for row in tx.open_table(WAITING)?.range(all_of(number))?.take(most) {
+            for row in tx.open_table(WAITING)?.range((number, from)..=(number, u64::MAX))?.take(most) {
                 let (place, row) = row?;
                 let (received_ms, what, key, reason, content) = row.value();
                 bytes += size(content);
@@ -96,6 +122,7 @@ impl Outbox {
         most_bytes: u64,
     ) -> Result<Vec<(u64, Signed)>, OutboxError> {
         self.look(|tx| {
+            let members = tx.open_table(MEMBERS)?;
             let (mut found, mut bytes) = (Vec::new(), 0);
             for row in tx.open_table(SIGNED)?.range((number, from_seq)..=(number, u64::MAX))?.take(most) {
                 let (place, row) = row?;
@@ -104,7 +131,14 @@ impl Outbox {
                 if bytes > most_bytes && !found.is_empty() {
                     break;
                 }
-                let signed = Signed { received_ms, key: *key, entry: entry.to_vec(), openings: openings.to_vec() };
+                let keys = if *key == OWN { members.get(place.value())? } else { None };
+                let signed = Signed {
+                    received_ms,
+                    key: *key,
+                    members: keys.map(|keys| keys.value().as_chunks().0.to_vec()).unwrap_or_default(),
+                    entry: entry.to_vec(),
+                    openings: openings.to_vec(),
+                };
                 found.push((place.value().1, signed));
             }
             Ok(found)

@@ -104,6 +104,14 @@ pub fn idempotency_key(system: &str, instance: &str, native_id: &str) -> [u8; 32
 }
 
 impl Content {
+    /// How many bytes are kept of it.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Self::Event(bytes) | Self::Input { bytes, .. } => size(bytes),
+            Self::Digest { .. } => 0,
+        }
+    }
+
     /// The form in `waiting`: what it is, reason, bytes.
     fn row(&self) -> (u8, &str, std::borrow::Cow<'_, [u8]>) {
         match self {
@@ -235,7 +243,7 @@ impl Intake<'_> {
     fn stream(&mut self, tx: &WriteTransaction, instance: &str) -> Result<Option<(StreamNumber, Stream)>, redb::Error> {
         let streams = tx.open_table(STREAMS)?;
         let predecessor = match self.known(&streams, &tx.open_table(SPEAKERS)?, instance)? {
-            Known::Open(number, stream) => return Ok(Some((number, stream))),
+            Known::Open(number, stream) => return Ok(Some((number, *stream))),
             Known::None { predecessor } => predecessor,
         };
         // The agent's own always has room: what goes into it could not be refused for good.
@@ -275,7 +283,7 @@ impl Intake<'_> {
         };
         let row = streams.get(number)?.map(|row| stream_of(row.value())).transpose()?;
         Ok(match row {
-            Some(stream) if !stream.closed => Known::Open(number, stream),
+            Some(stream) if !stream.closed => Known::Open(number, Box::new(stream)),
             closed => Known::None { predecessor: closed.map(|stream| stream.name) },
         })
     }
@@ -321,7 +329,7 @@ impl Intake<'_> {
 /// What is known of an instance that speaks.
 enum Known {
     /// The stream that is open for it.
-    Open(StreamNumber, Stream),
+    Open(StreamNumber, Box<Stream>),
     /// There is none: it never spoke, or its stream was closed.
     None { predecessor: Option<String> },
 }

@@ -37,6 +37,9 @@ pub struct Stream {
     /// Whether its closing is signed: nothing more is put into it.
     #[serde(default)]
     pub closed: bool,
+    /// The capture rule that was last logged in it; none: no batch stands in it yet.
+    #[serde(default, with = "maybe_hex")]
+    pub capture: Option<Digest>,
 }
 
 /// What happened in a stream since its last `stream` record.
@@ -69,6 +72,7 @@ impl Stream {
             counters: Counters::default(),
             source_counters: BTreeMap::new(),
             closed: false,
+            capture: None,
         }
     }
 }
@@ -102,5 +106,20 @@ mod hex {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Digest, D::Error> {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// The same, where there may be none.
+mod maybe_hex {
+    use govlog_formats::digest::Digest;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    #[expect(clippy::ref_option, reason = "the form that serde asks for")]
+    pub(super) fn serialize<S: Serializer>(digest: &Option<Digest>, to: S) -> Result<S::Ok, S::Error> {
+        digest.map(|digest| digest.to_string()).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Digest>, D::Error> {
+        Option::<String>::deserialize(from)?.map(|text| text.parse()).transpose().map_err(D::Error::custom)
     }
 }

@@ -3,7 +3,7 @@
 use redb::ReadableTable as _;
 
 use super::row::StreamNumber;
-use super::tables::{FORGET, OWN, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING};
+use super::tables::{FORGET, MEMBERS, OWN, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING};
 use super::{Outbox, OutboxError, all_of, stream_of};
 
 impl Outbox {
@@ -17,16 +17,21 @@ impl Outbox {
     pub fn settle(&self, number: StreamNumber, statements: &[(u64, &[u8])], until_ms: u64) -> Result<(), OutboxError> {
         self.change(|tx, load| {
             let mut signed = tx.open_table(SIGNED)?;
+            let mut members = tx.open_table(MEMBERS)?;
             let (mut seen, mut forget) = (tx.open_table(SEEN)?, tx.open_table(FORGET)?);
             for (seq, published) in statements {
                 let is_it = signed.get((number, *seq))?.is_some_and(|row| row.value().2 == *published);
                 let Some(row) = (if is_it { signed.remove((number, *seq))? } else { None }) else { continue };
                 let (_, key, entry, openings) = row.value();
                 load.is_signed_no_more(number, entry, openings);
-                let semantic = seen.get(key)?.map(|row| *row.value().0);
-                if let Some(semantic) = semantic.filter(|_| *key != OWN) {
-                    seen.insert(key, (&semantic, until_ms))?;
-                    forget.insert((until_ms, key), ())?;
+                let of_batch = members.remove((number, *seq))?;
+                let of_batch = of_batch.as_ref().map(|keys| keys.value().as_chunks().0).unwrap_or_default();
+                for key in of_batch.iter().chain([key]).filter(|key| **key != OWN) {
+                    let semantic = seen.get(key)?.map(|row| *row.value().0);
+                    if let Some(semantic) = semantic {
+                        seen.insert(key, (&semantic, until_ms))?;
+                        forget.insert((until_ms, key), ())?;
+                    }
                 }
             }
             Ok(Some(()))

@@ -7,6 +7,7 @@
 //! | `speakers` | route, instance | number of the stream that carries this source's events, or that last did |
 //! | `waiting` | stream number, arrival | what came in and is not signed yet |
 //! | `signed` | stream number, seq | a signed statement that is not known to be published, and what opens its sealed values |
+//! | `members` | stream number, seq | the idempotency keys of a signed batch's members, one behind the other, in the batch's order |
 //! | `seen` | idempotency key | digest of what the event says, and until when that is remembered |
 //! | `forget` | time, idempotency key | nothing: the order in which `seen` is forgotten |
 
@@ -14,7 +15,7 @@ use redb::TableDefinition;
 
 /// POSIX milliseconds, what it is, idempotency key, reason (empty for an event), bytes.
 pub(super) type WaitingRow = (u64, u8, &'static [u8; 32], &'static str, &'static [u8]);
-/// POSIX milliseconds of arrival, idempotency key (zeros: the agent's own record), entry, openings.
+/// POSIX milliseconds of arrival, idempotency key (zeros: the agent's own record, or a batch), entry, openings.
 pub(super) type SignedRow = (u64, &'static [u8; 32], &'static [u8], &'static [u8]);
 
 pub(super) const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
@@ -22,10 +23,11 @@ pub(super) const STREAMS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new
 pub(super) const SPEAKERS: TableDefinition<'_, (&str, &str), u64> = TableDefinition::new("speakers");
 pub(super) const WAITING: TableDefinition<'_, (u64, u64), WaitingRow> = TableDefinition::new("waiting");
 pub(super) const SIGNED: TableDefinition<'_, (u64, u64), SignedRow> = TableDefinition::new("signed");
+pub(super) const MEMBERS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("members");
 pub(super) const SEEN: TableDefinition<'_, &[u8; 32], (&[u8; 32], u64)> = TableDefinition::new("seen");
 pub(super) const FORGET: TableDefinition<'_, (u64, &[u8; 32]), ()> = TableDefinition::new("forget");
 
 /// Of a row in `seen` whose event is still in the outbox.
 pub(super) const FOR_NOW: u64 = u64::MAX;
-/// The idempotency key of records that no event gave rise to.
+/// The idempotency key of records that no event, or more than one, gave rise to.
 pub const OWN: [u8; 32] = [0; 32];

@@ -38,7 +38,7 @@ fn receive(outbox: &Outbox, arrivals: &[Arrival]) -> Result<Taken, ReceiveError>
 }
 
 fn row(key: [u8; 32], entry: &str) -> Signed {
-    Signed { received_ms: 1_000, key, entry: entry.as_bytes().to_vec(), openings: b"o".to_vec() }
+    Signed { received_ms: 1_000, key, members: Vec::new(), entry: entry.as_bytes().to_vec(), openings: b"o".to_vec() }
 }
 
 fn sign(outbox: &Outbox, number: StreamNumber, waiting: &[Waiting]) {

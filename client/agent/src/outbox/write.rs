@@ -5,7 +5,7 @@ use redb::{ReadableTable as _, WriteTransaction};
 use super::load::Load;
 use super::read::Signed;
 use super::row::{Stream, StreamNumber};
-use super::tables::{META, SIGNED, SPEAKERS, STREAMS, WAITING};
+use super::tables::{MEMBERS, META, SIGNED, SPEAKERS, STREAMS, WAITING};
 use super::{Outbox, OutboxError, all_of, stream_of, stream_row};
 
 /// A stream that goes on under another name.
@@ -109,6 +109,10 @@ fn clear(tx: &WriteTransaction, number: StreamNumber, from_seq: u64, load: &mut 
         let (_, _, entry, openings) = row.1.value();
         load.is_signed_no_more(number, entry, openings);
     }
+    let mut members = tx.open_table(MEMBERS)?;
+    for row in members.extract_from_if((number, from_seq)..=(number, u64::MAX), |_, _| true)? {
+        row?;
+    }
     Ok(())
 }
 
@@ -119,8 +123,11 @@ fn insert(
     rows: &[Signed],
     load: &mut Load,
 ) -> Result<(), redb::Error> {
-    let mut signed = tx.open_table(SIGNED)?;
+    let (mut signed, mut members) = (tx.open_table(SIGNED)?, tx.open_table(MEMBERS)?);
     for (seq, row) in (from_seq..).zip(rows) {
+        if !row.members.is_empty() {
+            members.insert((number, seq), row.members.as_flattened())?;
+        }
         signed.insert((number, seq), (row.received_ms, &row.key, row.entry.as_slice(), row.openings.as_slice()))?;
         load.is_signed(number, &row.entry, &row.openings);
     }

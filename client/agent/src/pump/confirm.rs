@@ -163,7 +163,8 @@ impl<'a> Confirmer<'a> {
         }
         // A crash before this leaves statements that are published: they are asked for again, and deleted then.
         failpoints::hit("confirm::after_delete")?;
-        self.shared.telemetry.published(u64::try_from(published.len()).unwrap_or(u64::MAX));
+        let events = published.iter().map(|(item, _)| item.row.events()).sum();
+        self.shared.telemetry.published(u64::try_from(published.len()).unwrap_or(u64::MAX), events);
         self.shared.bell.ring();
         Ok(true)
     }

@@ -64,6 +64,8 @@ pub enum Round {
     Worked,
     /// Nothing was there to do.
     Idle,
+    /// Nothing was there to do, but something is due after this time, whoever rings or not.
+    IdleFor(Duration),
     /// The log did not take it now; to be tried again after this time.
     Later(Duration),
 }
@@ -164,6 +166,7 @@ impl Shared {
             match round()? {
                 Round::Worked => {}
                 Round::Idle => self.bell.wait(heard, LONGEST_IDLE),
+                Round::IdleFor(time) => self.bell.wait(heard, time.min(LONGEST_IDLE)),
                 Round::Later(time) => self.pause(time),
             }
         }
@@ -191,7 +194,7 @@ impl Shared {
     ///
     /// The outbox is not well, or nothing can be signed.
     pub fn sign(&self, world: &dyn World, keep_closed: Duration) -> Result<Round, PumpError> {
-        let mut worked = false;
+        let (mut worked, mut due_in) = (false, None::<Duration>);
         let streams = self.outbox.streams()?;
         self.forget_others(&streams);
         for (number, stream) in streams {
@@ -202,7 +205,11 @@ impl Shared {
             if stream.closed || self.is_stopping() || is_enough {
                 continue;
             }
-            let step = self.signer().step(number, SIGNED_AT_ONCE)?;
+            let (step, closes_in) = {
+                let signer = self.signer();
+                (signer.step(number, SIGNED_AT_ONCE)?, signer.closes_in(number, world.now_ms()))
+            };
+            due_in = due_in.into_iter().chain(closes_in).min();
             self.telemetry.signed(step);
             worked |= step != crate::sign::Step::default();
         }
@@ -212,7 +219,11 @@ impl Shared {
         if worked {
             self.bell.ring();
         }
-        Ok(if worked || forgotten > 0 { Round::Worked } else { Round::Idle })
+        Ok(match due_in {
+            _ if worked || forgotten > 0 => Round::Worked,
+            Some(time) => Round::IdleFor(time),
+            None => Round::Idle,
+        })
     }
 }
 

@@ -126,7 +126,7 @@ impl<'a> Sender<'a> {
 
     /// Goes through the answers: what is taken moves its stream on, and the first refusal in a stream decides about the rest of it.
     fn take(&mut self, items: &[Item], answers: &[Answer]) -> Result<Round, PumpError> {
-        let (mut stopped, mut wait, mut taken) = (HashSet::new(), None, 0_u64);
+        let (mut stopped, mut wait, mut taken, mut events) = (HashSet::new(), None, 0_u64, 0);
         for (item, answer) in items.iter().zip(answers) {
             if stopped.contains(&item.number) {
                 continue;
@@ -135,6 +135,7 @@ impl<'a> Sender<'a> {
             match outcome {
                 Outcome::Taken => {
                     taken += 1;
+                    events += item.row.events();
                     self.changes.remove(&item.number);
                     self.shared.set_unsent(item.number, item.seq + 1);
                     if self.held.remove(&item.number).is_some() {
@@ -158,7 +159,7 @@ impl<'a> Sender<'a> {
                 }
             }
         }
-        self.shared.telemetry.committed(taken);
+        self.shared.telemetry.committed(taken, events);
         if taken > 0 {
             self.shared.bell.ring();
         }
@@ -201,6 +202,10 @@ impl<'a> Sender<'a> {
             Replaced::Quarantined => {
                 self.alarm("refused", item, &why);
                 self.shared.telemetry.signed(crate::sign::Step { quarantined: 1, ..Default::default() });
+                Ok(Outcome::Changed)
+            }
+            Replaced::Unbatched => {
+                self.alarm("refused", item, &why);
                 Ok(Outcome::Changed)
             }
             Replaced::Stuck => Ok(self.alarm("refused", item, &why)),

@@ -7,14 +7,17 @@ use govlog_formats::statement::SignedStatement;
 
 use super::own::{Op, Quarantined};
 use super::{Chain, Page, SignError, Signer, own};
+use crate::capture::Capture;
 use crate::opa;
-use crate::outbox::{Content, Counters, Fork, Signed, Stream, StreamNumber};
+use crate::outbox::{Content, Counters, Fork, OWN, Signed, Stream, StreamNumber};
 
 /// What came of replacing a refused statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replaced {
     /// A quarantine stands in its place, and what follows was signed anew.
     Quarantined,
+    /// It was a batch: its members stand in its place, each a statement of its own, and what follows was signed anew.
+    Unbatched,
     /// It is a record of the agent's own: a quarantine of it would be refused as well.
     Stuck,
     /// It is no longer there.
@@ -22,7 +25,7 @@ pub enum Replaced {
 }
 
 impl Signer {
-    /// Puts a `quarantine` in the place of a statement that the log will never take, keeps the statement beside it, and signs what follows
+    /// Puts a `quarantine` in the place of a statement that the log will never take, of a batch its members, keeps the statement beside it, and signs what follows
     /// anew.
     ///
     /// The log has neither: it refused this one as it is, and takes nothing behind a gap.
@@ -38,10 +41,17 @@ impl Signer {
             return Ok(Replaced::Gone);
         };
         let statement = SignedStatement::parse_entry(&refused.entry).map_err(own)?;
-        if super::is_about_its_stream(statement.kind()) {
+        let is_own = refused.key == OWN && refused.members.is_empty();
+        if super::is_about_its_stream(statement.kind()) || is_own {
             return Ok(Replaced::Stuck);
         }
         let mut page = self.page_at(&stream, &statement);
+        if !refused.members.is_empty() {
+            // What the log does not take together it may take one by one; who is refused then is quarantined alone.
+            page.put_members(refused)?;
+            self.follow(page, number, seq, followers, |_| {})?;
+            return Ok(Replaced::Unbatched);
+        }
         // Not in the log's words: those are its own, and this stands in clear for ever.
         let reason = format!("the log refused the statement with {status}");
         let quarantined = Quarantined {
@@ -90,8 +100,14 @@ impl Signer {
         let Some(old) = self.outbox.stream(number)? else { return Ok(None) };
         let now_ms = self.world.now_ms();
         let mut stream = Stream::new(&old.route, &old.instance, name, Some(old.name.clone()), old.heard_ms);
+        let rule = self.capture.as_ref().filter(|_| old.capture.is_some());
+        stream.capture = rule.map(Capture::digest);
         let mut page = Page { chain: Chain::behind(&self.identity, &stream, now_ms), rows: Vec::new() };
         self.tell(&mut page, &stream, Op::Open, Counters::default(), 0)?;
+        // Batches come along, and every stream says by which rule it has them.
+        if let Some(capture) = rule {
+            page.put(capture.draft(&self.identity.iss, now_ms).map_err(own)?, None, OWN, now_ms, None).map_err(own)?;
+        }
         for (_, row) in self.tail(number, from_seq)? {
             let statement = SignedStatement::parse_entry(&row.entry).map_err(own)?;
             // What the old stream said of itself is not true of the new one.
@@ -101,6 +117,7 @@ impl Signer {
         }
         let (next_seq, prev, rows) = (page.chain.next_seq, page.chain.prev, page.rows);
         (stream.next_seq, stream.prev, stream.told_ms) = (next_seq, prev, now_ms);
+        self.hold(number, None);
         Ok(self.outbox.fork(number, from_seq, &Fork { stream, rows })?)
     }
 

@@ -8,11 +8,14 @@
 //! something must be signed anew.
 
 mod anew;
+mod batch;
 mod chain;
 mod own;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,9 +27,11 @@ use govlog_formats::statement::{SignedStatement, StatementError};
 pub use anew::Replaced;
 pub use chain::Identity;
 
+use batch::{Candidate, Held};
 use chain::Chain;
 use own::{Op, Quarantined, Told};
 
+use crate::capture::Capture;
 use crate::failpoints;
 use crate::opa::xfcc::Unknown;
 use crate::opa::{self, Group};
@@ -51,6 +56,9 @@ pub struct Signer {
     world: Arc<dyn World>,
     beat: Beat,
     head: Option<Digest>,
+    capture: Option<Capture>,
+    /// What waits for its batch to close. Nothing is lost with it: what is held is in the outbox, and is looked at again.
+    held: RefCell<HashMap<StreamNumber, Held>>,
 }
 
 /// Why nothing more is signed.
@@ -78,8 +86,10 @@ pub struct Step {
     pub emitted: u64,
     /// Inputs that became a quarantine.
     pub quarantined: u64,
-    /// Records about the stream.
+    /// Records about the stream, and capture rules.
     pub told: u64,
+    /// Statements that are batches.
+    pub batches: u64,
     /// Events whose client certificate was named by a proxy that is not believed.
     pub untrusted: u64,
     /// Events whose client certificate was named in another form.
@@ -90,7 +100,13 @@ impl Signer {
     /// Makes a signer.
     #[must_use]
     pub fn new(identity: Identity, groups: Vec<Group>, outbox: Arc<Outbox>, world: Arc<dyn World>, beat: Beat) -> Self {
-        Self { identity, groups, outbox, world, beat, head: None }
+        Self { identity, groups, outbox, world, beat, head: None, capture: None, held: RefCell::default() }
+    }
+
+    /// Makes it batch what a rule lets it; without one each event is an entry of its own.
+    #[must_use]
+    pub fn with_capture(self, capture: Option<Capture>) -> Self {
+        Self { capture, ..self }
     }
 
     /// Who signs, and the public key.
@@ -114,54 +130,128 @@ impl Signer {
             return Ok(Step::default());
         };
         let now_ms = self.world.now_ms();
-        let waiting = self.outbox.waiting(number, most, MAX_STEP_BYTES)?;
-        let mut page = Page { chain: Chain::behind(&self.identity, &stream, now_ms), rows: Vec::new() };
-        let mut step = Step::default();
+        let look = self.look(number, most, now_ms)?;
+        let page = Page { chain: Chain::behind(&self.identity, &stream, now_ms), rows: Vec::new() };
+        let mut work =
+            Work { page, step: Step::default(), taken: Vec::new(), permits: Vec::new(), capture: stream.capture };
         if stream.next_seq == 0 {
-            self.tell(&mut page, &stream, Op::Open, Counters::default(), 0)?;
-            step.told += 1;
+            self.tell(&mut work.page, &stream, Op::Open, Counters::default(), 0)?;
+            work.step.told += 1;
         }
-        for waiting in &waiting {
-            let emitted = self.record(&mut page, &stream, waiting)?;
-            self.count_headers(&stream, &waiting.content, &mut step);
-            step.emitted += u64::from(emitted);
-            step.quarantined += u64::from(!emitted);
+        let opened = work.step.told > 0;
+        for waiting in &look.waiting {
+            self.record(&mut work, &stream, waiting)?;
+            // Of what is held it is counted when its batch closes.
+            if look.closes || work.taken.last() == Some(&waiting.arrival) {
+                self.count_headers(&stream, &waiting.content, &mut work.step);
+            }
         }
-        let done = Counters { emitted: step.emitted, quarantined: step.quarantined, ..Counters::default() };
+        let held = Held::of(look.held, &work.permits).filter(|_| !look.closes);
+        if look.closes {
+            self.close_batches(&mut work, &stream)?;
+        }
+        let done = Counters { emitted: work.step.emitted, quarantined: work.step.quarantined, ..Counters::default() };
+        let due = self.due(&stream, now_ms, look.waiting.is_empty() && held.is_none());
         let mut told = Counters::default();
-        let due = self.due(&stream, now_ms, waiting.is_empty());
         if let Some(op) = due {
             told = stream.counters;
             told += done;
-            let left = self.outbox.count_waiting(number)?.saturating_sub(count(&waiting));
-            self.tell(&mut page, &stream, op, told, left)?;
-            step.told += 1;
+            let left = self.outbox.count_waiting(number)?.saturating_sub(count(&work.taken));
+            self.tell(&mut work.page, &stream, op, told, left)?;
+            work.step.told += 1;
         }
-        if page.rows.is_empty() {
-            return Ok(step);
+        let said = Said { done, told, has_told: opened || due.is_some(), closes: due == Some(Op::Close), now_ms };
+        if !work.page.rows.is_empty() && !self.write(number, &stream, &work, &said)? {
+            return Ok(Step::default());
         }
-        let (next_seq, prev) = (page.chain.next_seq, page.chain.prev);
-        let taken: Vec<u64> = waiting.iter().map(|waiting| waiting.arrival).collect();
+        self.hold(number, held);
+        Ok(work.step)
+    }
+
+    /// Makes a step durable; says whether it was.
+    fn write(&self, number: StreamNumber, before: &Stream, work: &Work<'_>, said: &Said) -> Result<bool, SignError> {
         failpoints::hit("sign::before_write")?;
-        let heard_ms = stream.heard_ms;
-        let written = self.outbox.write(number, stream.next_seq, &page.rows, &taken, |stream| {
+        let written = self.outbox.write(number, before.next_seq, &work.page.rows, &work.taken, |stream| {
             // The source spoke meanwhile: its stream is not closed.
-            if due == Some(Op::Close) && stream.heard_ms != heard_ms {
+            if said.closes && stream.heard_ms != before.heard_ms {
                 return false;
             }
-            (stream.next_seq, stream.prev) = (next_seq, prev);
+            (stream.next_seq, stream.prev) = (work.page.chain.next_seq, work.page.chain.prev);
+            stream.capture = work.capture;
             // Heard by a clock that was ahead.
-            stream.heard_ms = stream.heard_ms.min(now_ms);
-            stream.counters += done;
-            stream.counters -= told;
-            if step.told > 0 {
-                stream.told_ms = now_ms;
+            stream.heard_ms = stream.heard_ms.min(said.now_ms);
+            stream.counters += said.done;
+            stream.counters -= said.told;
+            if said.has_told {
+                stream.told_ms = said.now_ms;
             }
-            stream.closed = due == Some(Op::Close);
+            stream.closed = said.closes;
             true
         })?;
         failpoints::hit("sign::after_write")?;
-        Ok(if written { step } else { Step::default() })
+        Ok(written)
+    }
+
+    /// Says after which time a stream must be looked at again, because the batch of what it holds closes.
+    #[must_use]
+    pub fn closes_in(&self, number: StreamNumber, now_ms: u64) -> Option<Duration> {
+        let (held, capture) = (self.held.borrow().get(&number).copied()?, self.capture.as_ref()?);
+        let waited = Duration::from_millis(now_ms.saturating_sub(held.first_ms));
+        // One millisecond at least, or it would be looked at again and again in the last one.
+        Some(capture.window.saturating_sub(waited).max(Duration::from_millis(1)))
+    }
+
+    fn hold(&self, number: StreamNumber, held: Option<Held>) {
+        let mut all = self.held.borrow_mut();
+        match held {
+            Some(held) => drop(all.insert(number, held)),
+            None => drop(all.remove(&number)),
+        }
+    }
+
+    /// Reads what is to be looked at: what is new since the last time; all of it, where batches close now.
+    fn look(&self, number: StreamNumber, most: usize, now_ms: u64) -> Result<Look, OutboxError> {
+        let Some(capture) = &self.capture else {
+            let waiting = self.outbox.waiting(number, most, MAX_STEP_BYTES)?;
+            return Ok(Look { waiting, held: None, closes: false });
+        };
+        let (most, held) = (most.max(capture.members), self.held.borrow().get(&number).copied());
+        let new = self.outbox.waiting_from(number, held.map_or(0, |held| held.from), most, MAX_STEP_BYTES)?;
+        let first_ms =
+            new.first().map(|waiting| waiting.received_ms).into_iter().chain(held.map(|held| held.first_ms)).min();
+        // A clock that was set back since would hold it for long.
+        let is_over = |first_ms: u64| now_ms < first_ms || Duration::from_millis(now_ms - first_ms) >= capture.window;
+        let bytes: u64 = new.iter().map(|waiting| waiting.content.bytes()).sum();
+        let is_full = held.map_or(0, |held| held.count) + new.len() >= capture.members
+            || held.map_or(0, |held| held.bytes).saturating_add(bytes) >= capture.bytes;
+        if !first_ms.is_some_and(is_over) && !is_full {
+            return Ok(Look { waiting: new, held, closes: false });
+        }
+        // What was held stands before what is new, and only the signer takes anything away.
+        let waiting = if held.is_none() { new } else { self.outbox.waiting(number, most, MAX_STEP_BYTES)? };
+        Ok(Look { waiting, held: None, closes: true })
+    }
+
+    /// Makes batches of the permits, behind the rule that lets it.
+    fn close_batches(&self, work: &mut Work<'_>, stream: &Stream) -> Result<(), SignError> {
+        let Some(capture) = &self.capture else { return Ok(()) };
+        for permit in &work.permits {
+            work.taken.push(permit.arrival);
+        }
+        for group in batch::groups(std::mem::take(&mut work.permits), capture) {
+            let rule = Some(capture.digest());
+            if group.is_batch() && work.capture != rule {
+                let now_ms = self.world.now_ms();
+                let draft = capture.draft(&self.identity.iss, now_ms).map_err(own)?;
+                work.page.put(draft, None, outbox::OWN, now_ms, None).map_err(own)?;
+                work.capture = rule;
+                work.step.told += 1;
+            }
+            work.step.emitted += group.count();
+            work.step.batches += u64::from(group.is_batch());
+            work.page.put_group(group, capture, (&stream.instance, &self.identity.iss))?;
+        }
+        Ok(())
     }
 
     /// Says what a stream should say of itself now.
@@ -194,12 +284,12 @@ impl Signer {
         page.put(draft, self.head, outbox::OWN, now_ms, None).map_err(own)
     }
 
-    /// Puts the record of an input on the page; says whether it became a record of its own kind.
-    fn record(&self, page: &mut Page<'_>, stream: &Stream, waiting: &Waiting) -> Result<bool, SignError> {
+    /// Puts the record of an input on the page; a permit that may be batched is put with the others of its kind.
+    fn record(&self, work: &mut Work<'_>, stream: &Stream, waiting: &Waiting) -> Result<(), SignError> {
         let reason = match &waiting.content {
             Content::Event(bytes) => match self.decision(stream, bytes)? {
-                Ok(draft) => match page.put(draft, None, waiting.key, waiting.received_ms, None) {
-                    Ok(()) => return Ok(true),
+                Ok(draft) => match work.take_decision(waiting, draft, self.capture.as_ref()) {
+                    Ok(()) => return Ok(()),
                     Err(error) => error.to_string(),
                 },
                 Err(reason) => reason,
@@ -215,8 +305,10 @@ impl Signer {
             received_ms: waiting.received_ms,
         };
         let draft = self.with_sealer(|sealer| quarantined.draft(sealer))?.map_err(own)?;
-        page.put(draft, None, waiting.key, waiting.received_ms, None).map_err(own)?;
-        Ok(false)
+        work.page.put(draft, None, waiting.key, waiting.received_ms, None).map_err(own)?;
+        work.taken.push(waiting.arrival);
+        work.step.quarantined += 1;
+        Ok(())
     }
 
     /// Counts what names a client's certificate and is not believed: somebody may be forging, or a proxy is not configured.
@@ -268,6 +360,56 @@ enum NotSigned {
     Openings(#[from] DocumentError),
 }
 
+/// What of a stream is looked at.
+struct Look {
+    waiting: Vec<Waiting>,
+    /// What was looked at before, and waits for its batch.
+    held: Option<Held>,
+    /// Whether the batches of what is looked at close now.
+    closes: bool,
+}
+
+/// What a step adds to a stream's counters, and what the stream says of itself.
+struct Said {
+    done: Counters,
+    told: Counters,
+    /// Whether it says that it was opened, or lives, or ends.
+    has_told: bool,
+    closes: bool,
+    now_ms: u64,
+}
+
+/// One step in a stream.
+struct Work<'a> {
+    page: Page<'a>,
+    step: Step,
+    /// The arrivals whose records are on the page.
+    taken: Vec<u64>,
+    /// What may be batched.
+    permits: Vec<Candidate>,
+    /// The capture rule that was last logged in the stream.
+    capture: Option<Digest>,
+}
+
+impl Work<'_> {
+    fn take_decision(&mut self, waiting: &Waiting, draft: Draft, capture: Option<&Capture>) -> Result<(), NotSigned> {
+        let alone = match capture {
+            Some(capture) => match Candidate::new(waiting, draft, capture) {
+                Ok(permit) => {
+                    self.permits.push(permit);
+                    return Ok(());
+                }
+                Err(draft) => draft,
+            },
+            None => draft,
+        };
+        self.page.put(alone, None, waiting.key, waiting.received_ms, None)?;
+        self.taken.push(waiting.arrival);
+        self.step.emitted += 1;
+        Ok(())
+    }
+}
+
 /// Statements being signed one behind the other.
 struct Page<'a> {
     chain: Chain<'a>,
@@ -286,7 +428,7 @@ impl Page<'_> {
         let statement = self.chain.sign(draft.kind, draft.sub.as_deref(), &draft.payload, head)?;
         let openings = Openings { refused: of_refused, ..Openings::new(draft.kind, draft.openings) };
         let openings = if openings.is_empty() { Vec::new() } else { openings.encode()? };
-        self.rows.push(Signed { received_ms, key, entry: statement.into_entry(), openings });
+        self.rows.push(Signed { received_ms, key, members: Vec::new(), entry: statement.into_entry(), openings });
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! From waiting to published against a strict log in memory.
 
 mod answers;
+mod batches;
 mod places;
 
 use std::io;
@@ -63,7 +64,7 @@ impl Bench {
         let mut sender = Sender::new(&self.shared, &self.log, Terms { world, trust, names, max_age: DAY, retry_most });
         let wait = |round| match round {
             Round::Later(wait) => Some(wait),
-            Round::Worked | Round::Idle => None,
+            Round::Worked | Round::Idle | Round::IdleFor(_) => None,
         };
         (0..rounds).filter_map(|_| wait(sender.round().unwrap())).collect()
     }

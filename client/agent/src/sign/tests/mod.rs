@@ -1,6 +1,7 @@
 //! What is signed, and what is said of streams.
 
 mod anew;
+mod batches;
 mod heartbeats;
 mod salts;
 
