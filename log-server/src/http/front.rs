@@ -88,6 +88,7 @@ fn route(path: &str) -> &'static str {
         "/v1/streams" => "streams",
         "/v1/admission-policy" => "admission-policy",
         "/v1/checkpoints" => "checkpoints",
+        "/openapi.json" => "openapi",
         path if path.starts_with("/entries/") && path.ends_with("/statement") => "statement",
         path if path.starts_with("/entries/") => "receipt",
         path if path.starts_with("/tile/") => "tile",

@@ -6,6 +6,7 @@
 //! | `POST /v1/batches` | the same | concise problem details |
 //! | `GET /checkpoint`, `GET /tile/…` | publication, tree | text |
 //! | `GET /v1/proofs/…`, `/v1/streams`, `/v1/admission-policy`, `/v1/checkpoints` | proof, tree | RFC 9457 JSON |
+//! | `GET /openapi.json` | none: it describes all of these | RFC 9457 JSON |
 //!
 //! Handlers return a `error::Failure` where they can not answer; `error` is the one place that knows which status that is, and
 //! the outer layer, `front`, writes it in the route family's kind of body. Nothing here reads the store on an async worker.
@@ -19,6 +20,7 @@ mod error;
 mod front;
 mod journal;
 mod keys;
+mod openapi;
 mod query;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -37,7 +39,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::admission::Admission;
@@ -174,24 +176,32 @@ impl Drop for Writing {
 
 /// Routes the public interface.
 pub(crate) fn router(app: App) -> Router {
-    Router::new()
-        .route("/entries", post(entries::submit))
-        .route("/entries/{id}", get(entries::receipt))
-        .route("/entries/{id}/statement", get(entries::statement))
-        .route("/.well-known/scitt-keys", get(keys::set))
-        .route("/.well-known/scitt-keys/{kid}", get(keys::one))
-        .route("/v1/batches", post(batches::submit))
-        .route("/checkpoint", get(tiles::checkpoint))
-        .route("/tile/{*path}", get(tiles::tile))
-        .route("/v1/proofs/inclusion", get(journal::inclusion))
-        .route("/v1/proofs/consistency", get(journal::consistency))
-        .route("/v1/streams", get(journal::stream))
-        .route("/v1/admission-policy", get(journal::admission_policy))
-        .route("/v1/checkpoints", get(journal::checkpoints))
+    let routed = routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
+    routed
         .fallback(front::unknown_route)
         .method_not_allowed_fallback(front::wrong_method)
         .layer(from_fn_with_state(app.clone(), front::front))
         .with_state(app)
+}
+
+/// Every public route. Each is to be described in `openapi/parts`, else a test fails.
+fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
+    vec![
+        ("/entries", post(entries::submit)),
+        ("/entries/{id}", get(entries::receipt)),
+        ("/entries/{id}/statement", get(entries::statement)),
+        ("/.well-known/scitt-keys", get(keys::set)),
+        ("/.well-known/scitt-keys/{kid}", get(keys::one)),
+        ("/v1/batches", post(batches::submit)),
+        ("/checkpoint", get(tiles::checkpoint)),
+        ("/tile/{*path}", get(tiles::tile)),
+        ("/v1/proofs/inclusion", get(journal::inclusion)),
+        ("/v1/proofs/consistency", get(journal::consistency)),
+        ("/v1/streams", get(journal::stream)),
+        ("/v1/admission-policy", get(journal::admission_policy)),
+        ("/v1/checkpoints", get(journal::checkpoints)),
+        ("/openapi.json", get(openapi::document)),
+    ]
 }
 
 /// How long an answer may be kept by whoever passes it on.

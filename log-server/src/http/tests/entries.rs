@@ -320,13 +320,13 @@ async fn refusals_have_scrapis_titles_and_the_designs_statuses() {
         assert_eq!((answer.status, problem.title.as_str()), (status, title), "{problem:?}");
         assert_eq!((problem.seq, problem.retry_s), (None, None));
     }
-    // alg −8 becomes −35 (ES384): three bytes more than the map said, so the lengths are mended as well.
-    let mut es384 = good.entry().to_vec();
-    let alg = es384.windows(2).position(|window| window == [0x01, 0x27]).unwrap();
-    es384.splice(alg + 1..alg + 2, [0x38, 0x22]);
-    let head = es384.iter().position(|byte| *byte == 0x58).unwrap();
-    es384[head + 1] += 1;
-    let answer = rig.submit("/entries", &es384).await;
+    // alg −8 becomes −36 (ES512): three bytes more than the map said, so the lengths are mended as well.
+    let mut es512 = good.entry().to_vec();
+    let alg = es512.windows(2).position(|window| window == [0x01, 0x27]).unwrap();
+    es512.splice(alg + 1..alg + 2, [0x38, 0x23]);
+    let head = es512.iter().position(|byte| *byte == 0x58).unwrap();
+    es512[head + 1] += 1;
+    let answer = rig.submit("/entries", &es512).await;
     assert_eq!(
         (answer.status, answer.problem().title.as_str()),
         (400, "Bad Signature Algorithm"),

@@ -6,6 +6,7 @@ mod any;
 mod batches;
 mod entries;
 mod json;
+mod openapi;
 mod receipts;
 mod tiles;
 
