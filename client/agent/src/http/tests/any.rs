@@ -1,8 +1,10 @@
 //! Whatever is uploaded: an answer, never a refusal that OPA would repeat for ever, and nothing good is lost.
 
-use axum::http::StatusCode;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
 use proptest::prelude::*;
 use serde_json::json;
+use tower::ServiceExt as _;
 
 use super::{Doors, gzip};
 use crate::testing::{ROUTE, event};
@@ -57,6 +59,63 @@ proptest! {
                 let found = kept.iter().filter(|waiting| waiting.content == crate::outbox::Content::Event(whole.clone()));
                 prop_assert_eq!(found.count(), 1);
             }
+            Ok(())
+        })?;
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Any {
+    method: String,
+    path: String,
+    header: Option<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+fn any_request() -> impl Strategy<Value = Any> {
+    let method = prop_oneof![3 => Just("POST".to_owned()), 3 => Just("GET".to_owned()), 2 => "[A-Za-z]{1,8}"];
+    let known = [&format!("{ROUTE}/logs"), &format!("{ROUTE}/status"), ROUTE, "/healthz", "/readyz", "/metrics", "/"];
+    let known: Vec<String> = known.iter().map(|path| (*path).to_owned()).collect();
+    let path = prop_oneof![4 => prop::sample::select(known), 1 => "(/[a-zA-Z0-9.%~_-]{0,9}){1,6}"];
+    // With and without what percent-encoding hides: a slash, a NUL, half a character, nothing.
+    let tail = prop_oneof![4 => Just(String::new()), 1 => "(%(2f|00|ff|c3|25|zz|)|/|[a-z]){1,4}", 1 => "\\?[!-~&&[^#<>\"`{}|^\\\\]]{0,30}"];
+    let names = ["content-encoding", "content-type", "authorization", "expect", "x-forwarded-client-cert", "accept"];
+    let header = prop::option::of((prop::sample::select(names.to_vec()), prop_oneof!["gzip", "[ -~]{0,40}"]));
+    let body = prop::collection::vec(any::<u8>(), 0..200);
+    (method, path, tail, header, body).prop_map(|(method, path, tail, header, body)| Any {
+        method,
+        path: path + &tail,
+        header,
+        body,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    /// Whatever the method, path, query, headers and body, at both doors: an answer in text that says something, 405 with what the path takes, and
+    /// never one that says that the agent broke.
+    #[test]
+    fn any_request_is_answered(requests in prop::collection::vec(any_request(), 40)) {
+        run(async {
+            let doors = Doors::new("");
+            for (any, routes) in requests.iter().flat_map(|any| [(any, &doors.public), (any, &doors.admin)]) {
+                let mut request = Request::builder().method(any.method.as_str()).uri(&any.path);
+                if let Some((name, value)) = &any.header {
+                    request = request.header(*name, value);
+                }
+                // What is no URI never gets as far as a router.
+                let Ok(request) = request.body(Body::from(any.body.clone())) else { continue };
+                let response = routes.clone().oneshot(request).await.unwrap();
+                let (status, headers) = (response.status(), response.headers().clone());
+                let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+                prop_assert!(matches!(status.as_u16(), 200 | 404 | 405), "{any:?}: {status}");
+                prop_assert!(headers["content-type"].to_str().unwrap().starts_with("text/plain; "), "{any:?}");
+                prop_assert_eq!(&headers["cache-control"], "no-store", "{:?}", any);
+                prop_assert!(any.method == "HEAD" || body.ends_with(b"\n"), "{any:?}: {body:?}");
+                prop_assert_eq!(status == 405, headers.contains_key("allow"), "{:?}", any);
+            }
+            prop_assert!(!*doors.is_fatal.borrow());
             Ok(())
         })?;
     }
