@@ -17,7 +17,7 @@ endif
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
 
 # By name, not --workspace: features that only the tests ask for, such as the fail points, must not reach a release.
 .PHONY: build
@@ -37,6 +37,10 @@ test: ## Run all tests, doc tests included
 .PHONY: strangers
 strangers: ## After `make test`: let a SCITT verifier from PyPI and Go's sumdb judge a log of ours
 	@.build/packages venv; tests/foreign/run
+
+.PHONY: schemathesis
+schemathesis: ## After `make test`: let schemathesis ask a running log everything that /openapi.json describes
+	@.build/packages venv; tests/schemathesis/run
 
 .PHONY: demo
 demo: build ## Build, then log what a real OPA decided and verify it offline (DEMO_ONCE=1: check it and stop)
