@@ -134,6 +134,11 @@ Example:
   govlog-witness add-log --dir W 'log.example.org+1a2b3c4d+AQ…'
   govlog-witness run --config W/witness.toml
 
-Files in W: witness.key (back it up, show it to nobody), logs.txt, witness.toml, state (what was cosigned last; never restore it from a backup: an
-older state lets a log tell a second story), evidence (signed checkpoints that speak against their log).
+Files in W:
+  witness.key     back it up, show it to nobody
+  witness.toml    the configuration
+  logs.txt        the vkeys of the logs that are cosigned for
+  state           what was cosigned last; never restore it from a backup: an older state lets a log tell a second story
+  evidence        signed checkpoints that speak against their log
+
 Set GOVLOG_LOG=debug for more on stderr.";

@@ -15,7 +15,7 @@ use crate::verify::Outcome;
 /// `govlog audit`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Reads every entry and every tile over the public routes, or from a folder with the same files, and believes none of\n\
+    after_help = "Reads every entry and every tile over the public routes, or from a folder with the same files, and believes none of \
     them: each is re-derived or verified. After an audit without findings the head is pinned in the trust directory."
 )]
 pub(crate) struct Audit {

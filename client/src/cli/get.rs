@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// `govlog get`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-With more than one id, or a range, --out names a folder, made if it is not there, where each entry becomes <ID>.cose.
+With more than one id, or a range, --out names a folder, made if it is not there, where each entry becomes <ID>.cose. \
 What comes back is the server's word until `govlog verify` has judged it.")]
 pub(crate) struct Get {
     /// The log's address

@@ -21,10 +21,11 @@ use crate::trust::TrustDir;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A record is JSON in the view that formats/ documents, for example a decision:
-  {\"v\":1, \"event_ms\":1795320442504, \"decision_id\":\"d-1\", \"subject\":{\"id\":\"spiffe://prod.example/pay\"},
-   \"action\":{\"name\":\"read\"}, \"resource\":{\"type\":\"account\",\"id\":\"acct-5\"}, \"result\":\"permit\"}
+  {\"v\":1, \"event_ms\":1795320442504, \"decision_id\":\"d-1\",
+   \"subject\":{\"id\":\"spiffe://prod.example/pay\"}, \"action\":{\"name\":\"read\"},
+   \"resource\":{\"type\":\"account\",\"id\":\"acct-5\"}, \"result\":\"permit\"}
 
-What is signed is kept beside the key (KEY.streams) until the log proves that it has it; a run that was cut off
+What is signed is kept beside the key (KEY.streams) until the log proves that it has it; a run that was cut off \
 is simply run again, with or without new records.")]
 pub(crate) struct Submit {
     #[command(flatten)]

@@ -33,7 +33,7 @@ pub(crate) enum Trust {
 /// `govlog trust init`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The policy, and entry 0 or its fingerprint, must come over a channel you trust. With --log, entry 0 is the\n\
+    after_help = "The policy, and entry 0 or its fingerprint, must come over a channel you trust. With --log, entry 0 is the \
     server's word: compare the fingerprint that is printed with one from the log's operator."
 )]
 pub(crate) struct Init {

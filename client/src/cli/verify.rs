@@ -15,11 +15,11 @@ use crate::verify::{self, MemberVerdict, Said, Verdict};
 /// `govlog verify`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Nothing is fetched and the trust directory is never written. A .tlog-proof is judged for the entry in the .cose\n\
-    file beside it, a .member (govlog batch prove) for the batch whose .cose is among the files. Over several files, links\n\
-    between them are shown: a decision and the issuance of its credential.\n\
-    With --json: `verdicts`, one for each file, with `kind`, of a decision `decision` (its id, result, action, resource), of whose\n\
-    event it is `source`; and `links`: the entry `from` which, its relation, the entry `to` which, and by which handle."
+    after_help = "Nothing is fetched and the trust directory is never written. A .tlog-proof is judged for the entry in the .cose \
+    file beside it, a .member (govlog batch prove) for the batch whose .cose is among the files. Over several files, links between them are \
+    shown, as of a decision to the issuance of its credential.\n\n\
+    With --json: `verdicts`, one for each file, with its `kind`, a decision's id, result, action and resource in `decision`, and in `source` \
+    whose event it is; and `links`: the entries `from` and `to`, their relation `rel`, and the handle `by` which they are joined."
 )]
 pub(crate) struct Verify {
     /// The trust directory

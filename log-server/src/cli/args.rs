@@ -19,10 +19,16 @@ pub struct Cli {
 
 const LIFE: &str = "\
 The life of a log:
-  govlog-server init --dir D --origin log.example.org --witness 'w1 VKEY URL' …     keys, configuration, D/genesis.request
-  govlog admission init --request D/genesis.request --key operator.key --out genesis.cose     the operator signs entry 0
-  govlog-server init --dir D --genesis genesis.cose     store and head file, with entry 0
-  govlog-server run --config D/log.toml
+  1. keys, configuration and D/genesis.request, which says what the operator is to sign:
+       govlog-server init --dir D --origin log.example.org --witness 'w1 VKEY URL' …
+  2. the operator signs entry 0, on another machine:
+       govlog admission init --request D/genesis.request --key operator.key --out genesis.cose
+  3. store and head file, with entry 0:
+       govlog-server init --dir D --genesis genesis.cose
+  4. from then on:
+       govlog-server run --config D/log.toml
+
+The running log describes its routes at /openapi.json.
 
 Set GOVLOG_LOG=debug for more on stderr.";
 
@@ -77,10 +83,11 @@ pub struct InitArgs {
 
 const FORMS: &str = "\
 Two steps, so that the operator's key never comes near the log:
-  1. init --dir D --origin O …         makes D/checkpoint.key and D/receipt.key (mode 0600), D/log.toml, D/policy.txt (C2SP tlog-policy)
-                                       and D/genesis.request, a JSON file that shows the operator what will be signed
-  2. init --dir D --genesis FILE       makes D/store and D/head with entry 0, the first admission policy
-An init that was cut short says so: the first step is begun again in an empty directory, the second is simply run again.
+  1. init --dir D --origin O …       makes D/checkpoint.key and D/receipt.key (mode 0600), D/log.toml,
+                                     D/policy.txt (C2SP tlog-policy) and D/genesis.request, a JSON file that
+                                     shows the operator what will be signed
+  2. init --dir D --genesis FILE     makes D/store and D/head with entry 0, the first admission policy
+An init that was cut short says so: the first step is begun again in an empty directory, the second is simply run again. \
 On success stdout is one line, the log's vkey. Everything else goes to stderr.";
 
 /// Options of `run`.
