@@ -42,6 +42,10 @@ strangers: ## After `make test`: let a SCITT verifier from PyPI and Go's sumdb j
 schemathesis: ## After `make test`: let schemathesis ask a running log everything that /openapi.json describes
 	@.build/packages venv; tests/schemathesis/run
 
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for 30 s each; FUZZ_SECONDS=600 make fuzz: longer
+	@.build/packages; formats/fuzz/run "$${FUZZ_SECONDS:-30}"
+
 .PHONY: demo
 demo: build ## Build, then log what a real OPA decided and verify it offline (DEMO_ONCE=1: check it and stop)
 	@deploy/demo/run

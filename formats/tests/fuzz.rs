@@ -1,0 +1,54 @@
+//! The properties of the fuzz targets, without a fuzzer: for their seeds, and for every input that once broke one.
+
+#[path = "../fuzz/src/properties/mod.rs"]
+mod properties;
+#[path = "../fuzz/src/target.rs"]
+mod target;
+
+use std::path::Path;
+
+use properties::TARGETS;
+
+/// Where this crate stands, for the properties' seeds.
+const FORMATS: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn every_seed_is_accepted_and_keeps_the_properties() {
+    for target in TARGETS {
+        for (number, seed) in (target.seeds)().iter().enumerate() {
+            assert!((target.check)(seed), "{} {number} is refused, so it is a seed of nothing", target.name);
+        }
+    }
+}
+
+#[test]
+fn every_seed_cut_off_or_spoilt_keeps_the_properties() {
+    for target in TARGETS {
+        for seed in (target.seeds)() {
+            let step = seed.len() / 16 + 1;
+            for at in (0..seed.len()).step_by(step) {
+                (target.check)(&seed[..at]);
+                let mut spoilt = seed.clone();
+                spoilt[at] ^= 0x41;
+                (target.check)(&spoilt);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_broke_a_property_once_does_not_again() {
+    let folder = Path::new(FORMATS).join("fuzz/regressions");
+    for target in TARGETS {
+        #[expect(clippy::disallowed_methods, reason = "a test reads its data")]
+        let Ok(inputs) = std::fs::read_dir(folder.join(target.name)) else { continue };
+        for input in inputs {
+            let path = input.unwrap().path();
+            #[expect(clippy::disallowed_methods, reason = "a test reads its data")]
+            let bytes = std::fs::read(&path).unwrap();
+            // The name of what breaks, should it do so again.
+            println!("{}", path.display());
+            (target.check)(&bytes);
+        }
+    }
+}
