@@ -1,10 +1,14 @@
-//! What verified entries say of each other: a decision's credential and the issuance behind it, an effect and its decision.
+//! What verified entries say of each other: a decision's credential and the issuance behind it, an effect and its decision, an approval and
+//! what it approves, a revocation and what it ends.
 
 use std::collections::HashMap;
 
+use ciborium::Value;
 use govlog_formats::cbor::to_deterministic;
 use govlog_formats::digest::Digest;
-use govlog_formats::record::{Body, Handle, LinkTarget, Record};
+use govlog_formats::record::approval::Approved;
+use govlog_formats::record::revocation::RevocationTarget;
+use govlog_formats::record::{Body, Handle, LinkTarget, Record, Recorded};
 
 use super::entry::VerifiedEntry;
 use super::member::VerifiedMember;
@@ -15,18 +19,29 @@ pub struct Said {
     /// Its id, as a verdict prints it.
     pub id: String,
     leaf: Digest,
+    /// Who signed it; of a member, who signed its batch.
+    iss: String,
+    /// What it can be found by besides the handles its record bears.
+    found_by: Vec<Handle>,
     record: Option<Record>,
 }
 
 impl From<&VerifiedEntry> for Said {
     fn from(entry: &VerifiedEntry) -> Self {
-        Self { id: entry.id().to_string(), leaf: entry.statement().leaf_hash(), record: entry.record() }
+        let (statement, record) = (entry.statement(), entry.record());
+        let iss = statement.claims().iss.clone();
+        let mut found_by = record.as_ref().map(|record| own_handles(record, &iss)).unwrap_or_default();
+        found_by.push(Handle::of_digest(SIG_STRUCTURE, &statement.sig_structure_digest()));
+        found_by.push(Handle::of_digest(PAYLOAD, &Digest::sha256(statement.payload())));
+        Self { id: entry.id().to_string(), leaf: statement.leaf_hash(), iss, found_by, record }
     }
 }
 
 impl From<&VerifiedMember> for Said {
     fn from(member: &VerifiedMember) -> Self {
-        Self { id: member.id(), leaf: member.leaf(), record: Some(member.record().clone()) }
+        let iss = member.batch().statement().claims().iss.clone();
+        let (record, found_by) = (member.record().clone(), own_handles(member.record(), &iss));
+        Self { id: member.id(), leaf: member.leaf(), iss, found_by, record: Some(record) }
     }
 }
 
@@ -45,14 +60,16 @@ pub struct Join {
 
 /// Finds the links between verified entries and members, by leaf hash or by a handle that both hold.
 ///
-/// Only what the entries' own signed bytes say counts; a payload that is no record of its kind joins nothing.
+/// Only what the entries' own signed bytes say counts; an approval finds what it approves by its digest. A payload that is no record of its
+/// kind joins nothing.
 #[must_use]
 pub fn joins(verified: &[Said]) -> Vec<Join> {
     let holders = Holders::new(verified);
     let mut found = Vec::new();
     for (from, said) in verified.iter().enumerate() {
-        for (rel, target) in said.record.iter().flat_map(targets) {
-            let others = holders.of(&target).iter().filter(|to| **to != from);
+        for (rel, target) in said.record.iter().flat_map(|record| targets(record, &said.iss)) {
+            let fits = |to: &&usize| verified.get(**to).is_some_and(|to| fits(&rel, &target, to.record.as_ref()));
+            let others = holders.of(&target).iter().filter(|to| **to != from).filter(fits);
             found.extend(others.map(|to| Join { from, to: *to, rel: rel.clone(), by: shown(&target) }));
         }
     }
@@ -72,8 +89,12 @@ impl Holders {
         let (mut by_leaf, mut by_handle) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for (at, said) in verified.iter().enumerate() {
             by_leaf.entry(said.leaf).or_default().push(at);
-            for handle in said.record.iter().filter_map(Record::body).flat_map(Body::handles) {
-                by_handle.entry(key(&handle)).or_default().push(at);
+            let borne = said.record.iter().filter_map(Record::body).flat_map(Body::handles);
+            for handle in borne.chain(said.found_by.iter().cloned()) {
+                let holders = by_handle.entry(key(&handle)).or_default();
+                if holders.last() != Some(&at) {
+                    holders.push(at);
+                }
             }
         }
         Self { by_leaf, by_handle }
@@ -92,20 +113,96 @@ fn key(handle: &Handle) -> Vec<u8> {
     to_deterministic(&handle.to_value())
 }
 
-/// The explicit links, and what a kind's own fields link to.
-fn targets(record: &Record) -> Vec<(String, LinkTarget)> {
+/// What a record can be found by besides the handles it bears. `iss`: who signed it.
+fn own_handles(record: &Record, iss: &str) -> Vec<Handle> {
+    let Some(body) = record.body() else { return Vec::new() };
+    let names: &[&str] = match record {
+        Record::Decision(_) => &["op_digest"],
+        Record::Policy(_) | Record::Activation(_) => &["policy_digest", "bundle_digest"],
+        Record::Registration(_) => &["entry_digest"],
+        Record::SigningKey(_) => &["spki_s256"],
+        _ => &[],
+    };
+    let field = |name: &&str| Some(Handle { name: (*name).to_owned(), value: body.at(&[name]).present()?.clone() });
+    let mut handles: Vec<Handle> = names.iter().filter_map(field).collect();
+    if let Record::Decision(decision) = record
+        && let Recorded::Present(id) = decision.decision_id()
+    {
+        handles.push(dec(iss, id));
+    }
+    handles
+}
+
+/// Names under which statements and payloads are looked up here, and nowhere else.
+const SIG_STRUCTURE: &str = "sig_structure";
+const PAYLOAD: &str = "payload";
+
+fn dec(iss: &str, decision_id: &str) -> Handle {
+    Handle { name: "dec".to_owned(), value: Value::Array(vec![iss.into(), decision_id.into()]) }
+}
+
+/// The explicit links, and what a kind's own fields link to. `iss`: who signed the record.
+fn targets(record: &Record, iss: &str) -> Vec<(String, LinkTarget)> {
     let links = record.body().map(Body::links).unwrap_or_default();
     let mut targets: Vec<_> = links.into_iter().map(|link| (link.rel, link.target)).collect();
-    let implied = match record {
-        Record::Decision(decision) => {
-            decision.credential().present().map(|handle| ("authenticated_by".to_owned(), LinkTarget::Handle(handle)))
+    for (rel, target) in implied(record, iss) {
+        if !targets.iter().any(|(_, known)| *known == target) {
+            targets.push((rel.to_owned(), target));
         }
-        _ => None,
-    };
-    if let Some(implied) = implied.filter(|implied| !targets.contains(implied)) {
-        targets.push(implied);
     }
     targets
+}
+
+fn implied(record: &Record, iss: &str) -> Vec<(&'static str, LinkTarget)> {
+    let handle = |handle: Option<Handle>| handle.map(LinkTarget::Handle);
+    let found = match record {
+        Record::Decision(decision) => vec![
+            ("authenticated_by", handle(decision.credential().present())),
+            ("on_behalf_of", decision.body().link_target(&["delegation"]).present()),
+        ],
+        Record::Effect(effect) => {
+            let id = effect.decision_id().present();
+            let iss = effect.decision_iss(iss).present();
+            vec![("enforces", handle(iss.zip(id).map(|(iss, id)| dec(iss, id))))]
+        }
+        Record::Approval(approval) => {
+            let approved = approval.approved().present().map(|approved| match approved {
+                Approved::SigStructure(digest) => Handle::of_digest(SIG_STRUCTURE, &digest),
+                Approved::Payload(digest) => Handle::of_digest(PAYLOAD, &digest),
+                Approved::OpDigest(digest) => Handle::of_digest("op_digest", &digest),
+            });
+            vec![("about", handle(approved))]
+        }
+        Record::Revocation(revocation) => {
+            let target = match revocation.target().present() {
+                Some(RevocationTarget::Link(target)) => Some(target),
+                _ => None,
+            };
+            vec![("revokes", target), ("caused_by", revocation.cause().present())]
+        }
+        Record::Delegation(delegation) => {
+            vec![("derived_from", delegation.parent().present()), ("authorised_by", delegation.consent().present())]
+        }
+        _ => Vec::new(),
+    };
+    found.into_iter().filter_map(|(rel, target)| Some((rel, target?))).collect()
+}
+
+/// Says whether an entry can be what a relation by handle leads to: a revocation bears the handles of a credential, and issued none.
+fn fits(rel: &str, target: &LinkTarget, record: Option<&Record>) -> bool {
+    let (LinkTarget::Handle(_), Some(record)) = (target, record) else { return true };
+    let kinds: &[&str] = match rel {
+        "authenticated_by" => &["issuance"],
+        "governed_by" => &["activation", "policy", "issuance"],
+        "registered_as" => &["registration"],
+        "attested_by" => &["attestation"],
+        "signed_by" => &["signing-key"],
+        "on_behalf_of" | "derived_from" => &["delegation"],
+        "enforces" => &["decision"],
+        "revokes" => return record.kind() != "revocation",
+        _ => return true,
+    };
+    kinds.contains(&record.kind())
 }
 
 fn shown(target: &LinkTarget) -> String {

@@ -7,6 +7,7 @@ mod entry;
 mod join;
 mod member;
 mod outcome;
+mod phrase;
 mod said;
 mod verdict;
 

@@ -1,21 +1,18 @@
-//! What a verified record says, where a reader looks for it first: what was decided, and of whose event it is.
+//! What a verified record says, where a reader looks for it first: its kind's phrase, and of whose event it is.
 
 use govlog_formats::record::{Body, Record, Recorded};
 use serde_json::{Map, Value, json};
+
+use super::phrase::phrase;
 
 /// Labels and values for people.
 pub(super) fn lines(record: &Record) -> Vec<(&'static str, String)> {
     let Some(body) = record.body() else { return Vec::new() };
     let word = |path: &[&str]| word(&body.text(path));
     let mut lines = Vec::new();
-    if let Record::Decision(_) = record {
-        let (result, action) = (word(&["result"]), word(&["action", "name"]));
-        let (kind, resource) = (word(&["resource", "type"]), word(&["resource", "id"]));
-        lines.push(("decision", format!("{result}: {action} {kind} {resource}")));
-    }
+    lines.extend(phrase(record));
     if record.kind() == "decision-batch" {
-        let count = body.uint(&["count"]).present().map_or_else(|| "-".to_owned(), |count| count.to_string());
-        lines.push(("batch", format!("{count} decisions; each is shown by a member proof, none stands here")));
+        lines.push(("batch", "each of its decisions is shown by a member proof, none stands here".to_owned()));
     }
     if let Recorded::Present(_) = body.at(&["source"]) {
         let (system, instance) = (word(&["source", "system"]), word(&["source", "instance"]));
@@ -26,13 +23,16 @@ pub(super) fn lines(record: &Record) -> Vec<(&'static str, String)> {
 
 /// What it says in a line, such as `permit: read account acct-5`.
 pub(crate) fn summary(record: &Record) -> Option<String> {
-    lines(record).into_iter().find(|(label, _)| *label == record.kind()).map(|(_, value)| value)
+    phrase(record).map(|(_, said)| said)
 }
 
 /// Members for programs. What is sealed or absent is left out.
 pub(super) fn json(record: &Record) -> Map<String, Value> {
     let mut members = Map::new();
     let Some(body) = record.body() else { return members };
+    if let Some((_, said)) = phrase(record) {
+        members.insert("says".to_owned(), said.into());
+    }
     if let Record::Decision(_) = record {
         let fields = [
             ("decision_id", &["decision_id"][..]),
