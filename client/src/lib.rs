@@ -15,6 +15,7 @@ pub mod cli;
 pub mod durable;
 pub mod key_file;
 pub mod openings;
+pub mod people;
 pub mod resolve;
 pub mod source;
 pub mod submit;

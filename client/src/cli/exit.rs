@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use govlog_formats::entry_id::EntryId;
 
 use crate::audit::AuditError;
+use crate::resolve::ResolveError;
 use crate::source::{HeadError, SourceError, TreeError};
 use crate::submit::{SendError, SubmitError};
 use crate::trust::UpdateError;
@@ -102,6 +103,13 @@ fn meaning(cause: &(dyn Error + 'static)) -> Option<Exit> {
         Some(Exit::CannotEvaluate)
     } else if let Some(head) = cause.downcast_ref::<HeadError>() {
         Some(of_head(head))
+    } else if let Some(resolve) = cause.downcast_ref::<ResolveError>() {
+        Some(match resolve {
+            ResolveError::Unverified { outcome, .. } => (*outcome).into(),
+            ResolveError::Absent(_) => Exit::NothingFound,
+            ResolveError::Source(_) => Exit::CannotEvaluate,
+            _ => Exit::Usage,
+        })
     } else if let Some(audit) = cause.downcast_ref::<AuditError>() {
         Some(if let AuditError::Head(head) = audit { of_head(head) } else { Exit::CannotEvaluate })
     } else {

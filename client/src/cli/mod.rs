@@ -11,6 +11,7 @@ mod files;
 mod get;
 mod key;
 mod output;
+mod people;
 mod progress;
 mod signing;
 mod submit;
@@ -60,6 +61,16 @@ enum Command {
     Admission(admission::Admission),
     /// Sign records and submit them
     Submit(submit::Submit),
+    /// Approve or reject an entry, a record or an operation
+    Approve(Box<people::Approve>),
+    /// Say who answers for an identity, or for all below a path
+    Own(Box<people::Own>),
+    /// Revoke a credential, a key, a delegation, an agent, a policy …
+    Revoke(Box<people::Revoke>),
+    /// Let somebody act in another's name, for a while and within limits
+    Delegate(Box<people::Delegate>),
+    /// Record an AI agent: what it is, and who stands behind it
+    Agent(Box<people::Agent>),
     /// Fetch entries as transparent statements
     Get(get::Get),
     /// Take decisions out of batches, and check batches against their members
@@ -93,6 +104,11 @@ pub fn run_from<A: Into<OsString> + Clone>(command_line: impl IntoIterator<Item 
         Command::Trust(command) => command.run(&out),
         Command::Admission(command) => command.run(&out),
         Command::Submit(command) => command.run(&out),
+        Command::Approve(command) => command.run(&out),
+        Command::Own(command) => command.run(&out),
+        Command::Revoke(command) => command.run(&out),
+        Command::Delegate(command) => command.run(&out),
+        Command::Agent(command) => command.run(&out),
         Command::Get(command) => command.run(&out),
         Command::Batch(command) => command.run(&out),
         Command::Verify(command) => command.run(&out),

@@ -34,6 +34,11 @@ impl Output {
         eprintln!("{text}");
     }
 
+    /// Asks something, and leaves the line open for the answer.
+    pub(crate) fn ask(&self, text: &str) {
+        eprint!("{text}");
+    }
+
     /// Says why the command failed, with every cause.
     pub(crate) fn error(&self, error: &anyhow::Error) {
         if self.json {

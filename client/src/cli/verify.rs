@@ -18,7 +18,7 @@ use crate::verify::{self, MemberVerdict, Said, Verdict};
     after_help = "Nothing is fetched and the trust directory is never written. A .tlog-proof is judged for the entry in the .cose \
     file beside it, a .member (govlog batch prove) for the batch whose .cose is among the files. Over several files, links between them are \
     shown, as of a decision to the issuance of its credential.\n\n\
-    With --json: `verdicts`, one for each file, with its `kind`, a decision's id, result, action and resource in `decision`, and in `source` \
+    With --json: `verdicts`, one for each file, with its `kind` and what it `says`, a decision's id, result, action and resource in `decision`, and in `source` \
     whose event it is; and `links`: the entries `from` and `to`, their relation `rel`, and the handle `by` which they are joined."
 )]
 pub(crate) struct Verify {
