@@ -151,7 +151,7 @@ async fn every_route_is_described_and_no_other() {
     // The methods: those described, and HEAD where GET is.
     let rig = Rig::start().await;
     for (template, item) in document["paths"].as_object().unwrap() {
-        let path = template.replace('{', "").replace('}', "");
+        let path = template.replace(['{', '}'], "");
         let answer = rig.ask("PATCH".parse().unwrap(), &path, None, Vec::new()).await;
         assert_eq!(answer.status, 405, "{path}");
         let mut methods: Vec<String> =
