@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use govlog_daemon::{logging, stop};
+use govlog_daemon::{logging, open_files, stop};
 use govlog_formats::note::{KeyName, Vkey};
 
 use crate::{
@@ -95,6 +95,7 @@ fn add_log(config: &std::path::Path, vkey: &Vkey) -> anyhow::Result<()> {
 fn run(config: &std::path::Path) -> anyhow::Result<()> {
     logging::to_stderr();
     let config = Config::load(config)?;
+    open_files::allow(config.limits.connections);
     let witness = Arc::new(Witness::open(&config, Clock::system())?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use govlog_daemon::{logging, stop};
+use govlog_daemon::{logging, open_files, stop};
 
 use super::{Cli, Command, RunArgs, init};
 use crate::clock::SystemClock;
@@ -36,6 +36,7 @@ fn start(args: &RunArgs) -> anyhow::Result<()> {
     #[cfg(feature = "failpoints")]
     let _armed = crate::failpoints::from_environment();
     let config = Config::load(&args.config)?;
+    open_files::allow(config.limits.connections.get());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting threads")?;
     let ended = runtime.block_on(run(config));
     // What still blocks is abandoned: after a poisoning it may be a disk that does not answer.

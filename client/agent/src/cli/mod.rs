@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use govlog_daemon::{logging, stop};
+use govlog_daemon::{logging, open_files, stop};
 
 use crate::check::{self, Finding};
 use crate::config::Config;
@@ -61,6 +61,7 @@ fn run(config: &std::path::Path) -> anyhow::Result<()> {
     #[cfg(feature = "failpoints")]
     let _armed = crate::failpoints::from_environment();
     let config = Config::load(config)?;
+    open_files::allow(config.connections.connections);
     let agent = Agent::open(config.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

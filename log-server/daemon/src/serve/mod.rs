@@ -2,7 +2,8 @@
 //!
 //! `axum::serve` installs no timer, without which hyper's header timer does nothing, so connections are driven here. One that sends nothing is
 //! closed after the idle time; one that has begun a request head must end it within the header time; one that does not read its answer is
-//! closed after the stall time. How long a body may take is a handler's business, for only handlers read bodies.
+//! closed after the stall time. How long a body may take is a handler's business, for only handlers read bodies. When all places are
+//! taken, who has sent nothing for a second makes room: idle connections keep nobody out.
 //!
 //! Trust: whoever connects controls every byte and every pause; it takes one of a bounded number of connections, for a bounded time.
 
@@ -19,7 +20,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tower::ServiceExt as _;
@@ -30,7 +31,7 @@ use timed::{Phase, SharedPhase, Timed};
 /// What connections may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections served at a time; further ones wait in the system's queue.
+    /// Connections served at a time; further ones wait in the system's queue, and those that have been idle for a second make room.
     pub connections: usize,
     /// Bytes that one connection's read buffer may grow to, and with it a request head. Less than 8192 counts as 8192.
     pub head_bytes: usize,
@@ -70,18 +71,19 @@ pub struct Peer(pub SocketAddr);
 /// finish.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
     let slots = Arc::new(Semaphore::new(limits.connections));
+    let crowd = Arc::new(Notify::new());
     let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             biased;
             () = stopped(&mut stop) => break,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener, &slots, &crowd) => accepted,
         };
         while open.try_join_next().is_some() {}
         let Some((stream, peer, slot)) = accepted else { break };
-        let (app, stop) = (app.clone(), stop.clone());
+        let (app, stop, crowd) = (app.clone(), stop.clone(), Arc::clone(&crowd));
         open.spawn(async move {
-            connection(stream, peer, app, limits, stop).await;
+            connection(stream, peer, app, limits, stop, &crowd).await;
             drop(slot);
         });
     }
@@ -94,8 +96,17 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, mut stop:
 }
 
 /// Takes the next connection once there is room for it; `None` if there never will be.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+    crowd: &Notify,
+) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
+    let slot = loop {
+        match timeout(ASK_FOR_ROOM_EVERY, Arc::clone(slots).acquire_owned()).await {
+            Ok(slot) => break slot.ok()?,
+            Err(_) => crowd.notify_waiters(),
+        }
+    };
     loop {
         match listener.accept().await {
             Ok((stream, address)) => return Some((stream, Peer(address), slot)),
@@ -108,7 +119,14 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpSt
     }
 }
 
-async fn connection(stream: TcpStream, peer: Peer, app: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    peer: Peer,
+    app: Router,
+    limits: Limits,
+    mut stop: watch::Receiver<bool>,
+    crowd: &Notify,
+) {
     // Answers are mostly one small write each; waiting to merge them only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
@@ -144,9 +162,25 @@ async fn connection(stream: TcpStream, peer: Peer, app: Router, limits: Limits, 
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        // A request that comes at the same moment is still answered.
+        () = superfluous(crowd, &phase, limits.idle) => {
+            phase.hurry(LAST_FLUSH);
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Resolves when room is asked for and the connection has sent nothing for a while.
+async fn superfluous(crowd: &Notify, phase: &SharedPhase, idle: Duration) {
+    loop {
+        crowd.notified().await;
+        if phase.has_waited(IDLE_IN_A_CROWD, idle) {
+            return;
+        }
     }
 }
 
@@ -154,6 +188,10 @@ async fn connection(stream: TcpStream, peer: Peer, app: Router, limits: Limits, 
 const LEAST_HEAD_BYTES: usize = 8192;
 /// After an accept that failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often, while all places are taken.
+const ASK_FOR_ROOM_EVERY: Duration = Duration::from_millis(250);
+/// So long an idle connection keeps its place although others want it.
+const IDLE_IN_A_CROWD: Duration = Duration::from_secs(1);
 /// For the bytes of a last answer still in a buffer when serving ends.
 const LAST_FLUSH: Duration = Duration::from_millis(500);
 

@@ -47,6 +47,11 @@ impl SharedPhase {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = phase;
     }
 
+    /// Says whether a connection has been without a request for this long, of the idle time that it may be.
+    pub(super) fn has_waited(&self, least: Duration, idle: Duration) -> bool {
+        matches!(self.get(), Phase::Waiting { until } if Instant::now() + idle >= until + least)
+    }
+
     /// Leaves a connection without a whole request only the time to flush its last answer.
     pub(super) fn hurry(&self, last_flush: Duration) {
         let soon = Instant::now() + last_flush;

@@ -67,6 +67,26 @@ async fn connections_that_were_served_and_are_kept_count_too() {
     server.end().await;
 }
 
+/// Who asks nothing keeps nobody out for long; who is in the middle of asking keeps its place.
+#[tokio::test]
+async fn idle_connections_make_room_when_all_places_are_taken() {
+    let server = start(hello(), Limits { connections: 3, ..LONG }).await;
+    let mut silent = server.connect().await;
+    let mut kept = server.connect().await;
+    kept.write_all(GET).await.unwrap();
+    read_answer(&mut kept, "hello").await;
+    let mut half = server.connect().await;
+    half.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    let mut late = server.connect().await;
+    late.write_all(GET).await.unwrap();
+    read_answer(&mut late, "hello").await;
+    assert_eq!(read_to_close(&mut silent).await, "");
+    assert_eq!(read_to_close(&mut kept).await, "");
+    half.write_all(b"Host: x\r\n\r\n").await.unwrap();
+    read_answer(&mut half, "hello").await;
+    server.end().await;
+}
+
 /// Heads that fit are served, those beyond are refused, and a bound too small to work with is raised.
 #[tokio::test]
 async fn a_head_over_the_bound_is_refused() {
