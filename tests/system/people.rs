@@ -104,14 +104,12 @@ const DELEGATE: [&str; 9] = [
     "30m",
 ];
 
-#[test]
-fn each_command_logs_a_record_that_verifies_and_joins() {
-    let desk = Desk::open();
-    let decision = desk.decision();
+/// Signs one of each that leads to no other, over a decision: approval, ownership, agent.
+fn sign_governance(desk: &Desk, decision: &str) -> [String; 3] {
     let openings = desk.network.path("openings");
     let approval = desk.sign(&[
         "approve",
-        &decision,
+        decision,
         "--type",
         "break-glass",
         "--approver",
@@ -152,7 +150,12 @@ fn each_command_logs_a_record_that_verifies_and_joins() {
         "--openings",
         text(&openings),
     ]);
-    let portal = ["--to", "spiffe://prod.example/portal", "--max-hops", "1", "--approval", &approval];
+    [approval, owner, agent]
+}
+
+/// Signs a delegation that rests on an approval, and one that derives from it.
+fn sign_delegations(desk: &Desk, approval: &str) -> [String; 2] {
+    let portal = ["--to", "spiffe://prod.example/portal", "--max-hops", "1", "--approval", approval];
     let parent = desk.sign(&[&DELEGATE[..], &portal].concat());
     let to = ["--to", "agent:spiffe://prod.example/agent/ledger", "--not-before", "now", "--parent", &parent];
     let outlives = desk.run(&[&DELEGATE[..], &to, &["--yes"]].concat());
@@ -160,6 +163,15 @@ fn each_command_logs_a_record_that_verifies_and_joins() {
     assert!(matches!(outlives.code(), Some(0 | 2)), "{}", outlives.stderr);
     let short: Vec<&str> = DELEGATE.iter().map(|word| if *word == "30m" { "10m" } else { *word }).collect();
     let child = desk.sign(&[&short[..], &to].concat());
+    [parent, child]
+}
+
+#[test]
+fn each_command_logs_a_record_that_verifies_and_joins() {
+    let desk = Desk::open();
+    let decision = desk.decision();
+    let [approval, owner, agent] = sign_governance(&desk, &decision);
+    let [parent, child] = sign_delegations(&desk, &approval);
     let certificate = Path::new(env!("CARGO_MANIFEST_DIR")).join("../formats/tests/data/pay-1.pem");
     let issuance = desk.run(&["submit", "--kind", "issuance", "--cert", text(&certificate)]);
     expect(&issuance, 0);
