@@ -7,14 +7,16 @@
 //! ```
 //!
 //! In scope: judging what a log shows (`verify`, `audit`), remembering whom to trust (`trust`), submitting signed records
-//! without losing one's place (`submit`), keeping what opens sealed values (`openings`), and the `govlog` command. Out of scope: what the bytes mean (`govlog-formats`),
-//! watching enforcement points (`govlog-agent`). Only public routes are read, and nothing is kept that was not verified.
+//! without losing one's place (`submit`), the operators' changes (`operator`), keeping what opens sealed values (`openings`), and the `govlog`
+//! command. Out of scope: what the bytes mean (`govlog-formats`), watching enforcement points (`govlog-agent`). Only public routes are read, and
+//! nothing is kept that was not verified.
 
 pub mod audit;
 pub mod cli;
 pub mod durable;
 pub mod key_file;
 pub mod openings;
+pub mod operator;
 pub mod people;
 pub mod resolve;
 pub mod source;

@@ -5,10 +5,12 @@
 #![expect(clippy::missing_panics_doc, reason = "in a test a panic is the report")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "in a test a panic is the report")]
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use govlog_formats::admission::{
-    Change, ChangeFields, Credentials, Expected, GenesisRequest, IssuerRow, LogRow, ReceiptKey, operator_statement,
+    Change, ChangeFields, Credentials, Expected, GenesisRequest, IssuerRow, LogRow, OperatorApproval, ReceiptKey, Word,
+    approval_statement, operator_statement,
 };
 use govlog_formats::cbor::{Value, to_deterministic};
 use govlog_formats::checkpoint::{Checkpoint, Origin};
@@ -48,6 +50,8 @@ pub struct TestLog {
     pub next: Expected,
     /// Where the operator's stream goes on.
     admission: Expected,
+    /// Where the streams of approvals go on, by the operator's key id.
+    approvals: HashMap<Digest, Expected>,
 }
 
 impl TestLog {
@@ -66,6 +70,7 @@ impl TestLog {
             entries: Vec::new(),
             next: Expected::START,
             admission: Expected::START,
+            approvals: HashMap::new(),
         };
         let row = LogRow {
             origin: ORIGIN.to_owned(),
@@ -93,9 +98,29 @@ impl TestLog {
 
     /// Appends a change of the admission policy and returns its index.
     pub fn change(&mut self, fields: ChangeFields) -> LeafIndex {
+        let statement = self.draft(fields);
+        self.take(&statement)
+    }
+
+    /// Signs the next change of the admission policy.
+    pub fn draft(&self, fields: ChangeFields) -> SignedStatement {
         let change = Change::new(ChangeFields { event_ms: 1_700_000_000_000, ..fields }).unwrap();
-        let statement = operator_statement(ORIGIN, &change, self.admission, 1_700_000_000, &self.operator).unwrap();
-        self.admission = Expected { seq: self.admission.seq + 1, prev: statement.sig_structure_digest() };
+        operator_statement(ORIGIN, &change, self.admission, 1_700_000_000, &self.operator).unwrap()
+    }
+
+    /// Appends a change that was drafted.
+    pub fn take(&mut self, draft: &SignedStatement) -> LeafIndex {
+        self.admission = Expected { seq: self.admission.seq + 1, prev: draft.sig_structure_digest() };
+        self.append(draft.entry().to_vec())
+    }
+
+    /// Appends an operator's word on a change.
+    pub fn say(&mut self, operator: &SigningKey, about: &SignedStatement, word: Word) -> LeafIndex {
+        let approved = about.sig_structure_digest();
+        let approval = OperatorApproval { event_ms: 1_700_000_000_000, approved, word, expires_ms: None };
+        let place = self.approvals.entry(operator.public().thumbprint()).or_insert(Expected::START);
+        let statement = approval_statement(ORIGIN, &approval, None, *place, 1_700_000_000, operator).unwrap();
+        *place = Expected { seq: place.seq + 1, prev: statement.sig_structure_digest() };
         self.append(statement.entry().to_vec())
     }
 

@@ -83,7 +83,7 @@ pub fn audit(source: &Source, trust: &Trust, progress: Progress<'_>) -> Result<(
 /// What the trust directory holds must be what the log holds.
 fn same_changes(trust: &Trust, walk: &mut Walk<'_>) {
     let wrong: Vec<String> = walk.history().map_or_else(Vec::new, |found| {
-        let changes = trust.history().changes().iter();
+        let changes = trust.history().entries().iter();
         let differs = changes.filter(|known| {
             found.change_at(known.index).is_none_or(|change| change.statement.entry() != known.statement.entry())
         });

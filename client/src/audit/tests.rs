@@ -92,6 +92,41 @@ fn an_entry_the_policy_did_not_allow_is_found() {
 #[test]
 fn a_gap_in_a_stream_is_found_once() {
     let mut log = log_of(5);
+#[test]
+fn a_threshold_is_replayed_from_the_approvals_that_were_logged() {
+    let [second, third] = [21, 22].map(|byte| SigningKey::from_seed(Curve::P384, &[byte; 48]).unwrap());
+    let agreeing = || {
+        let mut log = log_of(3);
+        let operators = vec![log.operator.public(), second.public(), third.public()];
+        log.change(ChangeFields { operators, threshold: Some(2), ..ChangeFields::default() });
+        let wanted = log.draft(ChangeFields { retire: vec!["spiffe://never".to_owned()], ..ChangeFields::default() });
+        (log, wanted)
+    };
+    let (mut log, wanted) = agreeing();
+    log.say(&third, &wanted, Word::Approve);
+    log.take(&wanted);
+    let report = run(&log, |_| {});
+    assert_eq!((report.outcome(), report.changes), (Outcome::Verified, 4), "{}", report.text());
+
+    // Taken although nobody else agreed, although who agreed withdrew, and although a word is missing from its stream.
+    let (mut alone, wanted) = agreeing();
+    alone.take(&wanted);
+    let (mut withdrawn, wanted) = agreeing();
+    withdrawn.say(&second, &wanted, Word::Approve);
+    withdrawn.say(&second, &wanted, Word::Reject);
+    withdrawn.take(&wanted);
+    for log in [&alone, &withdrawn] {
+        let report = run(log, |_| {});
+        assert_eq!((found(&report), report.findings.len()), (vec![Check::Admission], 1), "{}", report.text());
+        assert!(report.text().contains("1 more must approve it"), "{}", report.text());
+    }
+    let (mut gap, wanted) = agreeing();
+    gap.say(&second, &wanted, Word::Approve);
+    gap.entries.pop();
+    gap.say(&second, &wanted, Word::Approve);
+    assert_eq!(found(&run(&gap, |_| {})), [Check::Admission, Check::Streams]);
+}
+
     log.next.seq += 1;
     log.add("decision", &decision("after the gap"));
     log.add("decision", &decision("and on"));

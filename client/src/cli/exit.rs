@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use govlog_formats::entry_id::EntryId;
 
 use crate::audit::AuditError;
+use crate::operator::BringError;
 use crate::resolve::ResolveError;
 use crate::source::{HeadError, SourceError, TreeError};
 use crate::submit::{SendError, SubmitError};
@@ -91,8 +92,9 @@ impl Exit {
 /// What one cause means. A transparent error hides what it is made of from the chain, so it is taken apart here.
 fn meaning(cause: &(dyn Error + 'static)) -> Option<Exit> {
     let is_source = cause.is::<SourceError>() || cause.is::<TreeError>();
-    let is_sending =
-        cause.is::<SendError>() || matches!(cause.downcast_ref(), Some(SubmitError::Place(_) | SubmitError::Send(_)));
+    let is_sending = cause.is::<SendError>()
+        || matches!(cause.downcast_ref(), Some(SubmitError::Place(_) | SubmitError::Send(_)))
+        || matches!(cause.downcast_ref(), Some(BringError::Send(_) | BringError::Answer(_)));
     if cause.is::<Refuted>() {
         Some(Exit::Refuted)
     } else if cause.is::<Usage>() {
@@ -180,6 +182,7 @@ mod tests {
             anyhow::Error::new(UpdateError::NoList),
             anyhow::Error::new(SendError::Source(away())),
             anyhow::Error::new(SubmitError::Send(SendError::Source(away()))),
+            anyhow::Error::new(BringError::Send(SendError::Source(away()))),
             anyhow::Error::new(SubmitError::Place(PlaceError::Source(away()))).context("submitting"),
         ];
         for error in errors {

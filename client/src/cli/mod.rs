@@ -6,6 +6,7 @@
 mod admission;
 mod audit;
 mod batch;
+mod confirm;
 mod exit;
 mod files;
 mod get;

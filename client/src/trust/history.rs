@@ -1,29 +1,40 @@
 //! The admission policy as an auditor knows it: every change since entry 0, and what was in force at any index.
 
-use govlog_formats::admission::{GenesisError, PolicyState, Refusal};
+use govlog_formats::admission::{ADMISSION_POLICY, GenesisError, PolicyState, Refusal};
 use govlog_formats::cose::PublicKey;
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::statement::SignedStatement;
 
-/// The admission-policy entries of one log, dense from the first, and the policy after each.
+/// The entries that the admission policy of one log is folded from, changes and operators' approvals, and the policy after each.
 ///
-/// The operator's stream has no gaps, so between two changes held here none is missing; what is unknown is only whether
-/// there are later ones.
+/// The operators' streams have no gaps, so between two entries of one stream held here none is missing; what is unknown is only whether
+/// there are later ones. (A later word that withdrew an approval can be kept from an update until its operator speaks again; `audit`, which
+/// reads every entry, finds a change that was taken against it.)
 #[derive(Clone, Debug)]
 pub struct History {
-    changes: Vec<Change>,
+    entries: Vec<Change>,
 }
 
-/// One change of the admission policy.
+/// One entry that the policy is folded from: a change of it, or an operator's approval of one.
 #[derive(Clone, Debug)]
 pub struct Change {
     /// Its leaf index.
     pub index: LeafIndex,
+    /// The number of this change, or of the newest one before this approval; entry 0 is change 0.
+    pub number: usize,
     /// The entry.
     pub statement: SignedStatement,
-    /// The policy with this change folded in: in force from the next index on.
+    /// The policy with this entry folded in: in force from the next index on.
     pub after: PolicyState,
+}
+
+impl Change {
+    /// Whether it is a change, not an approval.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        self.statement.content_type() == ADMISSION_POLICY
+    }
 }
 
 /// Why an entry does not continue the history.
@@ -59,14 +70,14 @@ impl History {
     /// The entry cannot begin a log.
     pub fn begin(genesis: SignedStatement) -> Result<Self, HistoryError> {
         let after = PolicyState::genesis(&genesis)?;
-        Ok(Self { changes: vec![Change { index: LeafIndex::new(0), statement: genesis, after }] })
+        Ok(Self { entries: vec![Change { index: LeafIndex::new(0), number: 0, statement: genesis, after }] })
     }
 
-    /// Folds in the next change.
+    /// Folds in the next entry.
     ///
     /// # Errors
     ///
-    /// It is not an admissible change in the next place of the operator's stream.
+    /// It is not an admissible change or approval in the next place of its stream.
     pub fn push(&mut self, index: LeafIndex, statement: SignedStatement) -> Result<(), HistoryError> {
         let newest = self.newest();
         if index <= newest.index {
@@ -74,39 +85,41 @@ impl History {
         }
         let after =
             newest.after.apply(index, &statement).map_err(|refusal| HistoryError::Refused { index, refusal })?;
-        self.changes.push(Change { index, statement, after });
+        let mut folded = Change { index, number: newest.number, statement, after };
+        folded.number += usize::from(folded.is_change());
+        self.entries.push(folded);
         Ok(())
     }
 
-    /// Every change, oldest first; the first is entry 0.
+    /// Every entry, oldest first; the first is entry 0.
     #[must_use]
-    pub fn changes(&self) -> &[Change] {
-        &self.changes
+    pub fn entries(&self) -> &[Change] {
+        &self.entries
     }
 
-    /// The newest change known.
+    /// The newest entry known.
     #[must_use]
-    #[expect(clippy::missing_panics_doc, reason = "a history begins with entry 0 and never loses a change")]
+    #[expect(clippy::missing_panics_doc, reason = "a history begins with entry 0 and never loses an entry")]
     pub fn newest(&self) -> &Change {
-        self.changes.last().expect("a history begins with entry 0")
+        self.entries.last().expect("a history begins with entry 0")
     }
 
     /// The number of the newest change known; entry 0 is change 0.
     #[must_use]
     pub fn newest_number(&self) -> usize {
-        self.changes.len().saturating_sub(1)
+        self.newest().number
     }
 
-    /// The policy in force at an index: the fold of the changes below it. None at index 0, which nothing precedes.
+    /// The policy in force at an index: the fold of the entries below it. None at index 0, which nothing precedes.
     #[must_use]
     pub fn in_force_at(&self, index: LeafIndex) -> Option<&PolicyState> {
-        self.changes.iter().rev().find(|change| change.index < index).map(|change| &change.after)
+        self.entries.iter().rev().find(|entry| entry.index < index).map(|entry| &entry.after)
     }
 
     /// The digest of entry 0's bytes: what trust in this log hangs on.
     #[must_use]
     pub fn genesis(&self) -> Digest {
-        self.changes.first().map_or(Digest::ZERO, |change| Digest::sha256(change.statement.entry()))
+        self.entries.first().map_or(Digest::ZERO, |change| Digest::sha256(change.statement.entry()))
     }
 
     /// The key with this thumbprint that signs receipts of trees of this size, as the newest known policy says.
@@ -122,9 +135,9 @@ impl History {
         self.newest().after.all_receipt_keys().any(|row| row.key.thumbprint().as_bytes() == kid)
     }
 
-    /// Whether a change of this history stands at this index.
+    /// The entry of this history that stands at this index.
     #[must_use]
     pub fn change_at(&self, index: LeafIndex) -> Option<&Change> {
-        self.changes.iter().find(|change| change.index == index)
+        self.entries.iter().find(|entry| entry.index == index)
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! policy.txt          C2SP tlog-policy: the log's keys, the witnesses, the quorum
 //! trust.toml          digest of entry 0; who runs each witness, and how they stand to the log's operator
-//! admission/          every admission-policy entry since entry 0, each later one with its own proof
+//! admission/          every change of the admission policy since entry 0, and every operator's approval, each with its own proof
 //! pinned.checkpoint   the newest head seen; later ones must be consistent with it
 //! ```
 //!
@@ -19,6 +19,7 @@ mod witnesses;
 pub(crate) use files::EPOCH;
 pub use files::TrustError;
 pub use history::{Change, History, HistoryError};
+pub(crate) use update::prove;
 pub use update::{UpdateError, Updated, read_history, update};
 pub use witnesses::{Notes, Relation, WitnessNote};
 

@@ -1,5 +1,7 @@
 //! The trust directory: what it takes in, and what it refuses to be.
 
+use govlog_formats::admission::{ChangeFields, Word};
+use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::merkle::LeafIndex;
 
 use super::*;
@@ -36,6 +38,35 @@ fn a_change_needs_a_proof_with_the_quorum() {
     let refused = dir.add_change(index, &log.entries[1], &log.tlog_proof(index, &alone)).unwrap_err();
     assert!(matches!(refused, TrustError::Unproved { .. }), "{refused}");
     assert_eq!(dir.trust().history().newest_number(), 0);
+}
+
+/// Approvals are learnt, kept and read again like changes; they are numbered with none of their own.
+#[test]
+fn operators_approvals_are_kept_with_their_proofs() {
+    let mut log = TestLog::new();
+    let second = SigningKey::from_seed(Curve::P256, &[21; 32]).unwrap();
+    let operators = vec![log.operator.public(), second.public()];
+    log.change(ChangeFields { operators, threshold: Some(2), ..ChangeFields::default() });
+    let wanted = log.draft(ChangeFields { threshold: Some(1), ..ChangeFields::default() });
+    let word = log.say(&second, &wanted, Word::Approve);
+    let last = log.take(&wanted);
+    let (temporary, mut dir) = made(&log);
+    let note = log.note_of(log.size(), &[0, 1]);
+    let add = |dir: &mut TrustDir, index: u64| {
+        let index = LeafIndex::new(index);
+        dir.add_change(index, &log.entries[usize::try_from(index.get()).unwrap()], &log.tlog_proof(index, &note))
+    };
+    add(&mut dir, 1).unwrap();
+    add(&mut dir, 2).unwrap();
+    // Without the approval the change is one that the log could not have taken.
+    let refused = add(&mut dir, last.get()).unwrap_err();
+    assert!(refused.to_string().contains("1 more must approve it"), "{refused}");
+    add(&mut dir, word.get()).unwrap();
+    assert_eq!((dir.trust().history().newest_number(), dir.trust().history().entries().len()), (2, 4));
+    add(&mut dir, last.get()).unwrap();
+    let again = TrustDir::load(&temporary.path().join("trust")).unwrap();
+    assert_eq!((again.trust().history().newest_number(), again.trust().history().newest().after.threshold()), (3, 1));
+    assert!(!again.trust().history().change_at(word).unwrap().is_change());
 }
 
 #[test]

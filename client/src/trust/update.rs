@@ -10,7 +10,7 @@ use super::files::EPOCH;
 use super::{History, Trust, TrustDir, TrustError};
 use crate::source::{Head, HeadError, Source, SourceError, Tree, TreeError};
 
-/// Where the server lists the admission-policy entries: a hint, checked against the operator's gap-free stream.
+/// Where the server lists the entries that the policy is folded from: a hint, checked against the operators' gap-free streams.
 const LIST: &str = "v1/admission-policy";
 /// Longer than the list of any log whose policy people change.
 const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
@@ -73,17 +73,16 @@ struct List {
 pub fn update(source: &Source, dir: &mut TrustDir) -> Result<Updated, UpdateError> {
     let head = Head::read(source, dir.trust())?;
     let tree = Tree::new(source, head.size());
-    let known = dir.trust().history().newest().index;
-    let mut added = 0;
+    let (known, before) = (dir.trust().history().newest().index, dir.trust().history().newest_number());
     for index in listed(source)?.into_iter().filter(|index| *index > known && head.size().covers(*index)) {
         let (entry, proof) = prove(&tree, &head, index)?;
         dir.add_change(index, &entry, &proof.to_bytes())?;
-        added += 1;
     }
     if dir.trust().pinned().is_none_or(|pinned| pinned.verified.checkpoint().size <= head.size()) {
         dir.pin(head.note())?;
     }
-    Ok(Updated { added, newest: dir.trust().history().newest_number(), size: head.size() })
+    let newest = dir.trust().history().newest_number();
+    Ok(Updated { added: newest.saturating_sub(before), newest, size: head.size() })
 }
 
 /// Reads the admission policy as a log shows it now, every change proved, without keeping anything.

@@ -1,11 +1,13 @@
 //! Making an operator's statement.
 
 use crate::cose::SigningKey;
+use crate::digest::Digest;
 use crate::statement::{Claims, Content, SignedStatement, StatementError, StatementHeader, StreamPosition};
 
+use super::approval::OperatorApproval;
 use super::change::{Change, ChangeError};
 use super::judge::Expected;
-use super::names::{ADMISSION_POLICY, OPERATOR_STREAM, operator_iss};
+use super::names::{ADMISSION_POLICY, APPROVAL, OPERATOR_STREAM, approval_stream, operator_iss};
 
 /// Why an operator's statement can not be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,14 +35,46 @@ pub fn operator_statement(
     iat_s: u64,
     key: &SigningKey,
 ) -> Result<SignedStatement, BuildError> {
+    sign(origin, (ADMISSION_POLICY, OPERATOR_STREAM), &change.encode(), place, iat_s, key)
+}
+
+/// Signs an operator's word on a change; `place` is where the key's stream of approvals goes on ([`PolicyState::next_approval`]), `shown` SHA-256
+/// of what the operator saw.
+///
+/// # Errors
+/// When the statement would break a rule of statements.
+///
+/// [`PolicyState::next_approval`]: super::PolicyState::next_approval
+pub fn approval_statement(
+    origin: &str,
+    approval: &OperatorApproval,
+    shown: Option<&Digest>,
+    place: Expected,
+    iat_s: u64,
+    key: &SigningKey,
+) -> Result<SignedStatement, BuildError> {
+    let kid = key.public().thumbprint();
+    // The key is who decides: the record names it, and people only where their organisation does.
+    let payload = approval.encode(&format!("{}#{kid}", operator_iss(origin)), shown);
+    sign(origin, (APPROVAL, &approval_stream(&kid)), &payload, place, iat_s, key)
+}
+
+fn sign(
+    origin: &str,
+    (kind, stream): (&str, &str),
+    payload: &[u8],
+    place: Expected,
+    iat_s: u64,
+    key: &SigningKey,
+) -> Result<SignedStatement, BuildError> {
     let claims = Claims {
         iss: operator_iss(origin),
         sub: origin.to_owned(),
         aud: Some(origin.to_owned()),
         iat: i64::try_from(iat_s).map_err(|_| BuildError::Time(iat_s))?,
-        stream: Some(StreamPosition { stream: OPERATOR_STREAM.to_owned(), seq: place.seq, prev: place.prev }),
+        stream: Some(StreamPosition { stream: stream.to_owned(), seq: place.seq, prev: place.prev }),
         head: None,
     };
-    let header = StatementHeader { content: Content::Plain(ADMISSION_POLICY.to_owned()), claims };
-    Ok(SignedStatement::sign(&header, &change.encode(), key)?)
+    let header = StatementHeader { content: Content::Plain(kind.to_owned()), claims };
+    Ok(SignedStatement::sign(&header, payload, key)?)
 }

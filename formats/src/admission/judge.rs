@@ -10,8 +10,12 @@ use crate::digest::Digest;
 use crate::merkle::LeafIndex;
 use crate::statement::{SignedStatement, Signer, StreamPosition, content_type_of};
 
+use super::approval::OperatorApproval;
 use super::change::{Change, Credentials};
-use super::names::{ADMISSION_POLICY, OPERATOR_STREAM, is_scoped, is_stream_kind, short_kind, subject_matches};
+use super::names::{
+    ADMISSION_POLICY, APPROVAL, OPERATOR_STREAM, approval_stream, is_scoped, is_stream_kind, short_kind,
+    subject_matches,
+};
 use super::refusal::{Conflict, Refusal};
 use super::state::{Issuer, PolicyState};
 use super::{DEFAULT_MAX_AGE_S, DEFAULT_MAX_AGE_X509_S, MAX_AHEAD_S};
@@ -35,6 +39,15 @@ pub struct Accepted {
     identity: Digest,
     key: Digest,
     as_of: LeafIndex,
+}
+
+/// A record that the fold reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OperatorRecord {
+    /// A change of the policy.
+    Change(Box<Change>),
+    /// An operator's word on one.
+    Approval(OperatorApproval),
 }
 
 /// The place in a stream that comes next.
@@ -77,17 +90,30 @@ impl PolicyState {
         self.authorise(statement, &authenticated, now)
     }
 
-    /// Judges what can be seen in the bytes alone, before anybody asks who signed; a change of the policy comes back read.
+    /// Tells whether a statement, once it is accepted, is folded into the policy.
+    pub fn folds(&self, statement: &SignedStatement) -> bool {
+        statement.content_type() == ADMISSION_POLICY
+            || (statement.content_type() == APPROVAL && statement.claims().iss == self.operator_iss())
+    }
+
+    /// Judges what can be seen in the bytes alone, before anybody asks who signed; what the fold reads comes back read.
     ///
     /// # Errors
-    /// When the statement was made for another log, or is a change of the policy that breaks its schema.
-    pub fn check_bytes(&self, statement: &SignedStatement) -> Result<Option<Change>, Refusal> {
+    /// When the statement was made for another log, or is a change of the policy or an operator's word on one that breaks its schema.
+    pub fn check_bytes(&self, statement: &SignedStatement) -> Result<Option<OperatorRecord>, Refusal> {
         // DESIGN §6: "`aud` is another log | 400".
         if let Some(found) = statement.claims().aud.as_ref().filter(|aud| *aud != self.origin()) {
             return Err(Refusal::WrongAudience { found: found.clone(), expected: self.origin().to_owned() });
         }
-        if statement.content_type() != ADMISSION_POLICY {
+        if !self.folds(statement) {
             return Ok(None);
+        }
+        if statement.content_type() == APPROVAL {
+            if statement.is_hash_envelope() {
+                return Err(Refusal::EnvelopedApproval);
+            }
+            let approval = OperatorApproval::parse(statement.payload()).map_err(Refusal::Approval)?;
+            return Ok(Some(OperatorRecord::Approval(approval)));
         }
         // exact.md §2: "An `admission-policy` under a hash envelope, or one whose schema is wrong, whoever sent it: 400."
         if statement.is_hash_envelope() {
@@ -95,7 +121,7 @@ impl PolicyState {
         }
         let change = Change::parse(statement.payload())?;
         self.check_own_iss(&change)?;
-        Ok(Some(change))
+        Ok(Some(OperatorRecord::Change(Box::new(change))))
     }
 
     /// Finds the key a statement names in its issuer's row, and verifies the signature.
@@ -124,9 +150,17 @@ impl PolicyState {
         now: Option<i64>,
     ) -> Result<Accepted, Refusal> {
         let row = if statement.claims().iss == self.operator_iss() { None } else { self.row_for(statement) };
-        let change = if statement.content_type() == ADMISSION_POLICY { self.check_bytes(statement)? } else { None };
-        match (row, change) {
-            (None, Some(change)) => self.authorise_change(statement, &change)?,
+        match (row, self.check_bytes(statement)?) {
+            (None, Some(OperatorRecord::Change(change))) => {
+                self.check_operator_claims(statement, OPERATOR_STREAM, |found, _| Refusal::OperatorStream { found })?;
+                self.fold(&change)?;
+                self.check_approved(statement, &authenticated.key, now)?;
+            }
+            (None, Some(OperatorRecord::Approval(_))) => {
+                let stream = approval_stream(&authenticated.key);
+                let refused = |found, expected| Refusal::ApprovalStream { found, expected };
+                self.check_operator_claims(statement, &stream, refused)?;
+            }
             (row, _) => self.authorise_row(statement, row)?,
         }
         if let Some(now) = now {
@@ -188,20 +222,25 @@ impl PolicyState {
         }
     }
 
-    /// Judges a change signed in the operator's name.
-    fn authorise_change(&self, statement: &SignedStatement, change: &Change) -> Result<(), Refusal> {
+    /// Judges stream and subject of what is signed in the operator's name.
+    fn check_operator_claims(
+        &self,
+        statement: &SignedStatement,
+        expected: &str,
+        refused: impl FnOnce(Option<String>, String) -> Refusal,
+    ) -> Result<(), Refusal> {
         let claims = statement.claims();
         let stream = claims.stream.as_ref().map(|position| position.stream.as_str());
-        if stream != Some(OPERATOR_STREAM) {
-            return Err(Refusal::OperatorStream { found: stream.map(str::to_owned) });
+        if stream != Some(expected) {
+            return Err(refused(stream.map(str::to_owned), expected.to_owned()));
         }
         if claims.sub != self.origin() {
             return Err(Refusal::OperatorSubject { found: claims.sub.clone(), expected: self.origin().to_owned() });
         }
-        self.fold(change).map(drop)
+        Ok(())
     }
 
-    /// Judges kind and subject under an issuer's row; without a row it is the operator, who submits changes only.
+    /// Judges kind and subject under an issuer's row; without a row it is the operator, who submits changes and approvals only.
     fn authorise_row(&self, statement: &SignedStatement, row: Option<&Issuer>) -> Result<(), Refusal> {
         let (kind, claims) = (statement.content_type(), statement.claims());
         // exact.md §2: "Another `iss`, stream or `sub` than the operator's: 403."
@@ -209,7 +248,7 @@ impl PolicyState {
             return Err(Refusal::NotTheOperator { iss: claims.iss.clone(), operator: self.operator_iss().to_owned() });
         }
         let Some(issuer) = row else {
-            let allowed = vec![short_kind(ADMISSION_POLICY).to_owned()];
+            let allowed = [ADMISSION_POLICY, APPROVAL].map(|kind| short_kind(kind).to_owned()).into();
             return Err(Refusal::Kind { kind: kind.to_owned(), iss: claims.iss.clone(), allowed });
         };
         if is_stream_kind(kind) {
@@ -261,7 +300,7 @@ impl Accepted {
         &self.key
     }
 
-    /// Returns the leaf index of the newest change of the policy that was judged by.
+    /// Returns the leaf index of the newest entry folded into the policy that was judged by.
     pub fn as_of(&self) -> LeafIndex {
         self.as_of
     }

@@ -1,12 +1,13 @@
 //! Who may submit what: the admission policy, its changes, and the judgement of a statement under it.
 //!
 //! The admission policy is a plain value, [`PolicyState`]: the fold of all `admission-policy` entries below an index. Each such entry carries
-//! one [`Change`]. [`PolicyState::judge`] is the whole of what the log asks of a statement apart from its place in a stream
+//! one [`Change`]; where several operators must agree, their `approval` entries are folded as well ([`OperatorApproval`]). [`PolicyState::judge`] is the whole of what the log asks of a statement apart from its place in a stream
 //! ([`judge_stream`]); the log's door and every auditor's replay run this same code.
 //!
 //! In scope: the record type, the fold, the rules that can be replayed from the log alone. Out of scope: rates, queues and free disk, which are
 //! back-pressure and belong to the log server; the age of `iat` is judged only when the caller brings a clock.
 
+mod approval;
 mod build;
 mod change;
 mod fields;
@@ -20,10 +21,11 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use build::{BuildError, operator_statement};
+pub use approval::{MAX_WORDS, OperatorApproval, Remembered, Word};
+pub use build::{BuildError, approval_statement, operator_statement};
 pub use change::{Change, ChangeError, ChangeFields, Credentials, IssuerRow, LogRow, ReceiptKey};
-pub use judge::{Accepted, Authenticated, Expected, judge_stream};
-pub use names::{ADMISSION_POLICY, OPERATOR_STREAM, operator_iss, subject_matches};
+pub use judge::{Accepted, Authenticated, Expected, OperatorRecord, judge_stream};
+pub use names::{ADMISSION_POLICY, APPROVAL, OPERATOR_STREAM, approval_stream, operator_iss, subject_matches};
 pub use refusal::{Class, Conflict, Refusal};
 pub use request::{GenesisRequest, RequestError};
 pub use state::{GenesisError, PolicyState};

@@ -1,9 +1,13 @@
 //! The names an admission policy is written in: kinds, subject patterns, the operator.
 
+use crate::digest::Digest;
 use crate::statement::kind_of;
 
 /// The content type of a change of the admission policy.
 pub const ADMISSION_POLICY: &str = "application/vnd.govlog.admission-policy+cbor";
+
+/// The content type of an approval; where an operator signs it, it is one of a change.
+pub const APPROVAL: &str = "application/vnd.govlog.approval+cbor";
 
 /// The name of the one stream that all changes of the admission policy form.
 pub const OPERATOR_STREAM: &str = "admission";
@@ -15,6 +19,12 @@ const STREAM_KINDS: [&str; 3] =
 /// Names the issuer of a log's admission policy: `https://<origin>/operator`.
 pub fn operator_iss(origin: &str) -> String {
     format!("https://{origin}/operator")
+}
+
+/// Names the stream of the approvals that are signed with an operator's key: `approval-` and the first 16 hex digits of its thumbprint.
+pub fn approval_stream(kid: &Digest) -> String {
+    let hex = kid.to_string();
+    format!("approval-{}", hex.get(..16).unwrap_or(&hex))
 }
 
 /// Tells whether a subject pattern covers a subject: an exact text, or a prefix when the pattern ends in `/`.

@@ -53,6 +53,12 @@ pub enum Refusal {
         "an admission-policy statement carries its record itself: a hash envelope (labels 258, 259) is not allowed"
     )]
     EnvelopedChange,
+    /// An operator's approval is there as a digest only, so that nobody could replay it.
+    #[error("an operator's approval carries its record itself: a hash envelope (labels 258, 259) is not allowed")]
+    EnvelopedApproval,
+    /// A field that counts of an operator's `approval` is missing or wrong.
+    #[error("approval record: {0}")]
+    Approval(ChangeError),
     /// The record of an `admission-policy` statement does not follow its schema.
     #[error("admission-policy record: {0}")]
     Change(#[from] ChangeError),
@@ -135,12 +141,16 @@ pub enum Refusal {
         /// The `stream` claim.
         found: Option<String>,
     },
-    /// A change of the policy is about something else than this log.
-    #[error(
-        "sub is {}; a change of the admission policy has the log's origin, {}, as its sub",
-        shown(found),
-        shown(expected)
-    )]
+    /// An operator's approval is outside the stream of its key.
+    #[error("stream is {}; an approval signed with this key has stream {}", found.as_deref().map_or("absent".to_owned(), shown), shown(expected))]
+    ApprovalStream {
+        /// The `stream` claim.
+        found: Option<String>,
+        /// The key's stream.
+        expected: String,
+    },
+    /// What an operator signs is about something else than this log.
+    #[error("sub is {}; what the operator signs has the log's origin, {}, as its sub", shown(found), shown(expected))]
     OperatorSubject {
         /// The `sub` claim.
         found: String,
@@ -242,13 +252,19 @@ pub enum Refusal {
         /// The number of distinct operator keys after the change.
         operators: usize,
     },
-    /// A change asks for a threshold that this version can not judge.
+    /// Too few operators stand behind a change.
     #[error(
-        "admission-policy record: threshold {threshold}: operator thresholds above 1 are not supported yet; leave threshold out or set it to 1"
+        "the admission policy asks for {threshold} operators behind a change; this one, {change}, is signed by one and approved by {given} other, \
+         so {} more must approve it first: each runs govlog admission approve with the file of the change; then submit the same bytes again",
+        threshold.saturating_sub(1).saturating_sub(*given)
     )]
-    ThresholdUnsupported {
-        /// The threshold after the change.
+    Unapproved {
+        /// The change's Sig_structure digest: what is to be approved.
+        change: Digest,
+        /// How many operators must agree.
         threshold: u64,
+        /// How many other operators approve, in words that count.
+        given: u64,
     },
 
     /// The statement does not continue its stream.
@@ -260,11 +276,14 @@ impl Refusal {
     /// Tells what the refusal means to the submitter.
     pub fn class(&self) -> Class {
         match self {
-            Self::WrongAudience { .. } | Self::EnvelopedChange | Self::Change(_) | Self::OperatorAsIssuer { .. } => {
-                Class::Malformed
-            }
+            Self::WrongAudience { .. }
+            | Self::EnvelopedChange
+            | Self::EnvelopedApproval
+            | Self::Approval(_)
+            | Self::Change(_)
+            | Self::OperatorAsIssuer { .. } => Class::Malformed,
             Self::BadSignature { .. } => Class::BadSignature,
-            Self::X509Unsupported { .. } | Self::ThresholdUnsupported { .. } => Class::Unsupported,
+            Self::X509Unsupported { .. } => Class::Unsupported,
             Self::Conflict(_) => Class::Conflict,
             Self::UnknownIssuer { .. }
             | Self::UnknownKey { .. }
@@ -272,6 +291,7 @@ impl Refusal {
             | Self::Kind { .. }
             | Self::NotTheOperator { .. }
             | Self::OperatorStream { .. }
+            | Self::ApprovalStream { .. }
             | Self::OperatorSubject { .. }
             | Self::StreamKindWithoutStream { .. }
             | Self::StreamKindSubject { .. }
@@ -281,7 +301,8 @@ impl Refusal {
             | Self::Ahead { .. }
             | Self::PlainPattern { .. }
             | Self::OtherOrigin { .. }
-            | Self::ThresholdOutOfReach { .. } => Class::Forbidden,
+            | Self::ThresholdOutOfReach { .. }
+            | Self::Unapproved { .. } => Class::Forbidden,
         }
     }
 }

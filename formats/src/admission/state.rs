@@ -7,8 +7,9 @@ use crate::digest::Digest;
 use crate::merkle::LeafIndex;
 use crate::statement::{SignedStatement, Signer};
 
+use super::approval::{Approvals, OperatorApproval};
 use super::change::{Change, ChangeError, Credentials, IssuerRow, LogRow, ReceiptKey};
-use super::judge::{Expected, judge_stream};
+use super::judge::{Expected, OperatorRecord, judge_stream};
 use super::names::{ADMISSION_POLICY, OPERATOR_STREAM, is_scoped, operator_iss, shown, trust_domain};
 use super::refusal::Refusal;
 
@@ -23,6 +24,7 @@ pub struct PolicyState {
     issuers: BTreeMap<String, Issuer>,
     operators: BTreeMap<Digest, PublicKey>,
     threshold: u64,
+    pub(super) approvals: Approvals,
     log: LogRow,
     dropped_receipts: Vec<ReceiptKey>,
     next: Expected,
@@ -99,6 +101,7 @@ impl PolicyState {
             issuers: BTreeMap::new(),
             operators: BTreeMap::new(),
             threshold: 1,
+            approvals: Approvals::default(),
             log,
             dropped_receipts: Vec::new(),
             next: Expected::START,
@@ -110,25 +113,38 @@ impl PolicyState {
         Ok(begun)
     }
 
-    /// Judges a later change and folds it in; `index` is its leaf index.
+    /// Judges a later change, or an operator's word on one, and folds it in; `index` is its leaf index.
     ///
     /// The age of `iat` is not judged: it was at the door.
     ///
     /// # Errors
-    /// When the statement is not an admissible change of this policy, in its place in the operator's stream.
+    /// When the statement is not admissible under this policy, in its place in its stream.
     pub fn apply(&self, index: LeafIndex, statement: &SignedStatement) -> Result<Self, Refusal> {
-        self.judge(statement, None)?;
-        let Some(change) = self.check_bytes(statement)? else {
-            let claims = statement.claims();
-            return Err(Refusal::NotTheOperator { iss: claims.iss.clone(), operator: self.operator_iss.clone() });
-        };
-        if let Some(position) = &statement.claims().stream {
-            judge_stream(self.next, position)?;
+        let accepted = self.judge(statement, None)?;
+        match self.check_bytes(statement)? {
+            None => {
+                let iss = statement.claims().iss.clone();
+                Err(Refusal::NotTheOperator { iss, operator: self.operator_iss.clone() })
+            }
+            Some(OperatorRecord::Change(change)) => {
+                self.judge_place(statement, |_| self.next)?;
+                Ok(self.fold(&change)?.advanced(index, statement))
+            }
+            Some(OperatorRecord::Approval(approval)) => {
+                self.judge_place(statement, |stream| self.approvals.next(stream))?;
+                Ok(self.approved(*accepted.key(), index, statement, approval))
+            }
         }
-        Ok(self.fold(&change)?.advanced(index, statement))
     }
 
-    /// Returns the leaf index of the newest change folded in.
+    fn judge_place(&self, statement: &SignedStatement, next: impl FnOnce(&str) -> Expected) -> Result<(), Refusal> {
+        match &statement.claims().stream {
+            None => Ok(()),
+            Some(position) => Ok(judge_stream(next(&position.stream), position)?),
+        }
+    }
+
+    /// Returns the leaf index of the newest entry folded in.
     pub fn as_of(&self) -> LeafIndex {
         self.as_of
     }
@@ -226,6 +242,7 @@ impl PolicyState {
         }
         if !fields.operators.is_empty() {
             next.operators = by_thumbprint(&fields.operators);
+            next.approvals.keep_only(&next.operators);
         }
         if let Some(log) = &fields.log {
             next.replace_log(log)?;
@@ -246,23 +263,27 @@ impl PolicyState {
         Ok(())
     }
 
-    // A later version meets a threshold k by k−1 earlier `approval` entries of other operators (DESIGN §6); it needs the fold to remember
-    // approvals, and this check to go.
     fn check_threshold(&self) -> Result<(), Refusal> {
         let (threshold, operators) = (self.threshold, self.operators.len());
         if threshold == 0 || usize::try_from(threshold).map_or(true, |threshold| threshold > operators) {
             return Err(Refusal::ThresholdOutOfReach { threshold, operators });
         }
-        if threshold > 1 {
-            return Err(Refusal::ThresholdUnsupported { threshold });
-        }
         Ok(())
     }
 
     fn advanced(mut self, index: LeafIndex, statement: &SignedStatement) -> Self {
+        let identity = statement.sig_structure_digest();
         self.as_of = index;
-        self.next = Expected { seq: self.next.seq.saturating_add(1), prev: statement.sig_structure_digest() };
+        self.next = Expected { seq: self.next.seq.saturating_add(1), prev: identity };
+        self.approvals.settle(&identity);
         self
+    }
+
+    fn approved(&self, kid: Digest, index: LeafIndex, statement: &SignedStatement, approval: OperatorApproval) -> Self {
+        let mut next = self.clone();
+        next.as_of = index;
+        next.approvals.remember(kid, index, statement, approval);
+        next
     }
 
     /// exact.md §2: "**Entry 0**: `seq` 0, `prev` zero, signed by an operator key that it names itself".

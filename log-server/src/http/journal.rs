@@ -3,6 +3,8 @@
 //! "digests lower-case hex, other bytes base64url without padding, ids text, times `_ms` integers, sizes and indexes integers; unknown
 //! parameters 400" (exact.md §4)
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -111,16 +113,15 @@ struct StreamView {
     last: Option<String>,
 }
 
-/// `GET /v1/admission-policy`: the ids of all changes below the newest published size.
+/// `GET /v1/admission-policy`: the ids of all entries below the newest published size that the policy is folded from.
 pub(super) async fn admission_policy(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     Query::read(request.uri().query(), &[])?;
     let published = app.0.published.borrow().clone();
     let (as_of, indexes) = match published {
         None => (0, Vec::new()),
         Some(published) => {
-            let iss = operator_iss(published.head().policy().origin());
-            let size = published.size();
-            (size.get(), app.prover.read(move || changes(published.tree(), &iss, size)).await??)
+            let (policy, size) = (Arc::clone(published.head().policy()), published.size());
+            (size.get(), app.prover.read(move || folded(published.tree(), &policy, size)).await??)
         }
     };
     let ids = indexes.into_iter().map(|index| EntryId { epoch: app.epoch, index }.to_string());
@@ -133,21 +134,25 @@ struct AdmissionView {
     entries: Vec<String>,
 }
 
-/// Lists the entries of the operator's stream below a size: as many as the operator has signed.
-fn changes(tree: &TreeView, iss: &str, size: TreeSize) -> Result<Vec<LeafIndex>, ReadError> {
-    let stream = StreamId::new(iss, OPERATOR_STREAM);
+/// Lists the operators' entries below a size, changes and approvals, in the order of the log: as many as the operators have signed.
+fn folded(tree: &TreeView, policy: &PolicyState, size: TreeSize) -> Result<Vec<LeafIndex>, ReadError> {
     let mut indexes = Vec::new();
-    let mut from = 0;
-    loop {
-        let rows = tree.stream_rows(&stream, from, PAGE)?;
-        indexes.extend(rows.iter().map(|row| row.index).filter(|index| size.covers(*index)));
-        match rows.last() {
-            Some(last) if rows.len() == PAGE => from = last.seq + 1,
-            _ => return Ok(indexes),
+    for stream in [OPERATOR_STREAM].into_iter().chain(policy.approval_streams()) {
+        let stream = StreamId::new(policy.operator_iss(), stream);
+        let mut from = 0;
+        loop {
+            let rows = tree.stream_rows(&stream, from, PAGE)?;
+            indexes.extend(rows.iter().map(|row| row.index).filter(|index| size.covers(*index)));
+            match rows.last() {
+                Some(last) if rows.len() == PAGE => from = last.seq + 1,
+                _ => break,
+            }
         }
     }
 }
 
+    indexes.sort_unstable();
+    Ok(indexes)
 /// `GET /v1/checkpoints?from=&to=`: archived notes, 1,000 a page.
 pub(super) async fn checkpoints(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let query = Query::read(request.uri().query(), &["from", "to"])?;

@@ -3,23 +3,24 @@
 //! Nothing here mends anything. A start either explains all that it finds, or refuses and names what disagrees and the
 //! runbook that says what to do.
 
+mod policy;
 mod refusal;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use govlog_formats::admission::{OPERATOR_STREAM, PolicyState, operator_iss};
+use govlog_formats::admission::PolicyState;
 use govlog_formats::checkpoint::Checkpoint;
-use govlog_formats::merkle::{LeafIndex, NodeReader, TreeSize, root_from, root_nodes};
+use govlog_formats::merkle::{NodeReader, TreeSize, root_from, root_nodes};
 use govlog_formats::note::{Note, Vkey};
-use govlog_formats::statement::SignedStatement;
 
 use crate::failpoints;
 use crate::head::{HeadFile, HeadOwner, HeadState, HeadStore};
 use crate::sequencer::MAX_BATCH_ENTRIES;
-use crate::store::{Bounds, Identity, LogStore, RocksStore, StreamId};
+use crate::store::{Bounds, Identity, LogStore, RocksStore};
 use crate::tree::{RightEdge, TileCache, TreeHead, TreeView};
 
+pub use policy::fold_policy;
 pub use refusal::StartRefused;
 
 /// Where a log keeps what is its own.
@@ -223,47 +224,6 @@ fn check_newest_note(view: &TreeView, head: &TreeHead, configured: &Configured) 
         )));
     }
     Ok(())
-}
-
-/// Folds the admission policy from its entries below `size`.
-///
-/// # Errors
-/// When an entry of the operator's stream is missing or cannot be folded.
-pub fn fold_policy(store: &dyn LogStore, size: TreeSize, origin: &str) -> Result<PolicyState, StartRefused> {
-    let stream = StreamId::new(&operator_iss(origin), OPERATOR_STREAM);
-    let mut policy: Option<PolicyState> = None;
-    let mut next_seq = 0;
-    loop {
-        let rows = store.stream_rows(&stream, next_seq, PAGE)?;
-        for row in rows.iter().filter(|row| row.index.get() < size.get()) {
-            let refused = |why: String| StartRefused::PolicyEntry { index: row.index, why };
-            if row.seq != next_seq {
-                return Err(refused(format!("it has sequence number {}, not {next_seq}", row.seq)));
-            }
-            let statement = policy_entry(store, row.index)?;
-            policy = Some(match &policy {
-                None if row.index != LeafIndex::new(0) => {
-                    return Err(refused("the first change is not entry 0".into()));
-                }
-                None => PolicyState::genesis(&statement).map_err(|error| refused(error.to_string()))?,
-                Some(before) => before.apply(row.index, &statement).map_err(|error| refused(error.to_string()))?,
-            });
-            next_seq += 1;
-        }
-        if rows.len() < PAGE {
-            break;
-        }
-    }
-    policy.ok_or(StartRefused::NoPolicy)
-}
-
-/// Rows of the operator's stream read at once.
-const PAGE: usize = 256;
-
-fn policy_entry(store: &dyn LogStore, index: LeafIndex) -> Result<SignedStatement, StartRefused> {
-    let entry =
-        store.entry(index)?.ok_or_else(|| StartRefused::PolicyEntry { index, why: "there is no such entry".into() })?;
-    SignedStatement::parse_entry(&entry).map_err(|error| StartRefused::PolicyEntry { index, why: error.to_string() })
 }
 
 fn check_policy(policy: &PolicyState, configured: &Configured) -> Result<(), StartRefused> {

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use govlog_formats::admission::{ADMISSION_POLICY, Expected, PolicyState, judge_stream};
+use govlog_formats::admission::{Expected, PolicyState, judge_stream};
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use lru::LruCache;
@@ -65,7 +65,7 @@ impl Ledger {
 
     /// Gives each statement of a draft its place from `size` on, or a reason against it, in order.
     ///
-    /// An admission-policy entry ends the draft, for what follows is judged under another policy.
+    /// What the policy folds, a change or an operator's approval, ends the draft, for what follows is judged under another policy.
     ///
     /// # Errors
     /// When the store fails or contradicts itself. Nobody was answered: the draft holds every reply.
@@ -107,7 +107,7 @@ impl Ledger {
     /// Judges what only the owner of the tree can: duplicate → policy, when it changed since the door → stream.
     fn judge(
         &mut self,
-        draft: &Draft,
+        draft: &mut Draft,
         size: TreeSize,
         next: LeafIndex,
         admitted: &mut Admitted,
@@ -156,17 +156,17 @@ impl Ledger {
         Ok(known.map_or(Expected::START, |head| Expected { seq: head.next_seq, prev: head.prev }))
     }
 
-    /// Judges a change of the policy as a replay of the log will.
+    /// Judges what the policy folds as a replay of the log will.
     fn judge_change(&self, next: LeafIndex, admitted: &Admitted) -> Result<(), Refusal> {
-        if is_change(admitted) {
+        if self.policy.folds(admitted.statement()) {
             self.policy.apply(next, admitted.statement())?;
         }
         Ok(())
     }
 
-    /// Puts a change in force for all that follows.
+    /// Folds an entry into the policy for all that follows.
     fn change(&mut self, index: LeafIndex, admitted: &Admitted) -> Result<Option<Arc<PolicyState>>, Fatal> {
-        if !is_change(admitted) {
+        if !self.policy.folds(admitted.statement()) {
             return Ok(None);
         }
         let policy = self.policy.apply(index, admitted.statement());
@@ -209,8 +209,4 @@ impl Draft {
         // At most `MAX_BATCH_ENTRIES`.
         u64::try_from(self.rows.len()).unwrap_or(u64::MAX)
     }
-}
-
-fn is_change(admitted: &Admitted) -> bool {
-    admitted.statement().content_type() == ADMISSION_POLICY
 }

@@ -94,11 +94,8 @@ fn entry_0_keeps_the_rules_of_every_change() {
     plain.subjects = vec!["alice".to_owned()];
     let plain = with_fields(|fields| fields.set = vec![plain]).unwrap_err();
     assert!(matches!(plain, GenesisError::Refused(Refusal::PlainPattern { .. })), "{plain}");
-    let threshold = with_fields(|fields| {
-        fields.operators.push(ed25519(3).public());
-        fields.threshold = Some(2);
-    });
-    assert_eq!(threshold, Err(GenesisError::Refused(Refusal::ThresholdUnsupported { threshold: 2 })));
+    let threshold = with_fields(|fields| fields.threshold = Some(2));
+    assert_eq!(threshold, Err(GenesisError::Refused(Refusal::ThresholdOutOfReach { threshold: 2, operators: 1 })));
     let schema = first(|draft| draft.payload = record()).unwrap_err();
     assert!(matches!(schema, GenesisError::Missing { .. }), "{schema}");
 }

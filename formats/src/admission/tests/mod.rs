@@ -1,5 +1,6 @@
 //! Tests of the admission policy, by what they are about.
 
+mod approvals;
 mod change;
 mod fold;
 mod genesis;

@@ -424,10 +424,10 @@ fn an_issuers_key_does_not_make_it_the_operator() {
 }
 
 #[test]
-fn the_operator_submits_changes_and_nothing_else() {
+fn the_operator_submits_changes_and_approvals_and_nothing_else() {
     let refusal = judged(&Draft::new().iss(OPERATOR).key(operator_key())).unwrap_err();
     assert!(matches!(refusal, Refusal::Kind { .. }), "{refusal}");
-    assert!(refusal.to_string().ends_with("allowed: \"admission-policy\""), "{refusal}");
+    assert!(refusal.to_string().ends_with("allowed: \"admission-policy\", \"approval\""), "{refusal}");
     let about_a_stream = Draft::new().iss(OPERATOR).key(operator_key()).kind(STREAM_KINDS[0]).stream("s", 0).sub("s");
     assert!(matches!(judged(&about_a_stream), Err(Refusal::Kind { .. })));
 }
@@ -442,17 +442,6 @@ fn a_change_can_not_move_the_log_to_another_origin() {
     let refusal = policy.judge(&signed(&policy, &change), Some(NOW)).unwrap_err();
     assert!(matches!(refusal, Refusal::OtherOrigin { .. }), "{refusal}");
     assert_eq!(refusal.class(), Class::Forbidden);
-}
-
-#[test]
-fn a_threshold_above_one_is_refused_as_unsupported() {
-    let policy = policy();
-    let operators = vec![operator_key().public(), ed25519(3).public()];
-    let two = change(crate::admission::ChangeFields { operators, threshold: Some(2), ..Default::default() });
-    let refusal = policy.judge(&signed(&policy, &two), Some(NOW)).unwrap_err();
-    assert_eq!(refusal, Refusal::ThresholdUnsupported { threshold: 2 });
-    assert_eq!(refusal.class(), Class::Unsupported);
-    assert!(refusal.to_string().contains("not supported yet"), "{refusal}");
 }
 
 #[test]

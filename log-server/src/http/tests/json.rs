@@ -1,11 +1,13 @@
 //! The JSON routes: shapes to the letter.
 
+use govlog_formats::admission::{OperatorApproval, Word, approval_statement};
 use govlog_formats::merkle::{ConsistencyProof, InclusionProof, LeafIndex, MemoryTree, TreeSize};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::http::testing::Rig;
 
+use crate::tree::testing::ORIGIN;
 fn path_of(value: &Value) -> Vec<govlog_formats::digest::Digest> {
     value.as_array().unwrap().iter().map(|hash| hash.as_str().unwrap().parse().unwrap()).collect()
 }
@@ -155,8 +157,18 @@ async fn the_admission_policys_entries_below_the_newest_published_size() {
     rig.publish_each(&[change("b")]).await;
     assert_eq!(rig.get("/v1/admission-policy").await.json(), json!({"as_of": 5, "entries": ["1.0", "1.2", "1.4"]}));
     rig.hold();
-    rig.log(&change("c")).await;
-    assert_eq!(rig.get("/v1/admission-policy").await.json(), json!({"as_of": 5, "entries": ["1.0", "1.2", "1.4"]}));
+    // An operator's approvals are folded too, so they are listed, in the order of the log.
+    let policy = rig.live.sequencer.policy().load_full();
+    let (approved, kid) = (govlog_formats::digest::Digest::ZERO, world.operator.public().thumbprint());
+    let word = OperatorApproval { event_ms: 1, approved, word: Word::Approve, expires_ms: None };
+    let place = policy.next_approval(&kid);
+    let approval = approval_statement(policy.origin(), &word, None, place, START_MS / 1000, &world.operator).unwrap();
+    rig.publish_each(&[approval]).await;
+    rig.publish_each(&[change("c")]).await;
+    let listed = json!({"as_of": 7, "entries": ["1.0", "1.2", "1.4", "1.5", "1.6"]});
+    assert_eq!(rig.get("/v1/admission-policy").await.json(), listed);
+    rig.log(&change("d")).await;
+    assert_eq!(rig.get("/v1/admission-policy").await.json(), listed);
     rig.get("/v1/admission-policy?x=1").await.json_problem();
     rig.release();
     rig.stop().await;

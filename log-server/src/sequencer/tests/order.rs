@@ -1,6 +1,6 @@
 //! Places and answers: new entries, duplicates, streams, policy changes, time.
 
-use govlog_formats::admission::{ChangeFields, PolicyState};
+use govlog_formats::admission::{ChangeFields, OperatorApproval, PolicyState, Word, approval_statement};
 use govlog_formats::checkpoint::Checkpoint;
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{ConsistencyProof, InclusionProof};
@@ -238,6 +238,53 @@ fn a_change_is_in_force_at_the_door_before_it_is_acknowledged() {
         assert_eq!(live.sequencer.policy().load().as_of(), committed.index());
         assert_eq!(committed.head().policy().as_of(), committed.index());
     }
+    stopped(live, &disk);
+}
+
+/// The word of issuer 1's key, which is an operator's as well, on a statement.
+fn word(policy: &PolicyState, about: &SignedStatement, word: Word) -> SignedStatement {
+    let key = &world().issuers[1];
+    let approved = about.sig_structure_digest();
+    let approval = OperatorApproval { event_ms: START_MS, approved, word, expires_ms: None };
+    let place = policy.next_approval(&key.public().thumbprint());
+    approval_statement(ORIGIN, &approval, None, place, START_MS / 1000, key).unwrap()
+}
+
+#[test]
+fn an_approval_ends_its_batch_outlives_a_restart_and_lets_a_change_pass() {
+    let disk = Disk::fresh();
+    let live = disk.start();
+    let in_force = |live: &Live| live.sequencer.policy().load_full();
+    let operators = vec![world().operator.public(), world().issuers[1].public()];
+    let fields = ChangeFields { operators, threshold: Some(2), ..ChangeFields::default() };
+    assert_eq!(live.log(&[world().change(in_force(&live).next_change(), fields)]), ["=1"]);
+    let wanted = retire(&in_force(&live), 0);
+    let early = Admitted::judge(&in_force(&live), wanted.clone(), None).unwrap_err();
+    assert!(early.to_string().contains("1 more must approve it"), "{early}");
+    // What follows an approval is judged under the policy that knows of it.
+    let approve = word(&in_force(&live), &wanted, Word::Approve);
+    let behind = world().statement(1, &Place::Alone, "behind");
+    assert_eq!(live.log(&[approve, behind]), ["=2", "=3"]);
+    let sizes: Vec<u64> = disk.signed.lock().unwrap().iter().map(|head| head.size.get()).collect();
+    assert_eq!(sizes, [1, 2, 3, 4], "an approval is the last of its batch");
+    let before = in_force(&live);
+    live.stop();
+
+    let live = disk.start();
+    assert_eq!(in_force(&live), before, "approvals are folded again");
+    assert_eq!(before.approvals().count(), 1);
+    // Let in while it was approved, and overtaken by a word against it.
+    let admitted = Admitted::judge(&before, wanted.clone(), None).unwrap();
+    let reject = Admitted::judge(&before, word(&before, &wanted, Word::Reject), None).unwrap();
+    assert_eq!(texts(live.sequencer.submit(vec![reject, admitted])), ["=4", "Forbidden"]);
+    let again = word(&in_force(&live), &wanted, Word::Approve);
+    assert_eq!(live.log(&[again]), ["=5"]);
+    assert_eq!(live.log(&[wanted]), ["=6"]);
+    let after = in_force(&live);
+    assert_eq!((after.approvals().count(), after.as_of().get()), (0, 6));
+    live.stop();
+    let live = disk.start();
+    assert_eq!(in_force(&live), after);
     stopped(live, &disk);
 }
 

@@ -1,0 +1,73 @@
+//! Proposals: what is read is what was signed, and what speaks against it is said.
+
+use govlog_formats::admission::{ChangeFields, PolicyState, Word};
+use govlog_formats::cose::{Curve, SigningKey};
+use govlog_formats::statement::SignedStatement;
+
+use super::{Proposal, ProposalError, in_words, next_index, say};
+use crate::testing::{ISSUER, TestLog};
+
+const NOW_S: u64 = 1_700_000_000;
+
+/// Two operators who must agree, their keys, and the policy that says so.
+fn agreeing() -> ([SigningKey; 2], PolicyState) {
+    let mut log = TestLog::new();
+    let second = SigningKey::from_seed(Curve::P384, &[21; 48]).unwrap();
+    let operators = vec![log.operator.public(), second.public()];
+    log.change(ChangeFields { operators, threshold: Some(2), ..ChangeFields::default() });
+    let mut entries = log.entries.iter().map(|entry| SignedStatement::parse(entry).unwrap());
+    let mut policy = PolicyState::genesis(&entries.next().unwrap()).unwrap();
+    for entry in entries {
+        policy = policy.apply(next_index(&policy), &entry).unwrap();
+    }
+    ([log.operator.clone(), second], policy)
+}
+
+fn retire() -> ChangeFields {
+    ChangeFields { retire: vec![ISSUER.to_owned()], ..ChangeFields::default() }
+}
+
+#[test]
+fn a_proposal_counts_who_is_missing_until_enough_have_spoken() {
+    let ([first, second], policy) = agreeing();
+    let proposal = Proposal::sign(&policy, retire(), NOW_S, &first).unwrap();
+    assert_eq!((proposal.missing(), proposal.signer()), (1, Some(first.public().thumbprint())));
+    let read = Proposal::read(proposal.statement().entry(), &policy).unwrap();
+    assert_eq!((read.digest(), read.change()), (proposal.digest(), proposal.change()));
+    let shown = read.text(&policy);
+    assert!(shown.contains(&proposal.digest().to_string()) && shown.contains(ISSUER), "{shown}");
+    let word = say(&policy, (&proposal.digest(), Word::Approve), None, &shown, NOW_S, &second).unwrap();
+    let approved = policy.apply(next_index(&policy), &word).unwrap();
+    let read = Proposal::read(proposal.statement().entry(), &approved).unwrap();
+    assert_eq!(read.missing(), 0);
+    let after = approved.apply(next_index(&approved), read.statement()).unwrap();
+    let late = Proposal::read(read.statement().entry(), &after).unwrap_err();
+    assert!(matches!(late, ProposalError::Overtaken(_)), "{late}");
+}
+
+#[test]
+fn what_is_no_proposal_is_refused() {
+    let ([first, second], policy) = agreeing();
+    let digest = Proposal::sign(&policy, retire(), NOW_S, &first).unwrap().digest();
+    let word = say(&policy, (&digest, Word::Approve), None, "", NOW_S, &second).unwrap();
+    assert!(
+        matches!(Proposal::read(word.entry(), &policy), Err(ProposalError::NotAChange(kind)) if kind == "approval")
+    );
+    assert!(matches!(Proposal::read(b"no statement", &policy), Err(ProposalError::Statement(_))));
+    let stranger = SigningKey::from_seed(Curve::P256, &[77; 32]).unwrap();
+    assert!(matches!(Proposal::sign(&policy, retire(), NOW_S, &stranger), Err(ProposalError::Refused(_))));
+    let spoken = say(&policy, (&digest, Word::Approve), None, "", NOW_S, &stranger);
+    assert!(matches!(spoken, Err(ProposalError::Refused(_))));
+}
+
+#[test]
+fn a_change_is_said_in_words() {
+    let ([first, _], policy) = agreeing();
+    let operators = vec![first.public()];
+    let fields = ChangeFields { operators, threshold: Some(1), ..retire() };
+    let change = govlog_formats::admission::Change::new(fields).unwrap();
+    let lines = in_words(&policy, &change);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines[0].contains("may submit nothing more") && lines[1].contains("an operator no more"), "{lines:?}");
+    assert_eq!(lines[2], "a change takes 1 operators from then on (now: 2)");
+}

@@ -1,0 +1,56 @@
+//! A change of the admission policy in plain words.
+
+use std::collections::BTreeSet;
+
+use govlog_formats::admission::{Change, Credentials, IssuerRow, PolicyState};
+use govlog_formats::digest::Digest;
+
+/// Says what a change does to a policy, one sentence for each thing.
+#[must_use]
+pub fn in_words(policy: &PolicyState, change: &Change) -> Vec<String> {
+    let fields = change.fields();
+    let mut lines: Vec<String> = fields.set.iter().map(|row| issuer(policy, row)).collect();
+    lines.extend(fields.retire.iter().map(|iss| match policy.issuer(iss) {
+        Some(_) => format!("{iss} may submit nothing more"),
+        None => format!("{iss} may submit nothing more (it is no issuer now)"),
+    }));
+    if !fields.operators.is_empty() {
+        lines.extend(operators(policy, &fields.operators.iter().map(|key| key.thumbprint()).collect()));
+    }
+    if let Some(threshold) = fields.threshold {
+        let before = policy.threshold();
+        lines.push(format!("a change takes {threshold} operators from then on (now: {before})"));
+    }
+    if let Some(log) = &fields.log {
+        let keys = log.receipts.len();
+        lines.push(format!("the log's own row is replaced: checkpoint key {}, {keys} receipt keys", log.checkpoint));
+    }
+    if lines.is_empty() {
+        lines.push("nothing".to_owned());
+    }
+    lines
+}
+
+fn issuer(policy: &PolicyState, row: &IssuerRow) -> String {
+    let verb = if policy.issuer(&row.iss).is_some() { "replaces what is said of" } else { "lets in" };
+    let credentials = match &row.credentials {
+        Credentials::Keys(keys) => {
+            let kids: Vec<String> = keys.iter().map(|key| key.thumbprint().to_string()).collect();
+            format!("with key {}", kids.join(", "))
+        }
+        Credentials::X509(anchors) => format!("with certificates under {} trust anchors", anchors.len()),
+    };
+    let (kinds, subjects) = (row.kinds.join(", "), row.subjects.join(", "));
+    format!("{verb} {}: it may submit {kinds} about {subjects}, {credentials}", row.iss)
+}
+
+fn operators(policy: &PolicyState, after: &BTreeSet<Digest>) -> Vec<String> {
+    let before: BTreeSet<Digest> = policy.operators().map(|(kid, _)| *kid).collect();
+    let added = after.difference(&before).map(|kid| format!("{kid} becomes an operator"));
+    let removed = before.difference(after).map(|kid| format!("{kid} is an operator no more"));
+    let mut lines: Vec<String> = added.chain(removed).collect();
+    if lines.is_empty() {
+        lines.push("the operators stay as they are".to_owned());
+    }
+    lines
+}
