@@ -1,5 +1,9 @@
 //! What an audit found, check by check.
 
+use govlog_formats::base64;
+use govlog_formats::digest::Digest;
+use govlog_formats::entry_id::EntryId;
+use govlog_formats::statement::SignedStatement;
 use serde_json::{Value, json};
 
 use crate::verify::Outcome;
@@ -22,6 +26,57 @@ pub enum Check {
     Streams,
     /// No statement was logged twice.
     Duplicates,
+    /// Every collision that the server names is proved by the statement itself.
+    Conflicts,
+}
+
+/// Two statements that an issuer signed for one place of one stream: proved, and no fault of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The issuer.
+    pub issuer: String,
+    /// The stream.
+    pub stream: String,
+    /// The place in it.
+    pub seq: u64,
+    /// The entry that has the place.
+    pub entry: EntryId,
+    /// The statement that was logged.
+    pub logged: Vec<u8>,
+    /// The statement that was refused.
+    pub refused: Vec<u8>,
+    /// Their Sig_structure digests, the logged one first.
+    pub digests: [Digest; 2],
+}
+
+impl Conflict {
+    pub(super) fn of(entry: EntryId, logged: &SignedStatement, refused: &SignedStatement) -> Self {
+        let claims = refused.claims();
+        let position = claims.stream.as_ref();
+        Self {
+            issuer: claims.iss.clone(),
+            stream: position.map(|position| position.stream.clone()).unwrap_or_default(),
+            seq: position.map_or(0, |position| position.seq),
+            entry,
+            logged: logged.entry().to_vec(),
+            refused: refused.entry().to_vec(),
+            digests: [logged, refused].map(SignedStatement::sig_structure_digest),
+        }
+    }
+
+    fn text(&self) -> String {
+        let Self { issuer, stream, seq, entry, digests: [logged, refused], .. } = self;
+        format!(
+            "issuer {issuer} signed two statements for position {seq} of stream {stream}: entry {entry} ({logged}) and one that was refused ({refused})"
+        )
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "issuer": self.issuer, "stream": self.stream, "seq": self.seq, "entry": self.entry.to_string(),
+            "logged": base64::encode_url(&self.logged), "refused": base64::encode_url(&self.refused),
+        })
+    }
 }
 
 /// One thing that is wrong, or could not be judged.
@@ -54,6 +109,8 @@ pub struct Report {
     pub checkpoints: u64,
     /// What is wrong.
     pub findings: Vec<Finding>,
+    /// Which issuers signed two statements for one place. It speaks against them and not against the log, so the outcome does not depend on it.
+    pub conflicts: Vec<Conflict>,
     /// How many findings there were beyond those kept.
     pub more: u64,
     /// What was not checked, each with its reason.
@@ -62,7 +119,7 @@ pub struct Report {
 
 impl Check {
     /// Every check, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Checkpoint,
         Self::Consistency,
         Self::Tiles,
@@ -70,6 +127,7 @@ impl Check {
         Self::Admission,
         Self::Streams,
         Self::Duplicates,
+        Self::Conflicts,
     ];
 
     /// The check's name in reports.
@@ -83,6 +141,7 @@ impl Check {
             Self::Admission => "admission",
             Self::Streams => "streams",
             Self::Duplicates => "duplicates",
+            Self::Conflicts => "conflicts",
         }
     }
 
@@ -95,6 +154,7 @@ impl Check {
             Self::Admission => "every entry was admissible under the policy in force at its index",
             Self::Streams => "every stream counts without gaps, each statement naming the one before it",
             Self::Duplicates => "no statement was logged twice",
+            Self::Conflicts => "every collision that the server names is proved by the statement itself",
         }
     }
 }
@@ -137,6 +197,7 @@ impl Report {
         if self.more > 0 {
             lines.push(format!("  finding      and {} more", self.more));
         }
+        lines.extend(self.conflicts.iter().map(|conflict| format!("  conflict     {}", conflict.text())));
         lines.extend(self.not_checked.iter().map(|what| format!("  not checked  {what}")));
         lines.join("\n")
     }
@@ -156,6 +217,7 @@ impl Report {
             "checkpoints": self.checkpoints,
             "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
             "more_findings": self.more,
+            "conflicts": self.conflicts.iter().map(Conflict::json).collect::<Vec<_>>(),
             "not_checked": self.not_checked,
         })
     }

@@ -5,6 +5,7 @@ use govlog_formats::merkle::{self, BuildError, ConsistencyProof, EMPTY_ROOT, Lea
 use govlog_formats::tile::{self, TilePath};
 use serde::Deserialize;
 
+use super::conflicts::conflicts;
 use super::report::{Check, Report};
 use super::walk::Walk;
 use crate::source::{Head, HeadError, Source, SourceError, Tree, TreeError};
@@ -31,6 +32,9 @@ pub enum AuditError {
     /// The source did not answer.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The list of statements that collided cannot be understood.
+    #[error("v1/conflicts: {0}")]
+    Conflicts(String),
     /// The list of checkpoints cannot be understood.
     #[error("v1/checkpoints: {0}")]
     List(String),
@@ -76,8 +80,9 @@ pub fn audit(source: &Source, trust: &Trust, progress: Progress<'_>) -> Result<(
     let mut not_checked = vec!["what the records say: this is the structural audit".to_owned()];
     let compared = checkpoints(source, trust, &head, &mut walk, &mut not_checked)?;
     same_changes(trust, &mut walk);
+    let conflicts = conflicts(source, &head, &mut walk, &mut not_checked)?;
     let report = walk.report(head.size().get(), head.root(), compared, not_checked);
-    Ok((head, report))
+    Ok((head, Report { conflicts, ..report }))
 }
 
 /// What the trust directory holds must be what the log holds.

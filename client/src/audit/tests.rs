@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-use govlog_formats::admission::ChangeFields;
+use govlog_formats::admission::{ChangeFields, Credentials, IssuerRow, Word};
+use govlog_formats::cose::{Curve, SigningKey};
+use govlog_formats::statement::SignedStatement;
+use serde_json::json;
 
 use super::{Check, Report, audit};
 use crate::source::Source;
-use crate::testing::{TestLog, decision, sign};
+use crate::testing::{ISSUER, TestLog, decision, sign};
 use crate::trust::TrustDir;
 use crate::verify::Outcome;
 
@@ -90,9 +93,6 @@ fn an_entry_the_policy_did_not_allow_is_found() {
 }
 
 #[test]
-fn a_gap_in_a_stream_is_found_once() {
-    let mut log = log_of(5);
-#[test]
 fn a_threshold_is_replayed_from_the_approvals_that_were_logged() {
     let [second, third] = [21, 22].map(|byte| SigningKey::from_seed(Curve::P384, &[byte; 48]).unwrap());
     let agreeing = || {
@@ -127,6 +127,9 @@ fn a_threshold_is_replayed_from_the_approvals_that_were_logged() {
     assert_eq!(found(&run(&gap, |_| {})), [Check::Admission, Check::Streams]);
 }
 
+#[test]
+fn a_gap_in_a_stream_is_found_once() {
+    let mut log = log_of(5);
     log.next.seq += 1;
     log.add("decision", &decision("after the gap"));
     log.add("decision", &decision("and on"));
@@ -141,6 +144,87 @@ fn a_statement_logged_twice_is_found() {
     log.append(statement.clone());
     log.append(statement);
     assert_eq!(found(&run(&log, |_| {})), [Check::Duplicates]);
+}
+
+/// The server's list with these rows: issuer, stream, place, entry, statement.
+fn with_conflicts(log: &TestLog, rows: &[(&str, &str, u64, &str, &[u8])]) -> Report {
+    let row = |(issuer, stream, seq, entry, statement): &(&str, &str, u64, &str, &[u8])| {
+        let statement = govlog_formats::base64::encode_url(statement);
+        json!({"issuer": issuer, "stream": stream, "seq": seq, "entry": entry, "statement": statement})
+    };
+    let page = json!({"conflicts": rows.iter().map(row).collect::<Vec<_>>(), "next": null}).to_string();
+    run(log, |folder| {
+        std::fs::create_dir_all(folder.join("v1")).unwrap();
+        std::fs::write(folder.join("v1/conflicts?from=0"), page).unwrap();
+    })
+}
+
+#[test]
+fn two_statements_for_one_place_speak_against_their_issuer_alone() {
+    let log = log_of(5);
+    let first = SignedStatement::parse(&log.entries[2]).unwrap();
+    let position = first.claims().stream.clone().unwrap();
+    let second = sign(&log.issuer, "decision", &decision("another story"), Some(position));
+    let report = with_conflicts(&log, &[(ISSUER, "s-1", 0, "1.2", second.entry())]);
+    assert_eq!((report.outcome(), found(&report)), (Outcome::Verified, Vec::new()), "{}", report.text());
+    let conflict = &report.conflicts[0];
+    assert_eq!((&conflict.logged, conflict.refused.as_slice()), (&log.entries[2], second.entry()));
+    let said = format!("issuer {ISSUER} signed two statements for position 0 of stream s-1: entry 1.2");
+    assert!(report.text().contains(&said), "{}", report.text());
+    assert_eq!(report.json()["conflicts"][0]["entry"], json!("1.2"));
+    // Without a list it is said that none was looked at.
+    assert!(run(&log, |_| {}).not_checked.iter().any(|what| what.contains("collided")));
+}
+
+#[test]
+fn a_false_accusation_is_told_from_a_true_one() {
+    let log = log_of(5);
+    let first = SignedStatement::parse(&log.entries[2]).unwrap();
+    let position = first.claims().stream.clone().unwrap();
+    let sign = |key: &SigningKey| sign(key, "decision", &decision("made up"), Some(position.clone()));
+    let (own, stranger) = (sign(&log.issuer), sign(&log.operator));
+    // The entry itself under other bytes of the signature, as anybody can make of an ECDSA one, is no second statement.
+    let mut altered = log.entries[2].clone();
+    *altered.last_mut().unwrap() ^= 1;
+    for (row, why) in [
+        ((ISSUER, "s-1", 0, "1.2", stranger.entry()), "is not a key of issuer"),
+        ((ISSUER, "s-1", 0, "1.2", log.entries[2].as_slice()), "it is the entry itself"),
+        ((ISSUER, "s-1", 0, "1.2", altered.as_slice()), "it is the entry itself"),
+        ((ISSUER, "s-1", 0, "1.3", own.entry()), "the entry claims another place"),
+        ((ISSUER, "s-1", 1, "1.3", own.entry()), "the statement claims another place"),
+        (("spiffe://prod.example/other", "s-1", 0, "1.2", own.entry()), "the statement claims another place"),
+        ((ISSUER, "s-1", 0, "1.0", own.entry()), "the entry claims another place"),
+        ((ISSUER, "s-1", 0, "0", own.entry()), "entry 0"),
+        ((ISSUER, "s-1", 0, "1.2", b"nothing".as_slice()), "offset 0"),
+    ] {
+        let report = with_conflicts(&log, &[row]);
+        assert_eq!((report.outcome(), found(&report)), (Outcome::Refuted, vec![Check::Conflicts]), "{why}");
+        assert!(
+            report.text().contains("the server accuses falsely") && report.text().contains(why),
+            "{}",
+            report.text()
+        );
+        assert!(report.conflicts.is_empty());
+    }
+    // Beyond the audited head nothing is judged.
+    let report = with_conflicts(&log, &[(ISSUER, "s-1", 0, "1.99", own.entry())]);
+    assert_eq!(report.outcome(), Outcome::Verified, "{}", report.text());
+    assert!(report.not_checked.iter().any(|what| what.contains("beyond the audited head")));
+}
+
+#[test]
+fn a_key_that_the_policy_lists_later_proves_a_conflict_too() {
+    let mut log = log_of(4);
+    let position = SignedStatement::parse(&log.entries[2]).unwrap().claims().stream.clone().unwrap();
+    let rotated = SigningKey::from_seed(Curve::P384, &[33; 48]).unwrap();
+    let second = sign(&rotated, "decision", &decision("with the new key"), Some(position));
+    let row = (ISSUER, "s-1", 0, "1.2", second.entry());
+    assert_eq!(found(&with_conflicts(&log, &[row])), [Check::Conflicts]);
+    let credentials = Credentials::Keys(vec![rotated.public()]);
+    let set = vec![IssuerRow { credentials, ..log.issuer_row() }];
+    log.change(ChangeFields { set, ..ChangeFields::default() });
+    let report = with_conflicts(&log, &[row]);
+    assert_eq!((report.outcome(), report.conflicts.len()), (Outcome::Verified, 1), "{}", report.text());
 }
 
 #[test]

@@ -84,6 +84,7 @@ impl<'a> Walk<'a> {
             changes: self.history.map_or(0, |history| history.newest_number() as u64 + 1),
             checkpoints,
             findings: self.findings,
+            conflicts: Vec::new(),
             more: self.more,
             not_checked,
         }

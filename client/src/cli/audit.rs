@@ -16,7 +16,10 @@ use crate::verify::Outcome;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Reads every entry and every tile over the public routes, or from a folder with the same files, and believes none of \
-    them: each is re-derived or verified. After an audit without findings the head is pinned in the trust directory."
+    them: each is re-derived or verified. After an audit without findings the head is pinned in the trust directory.\n\n\
+    Two statements that an issuer signed for one place of a stream (the server names them, each is proved here) are shown as conflicts: \
+    they speak against the issuer, not the log, and do not change the exit code; with --json look at `conflicts`. A conflict that is \
+    not proved is the server's false accusation: a finding, exit 1."
 )]
 pub(crate) struct Audit {
     /// The log's address, or a folder with its public files

@@ -88,6 +88,7 @@ fn route(path: &str) -> &'static str {
         "/v1/streams" => "streams",
         "/v1/admission-policy" => "admission-policy",
         "/v1/checkpoints" => "checkpoints",
+        "/v1/conflicts" => "conflicts",
         "/openapi.json" => "openapi",
         path if path.starts_with("/entries/") && path.ends_with("/statement") => "statement",
         path if path.starts_with("/entries/") => "receipt",

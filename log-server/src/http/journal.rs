@@ -8,10 +8,12 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use govlog_formats::admission::{OPERATOR_STREAM, operator_iss};
+use govlog_formats::admission::{OPERATOR_STREAM, PolicyState};
+use govlog_formats::base64;
 use govlog_formats::digest::Digest;
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::statement::SignedStatement;
 use serde::Serialize;
 
 use super::error::Failure;
@@ -19,7 +21,7 @@ use super::query::{Query, bad};
 use super::{App, Keep, answer};
 use crate::proof;
 use crate::publication::Published;
-use crate::store::{ArchivedNote, StreamId};
+use crate::store::{ArchivedNote, ConflictRow, StreamId};
 use crate::tree::{ReadError, TreeView};
 
 /// `GET /v1/proofs/inclusion?index=&size=`
@@ -149,10 +151,10 @@ fn folded(tree: &TreeView, policy: &PolicyState, size: TreeSize) -> Result<Vec<L
             }
         }
     }
-}
-
     indexes.sort_unstable();
     Ok(indexes)
+}
+
 /// `GET /v1/checkpoints?from=&to=`: archived notes, 1,000 a page.
 pub(super) async fn checkpoints(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let query = Query::read(request.uri().query(), &["from", "to"])?;
@@ -191,8 +193,56 @@ impl CheckpointView {
     }
 }
 
+/// `GET /v1/conflicts?from=`: statements that collided with a published entry, by their numbers in the table.
+pub(super) async fn conflicts(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    let query = Query::read(request.uri().query(), &["from"])?;
+    // A number of the table, written as every other number.
+    let from = query.number::<LeafIndex>("from")?.map_or(0, LeafIndex::get);
+    let Some(published) = app.0.published.borrow().clone() else {
+        return json(&ConflictsView { conflicts: Vec::new(), next: None });
+    };
+    let size = published.size();
+    let rows = app.prover.read(move || published.tree().store().conflicts(from, CONFLICTS_PAGE + 1)).await??;
+    let next = rows.get(CONFLICTS_PAGE).map(|row| row.number);
+    let page = rows.iter().take(CONFLICTS_PAGE).filter(|row| size.covers(row.entry));
+    json(&ConflictsView { conflicts: page.filter_map(|row| ConflictView::of(row, app.epoch)).collect(), next })
+}
+
+#[derive(Serialize)]
+struct ConflictsView {
+    conflicts: Vec<ConflictView>,
+    next: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ConflictView {
+    issuer: String,
+    stream: String,
+    seq: u64,
+    entry: String,
+    statement: String,
+}
+
+impl ConflictView {
+    /// Nothing for a row that is no statement in a stream, which no row is that this program wrote.
+    fn of(row: &ConflictRow, epoch: u64) -> Option<Self> {
+        let statement = SignedStatement::parse_entry(&row.statement).ok()?;
+        let claims = statement.claims();
+        let position = claims.stream.as_ref()?;
+        Some(Self {
+            issuer: claims.iss.clone(),
+            stream: position.stream.clone(),
+            seq: position.seq,
+            entry: EntryId { epoch, index: row.entry }.to_string(),
+            statement: base64::encode_url(statement.entry()),
+        })
+    }
+}
+
 /// Rows of one page.
 const PAGE: usize = 1000;
+/// Rows of one page of conflicts: statements of up to 64 KiB.
+const CONFLICTS_PAGE: usize = 64;
 
 fn hex(path: &[Digest]) -> Vec<String> {
     path.iter().map(Digest::to_string).collect()

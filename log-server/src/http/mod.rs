@@ -5,7 +5,7 @@
 //! | `POST /entries`, `GET /entries/{id}[/statement]`, `GET /.well-known/scitt-keys[/{kid}]` | submission … publication, proof | concise problem details |
 //! | `POST /v1/batches` | the same | concise problem details |
 //! | `GET /checkpoint`, `GET /tile/…` | publication, tree | text |
-//! | `GET /v1/proofs/…`, `/v1/streams`, `/v1/admission-policy`, `/v1/checkpoints` | proof, tree | RFC 9457 JSON |
+//! | `GET /v1/proofs/…`, `/v1/streams`, `/v1/admission-policy`, `/v1/checkpoints`, `/v1/conflicts` | proof, tree | RFC 9457 JSON |
 //! | `GET /openapi.json` | none: it describes all of these | RFC 9457 JSON |
 //!
 //! Handlers return a `error::Failure` where they can not answer; `error` is the one place that knows which status that is, and
@@ -200,6 +200,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/v1/streams", get(journal::stream)),
         ("/v1/admission-policy", get(journal::admission_policy)),
         ("/v1/checkpoints", get(journal::checkpoints)),
+        ("/v1/conflicts", get(journal::conflicts)),
         ("/openapi.json", get(openapi::document)),
     ]
 }

@@ -11,6 +11,7 @@ use govlog_formats::merkle::{LeafIndex, TreeSize};
 use lru::LruCache;
 
 use super::batch::{EntryRow, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES};
+use super::conflicts::Collision;
 use super::poison::Fatal;
 use super::pool::{Pending, Reply};
 use crate::admission::Admitted;
@@ -29,6 +30,8 @@ pub(super) struct Draft {
     pub(super) answers: Vec<Answer>,
     /// The policy in force after the batch, when its last entry changed it.
     pub(super) policy: Option<Arc<PolicyState>>,
+    /// Statements that were refused because another one of their issuer has their place.
+    pub(super) collisions: Vec<Collision>,
     /// What has no place yet, in order; in the end what did not fit.
     pub(super) rest: VecDeque<Pending>,
     bytes: usize,
@@ -125,6 +128,9 @@ impl Ledger {
             return Ok(Verdict::Refused(refusal));
         }
         if let Err(refusal) = self.judge_stream(size, admitted)? {
+            if let Some(Found::Other(index)) = taken {
+                draft.collisions.push(Collision::of(admitted.statement(), index));
+            }
             return Ok(Verdict::Refused(refusal));
         }
         if let Err(refusal) = self.judge_change(next, admitted) {
@@ -194,6 +200,7 @@ impl Draft {
             rows: Vec::new(),
             answers: Vec::new(),
             policy: None,
+            collisions: Vec::new(),
             rest: statements.into(),
             bytes: 0,
             placed: HashMap::new(),

@@ -14,6 +14,7 @@
 
 mod batch;
 mod committed;
+mod conflicts;
 mod finisher;
 mod ledger;
 mod poison;
@@ -50,6 +51,7 @@ pub use finisher::HeadSigner;
 pub use poison::{EXIT_POISONED, Fatal};
 pub use pool::Limits;
 
+use conflicts::Conflicts;
 use finisher::{Announce, Finisher};
 use ledger::Ledger;
 use poison::Poison;
@@ -146,6 +148,7 @@ impl Sequencer {
         };
         let writer = Writer {
             ledger: Ledger::new(Arc::clone(&store), policy),
+            conflicts: Conflicts::load(Arc::clone(&store)),
             store,
             pool: Arc::clone(&pool),
             poison: Arc::clone(&poison),

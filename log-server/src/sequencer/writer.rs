@@ -8,6 +8,7 @@ use std::time::Instant;
 use govlog_formats::admission::PolicyState;
 
 use super::batch::Batch;
+use super::conflicts::Conflicts;
 use super::ledger::{Answer, Draft, Ledger};
 use super::poison::{Fatal, Poison};
 use super::pool::{ArchiveOrder, Next, Pending, Pool};
@@ -35,6 +36,7 @@ pub(super) struct Writer {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) finisher: Sender<Written>,
     pub(super) ledger: Ledger,
+    pub(super) conflicts: Conflicts,
     pub(super) edge: RightEdge,
     /// The time of the last batch.
     pub(super) time: Millis,
@@ -62,6 +64,8 @@ impl Writer {
             Ok(batch) => batch,
             Err(cause) => return self.poison.stop(cause),
         };
+        // Before anybody is answered, and behind the batch, for a statement may have collided with an entry of it.
+        self.conflicts.keep(draft.collisions);
         self.pool.put_back(draft.rest);
         self.pool.written();
         if self.finisher.send(Written { batch, answers: draft.answers, policy: draft.policy }).is_err() {

@@ -7,7 +7,7 @@ use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::tile::TileId;
 
-use super::{ArchivedNote, LogStore, StoreError, StreamId, StreamKey, StreamRow};
+use super::{ArchivedNote, ConflictRow, LogStore, StoreError, StreamId, StreamKey, StreamRow};
 use crate::clock::Millis;
 use crate::sequencer::Batch;
 use crate::tree::testing::{check_log, entry, fill, identity, rows, size, stream};
@@ -36,6 +36,7 @@ macro_rules! contract {
             a_streams_tail_respects_the_size
             notes_are_written_once
             notes_are_listed_in_order_and_within_bounds
+            conflicts_come_and_go_and_are_listed_in_order
             readers_see_a_batch_whole_or_not_at_all
         );
     };
@@ -218,6 +219,28 @@ pub(crate) fn notes_are_listed_in_order_and_within_bounds<S: Subject>() {
     assert_eq!(sizes(size(6), size(5), 9), [0; 0]);
     assert_eq!(sizes(size(0), size(9), 0), [0; 0]);
     assert_eq!(subject.store().newest_archived().unwrap().unwrap().size, size(700));
+}
+
+pub(crate) fn conflicts_come_and_go_and_are_listed_in_order<S: Subject>() {
+    let (subject, mut edge) = (S::fresh(), RightEdge::new());
+    let store = subject.store();
+    fill(store, &mut edge, 3, 10);
+    let row = |number: u64| ConflictRow {
+        number,
+        entry: LeafIndex::new(number + 1),
+        statement: Bytes::from(number.to_string()),
+    };
+    assert_eq!(store.conflicts(0, 9).unwrap(), []);
+    store.keep_conflicts(&[row(255), row(2), row(256)], &[]).unwrap();
+    assert_eq!(store.conflicts(0, 9).unwrap(), [row(2), row(255), row(256)]);
+    assert_eq!(store.conflicts(3, 1).unwrap(), [row(255)]);
+    assert_eq!(store.conflicts(257, 9).unwrap(), []);
+    store.keep_conflicts(&[row(300)], &[2, 256, 999]).unwrap();
+    let subject = subject.reopened();
+    assert_eq!(subject.store().conflicts(0, 9).unwrap(), [row(255), row(300)]);
+    // Nothing else has changed.
+    check_all(subject.store(), 3);
+    assert_eq!(subject.store().identity().unwrap(), identity());
 }
 
 pub(crate) fn readers_see_a_batch_whole_or_not_at_all<S: Subject>() {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::tile::TileId;
 
-use super::{ArchivedNote, Identity, LogStore, StoreError, StreamId, StreamKey, StreamRow};
+use super::{ArchivedNote, ConflictRow, Identity, LogStore, StoreError, StreamId, StreamKey, StreamRow};
 use crate::sequencer::{Batch, Flip};
 use crate::tree::TreeHead;
 
@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     ArchiveLost,
     /// A note's write is reported as failed, but is stored.
     ArchiveKept,
+    /// Writing to the table of conflicts fails.
+    Conflicts,
     /// Reading a run of entries fails.
     ReadEntries,
     /// Reading tiles fails.
@@ -154,6 +156,15 @@ impl LogStore for FaultyStore {
             Some(Fault::ArchiveKept) => self.inner.archive(note).and(Err(broken())),
             _ => self.inner.archive(note),
         }
+    }
+
+    fn keep_conflicts(&self, add: &[ConflictRow], remove: &[u64]) -> Result<(), StoreError> {
+        self.check(|fault| matches!(fault, Fault::Conflicts))?;
+        self.inner.keep_conflicts(add, remove)
+    }
+
+    fn conflicts(&self, from: u64, limit: usize) -> Result<Vec<ConflictRow>, StoreError> {
+        self.inner.conflicts(from, limit)
     }
 
     fn entry(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, StoreError> {

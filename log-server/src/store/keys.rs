@@ -6,7 +6,7 @@
 //! | `tiles` | level, 1 byte ‖ number, 8 bytes | 8,192 bytes: 256 hashes; full tiles only |
 //! | `streams` | [`StreamId`], 32 bytes ‖ sequence number, 8 bytes; without a stream the Sig_structure digest, 32 bytes | leaf index, 8 bytes |
 //! | `checkpoints` | tree size, 8 bytes | commit time in milliseconds, 8 bytes ‖ the note's bytes |
-//! | `meta` | `store` or `head`, ASCII | see `meta.rs` |
+//! | `meta` | `store` or `head`, ASCII; `conflict/`, ASCII ‖ number, 8 bytes | see `meta.rs` |
 //!
 //! A [`StreamId`] is SHA-256 of the length of `iss` in bytes as an unsigned 64-bit big-endian integer, then `iss`, then
 //! the stream's name: the length keeps (`ab`, `c`) and (`a`, `bc`) apart. Keys of 32 and of 40 bytes share the family;
@@ -33,6 +33,11 @@ pub(super) const META: &str = "meta";
 pub(super) const META_STORE: &[u8] = b"store";
 /// Key in `meta` of the head of the last batch.
 pub(super) const META_HEAD: &[u8] = b"head";
+
+/// What keys in `meta` of the table of conflicts begin with.
+const CONFLICT: &[u8; 9] = b"conflict/";
+/// The first key in `meta` after those of the table of conflicts.
+pub(super) const CONFLICTS_END: &[u8] = b"conflict0";
 
 /// Names a stream: the issuer's `iss` and the stream's name, as one digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,6 +104,15 @@ pub(super) fn stream_key(stream: &StreamId, seq: u64) -> [u8; 40] {
 
 pub(super) const fn index_key(index: LeafIndex) -> [u8; 8] {
     index.get().to_be_bytes()
+}
+
+pub(super) fn conflict_key(number: u64) -> [u8; 17] {
+    concat(CONFLICT, &number.to_be_bytes())
+}
+
+/// Reads the number of a key of the table of conflicts.
+pub(super) fn parse_conflict(key: &[u8]) -> Option<u64> {
+    key.strip_prefix(CONFLICT.as_slice()).and_then(parse_u64)
 }
 
 pub(super) fn tile_key(id: TileId) -> [u8; 9] {

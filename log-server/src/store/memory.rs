@@ -8,7 +8,7 @@ use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::tile::{FULL_TILE_BYTES, TileId};
 
 use super::keys::{CHECKPOINTS, ENTRIES, STREAMS, TILES};
-use super::{ArchivedNote, Identity, LogStore, StoreError, StreamId, StreamKey, StreamRow};
+use super::{ArchivedNote, ConflictRow, Identity, LogStore, StoreError, StreamId, StreamKey, StreamRow};
 use crate::sequencer::Batch;
 use crate::tree::TreeHead;
 
@@ -30,6 +30,7 @@ struct Rows {
     tiles: BTreeMap<(u8, u64), Bytes>,
     streams: BTreeMap<StreamKey, LeafIndex>,
     checkpoints: BTreeMap<u64, ArchivedNote>,
+    conflicts: BTreeMap<u64, ConflictRow>,
 }
 
 impl MemoryStore {
@@ -42,6 +43,7 @@ impl MemoryStore {
             tiles: BTreeMap::new(),
             streams: BTreeMap::new(),
             checkpoints: BTreeMap::new(),
+            conflicts: BTreeMap::new(),
         };
         Self { identity: identity.clone(), rows: Mutex::new(rows) }
     }
@@ -130,6 +132,17 @@ impl LogStore for MemoryStore {
                 Ok(())
             }
         }
+    }
+
+    fn keep_conflicts(&self, add: &[ConflictRow], remove: &[u64]) -> Result<(), StoreError> {
+        let mut rows = self.rows();
+        rows.conflicts.extend(add.iter().map(|row| (row.number, row.clone())));
+        rows.conflicts.retain(|number, _| !remove.contains(number));
+        Ok(())
+    }
+
+    fn conflicts(&self, from: u64, limit: usize) -> Result<Vec<ConflictRow>, StoreError> {
+        Ok(self.rows().conflicts.range(from..).take(limit).map(|(_, row)| row.clone()).collect())
     }
 
     fn entry(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, StoreError> {

@@ -1,4 +1,4 @@
-//! The two rows of `meta`, and the value of `checkpoints`, in fixed layouts. Integers are big-endian.
+//! The rows of `meta`, and the value of `checkpoints`, in fixed layouts. Integers are big-endian.
 //!
 //! `store`, written once by `init`:
 //!
@@ -16,15 +16,22 @@
 //! | 0 | 8 | tree size |
 //! | 8 | 32 | root hash |
 //! | 40 | 8 | commit time, milliseconds |
+//!
+//! `conflict/` ‖ number, a statement that collided; such rows come and go, and a program that does not know them overlooks them:
+//!
+//! | Offset | Length | What |
+//! |---|---|---|
+//! | 0 | 8 | leaf index of the entry that has its place |
+//! | 8 | rest | the statement, as an entry would be logged |
 
 use std::fmt;
 
 use bytes::Bytes;
 use govlog_formats::digest::Digest;
-use govlog_formats::merkle::TreeSize;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
 
 use super::keys::{self, CHECKPOINTS, META, META_HEAD, META_STORE};
-use super::{ArchivedNote, StoreError};
+use super::{ArchivedNote, ConflictRow, StoreError};
 use crate::clock::Millis;
 use crate::tree::TreeHead;
 
@@ -142,6 +149,22 @@ pub(super) fn decode_note(key: &[u8], row: &[u8]) -> Result<ArchivedNote, StoreE
         })
     };
     parse().ok_or_else(|| StoreError::malformed(CHECKPOINTS, key, "not a size with a time and a note"))
+}
+
+pub(super) fn encode_conflict(conflict: &ConflictRow) -> Vec<u8> {
+    let mut row = conflict.entry.get().to_be_bytes().to_vec();
+    row.extend_from_slice(&conflict.statement);
+    row
+}
+
+pub(super) fn decode_conflict(key: &[u8], row: &[u8]) -> Result<ConflictRow, StoreError> {
+    let parse = || {
+        let number = keys::parse_conflict(key)?;
+        let (entry, statement) = row.split_first_chunk::<8>()?;
+        let entry = LeafIndex::new(u64::from_be_bytes(*entry));
+        Some(ConflictRow { number, entry, statement: Bytes::copy_from_slice(statement) })
+    };
+    parse().ok_or_else(|| StoreError::malformed(META, key, "not a number with an entry and a statement"))
 }
 
 #[cfg(test)]

@@ -48,7 +48,19 @@ pub struct StreamRow {
     pub index: LeafIndex,
 }
 
-/// Rows that only grow: entries, full tiles, stream positions, archived notes, and the head of the last batch.
+/// A statement that collided with an entry: its issuer signed both for one place of one stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConflictRow {
+    /// Its number in the table, given once.
+    pub number: u64,
+    /// The entry that has the place.
+    pub entry: LeafIndex,
+    /// The statement, as an entry would be logged.
+    pub statement: Bytes,
+}
+
+/// Rows that only grow: entries, full tiles, stream positions, archived notes, and the head of the last batch. Beside them, and no part of the
+/// tree, a small table of conflicts whose rows come and go.
 ///
 /// **The durability promise.** When [`commit`](Self::commit) or [`archive`](Self::archive) returns `Ok`, all rows of the
 /// call are on stable storage and every later read sees them, also after the process or the machine was stopped at any
@@ -86,6 +98,18 @@ pub trait LogStore: Send + Sync {
     /// [`StoreError::Rewrite`] when another note stands there, with nothing written. After any other error the outcome is
     /// unknown.
     fn archive(&self, note: &ArchivedNote) -> Result<(), StoreError>;
+
+    /// Writes rows into the table of conflicts and takes others out of it, all or nothing, durable on return.
+    ///
+    /// # Errors
+    /// When the store fails; the outcome is unknown, and matters to no other row.
+    fn keep_conflicts(&self, add: &[ConflictRow], remove: &[u64]) -> Result<(), StoreError>;
+
+    /// Returns at most `limit` rows of the table of conflicts from number `from` on, in order.
+    ///
+    /// # Errors
+    /// When the store fails or a row is malformed.
+    fn conflicts(&self, from: u64, limit: usize) -> Result<Vec<ConflictRow>, StoreError>;
 
     /// Returns an entry as logged.
     ///

@@ -31,6 +31,7 @@ const ROUTES: &[&str] = &[
     "/v1/streams",
     "/v1/admission-policy",
     "/v1/checkpoints",
+    "/v1/conflicts",
     "/openapi.json",
     "/",
     "/healthz",

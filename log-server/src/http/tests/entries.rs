@@ -191,6 +191,7 @@ async fn other_methods_are_405_with_allow_in_the_routes_kind_of_body() {
         "/v1/streams",
         "/v1/admission-policy",
         "/v1/checkpoints",
+        "/v1/conflicts",
     ];
     for (path, allow, methods) in get
         .map(|path| (path, vec!["GET", "HEAD"], vec![Method::POST, Method::PUT, Method::DELETE, Method::PATCH]))

@@ -2,12 +2,13 @@
 
 use govlog_formats::admission::{OperatorApproval, Word, approval_statement};
 use govlog_formats::merkle::{ConsistencyProof, InclusionProof, LeafIndex, MemoryTree, TreeSize};
+use govlog_formats::statement::StreamPosition;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::http::testing::Rig;
-
 use crate::tree::testing::ORIGIN;
+
 fn path_of(value: &Value) -> Vec<govlog_formats::digest::Digest> {
     value.as_array().unwrap().iter().map(|hash| hash.as_str().unwrap().parse().unwrap()).collect()
 }
@@ -156,7 +157,6 @@ async fn the_admission_policys_entries_below_the_newest_published_size() {
     rig.publish_each(&[statement("between")]).await;
     rig.publish_each(&[change("b")]).await;
     assert_eq!(rig.get("/v1/admission-policy").await.json(), json!({"as_of": 5, "entries": ["1.0", "1.2", "1.4"]}));
-    rig.hold();
     // An operator's approvals are folded too, so they are listed, in the order of the log.
     let policy = rig.live.sequencer.policy().load_full();
     let (approved, kid) = (govlog_formats::digest::Digest::ZERO, world.operator.public().thumbprint());
@@ -167,9 +167,67 @@ async fn the_admission_policys_entries_below_the_newest_published_size() {
     rig.publish_each(&[change("c")]).await;
     let listed = json!({"as_of": 7, "entries": ["1.0", "1.2", "1.4", "1.5", "1.6"]});
     assert_eq!(rig.get("/v1/admission-policy").await.json(), listed);
+    rig.hold();
     rig.log(&change("d")).await;
     assert_eq!(rig.get("/v1/admission-policy").await.json(), listed);
     rig.get("/v1/admission-policy?x=1").await.json_problem();
+    rig.release();
+    rig.stop().await;
+}
+
+/// `/v1/conflicts   {"conflicts":[{"issuer":"I","stream":"S","seq":3,"entry":"1.5","statement":"…"}],"next":null}`
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_that_collided_with_a_published_entry() {
+    let rig = Rig::start().await;
+    let world = World::get();
+    assert_eq!(rig.get("/v1/conflicts").await.json(), json!({"conflicts": [], "next": null}));
+    rig.publish_each(&world.chain(0, "s", 2)).await;
+    let rival = |seq, text: &str| world.statement(0, &Place::at("s", seq, govlog_formats::digest::Digest::ZERO), text);
+    // Neither a stranger nor who alters a signature can lay anything at an issuer's door.
+    let mut forged = rival(0, "forged").entry().to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    assert_eq!(rig.submit("/entries", &forged).await.status, 400);
+    let mut strange = signed_with(&world.issuers[1], |header| {
+        let position = StreamPosition { stream: "s".into(), seq: 0, prev: govlog_formats::digest::Digest::ZERO };
+        (header.claims.stream, header.claims.aud) = (Some(position), Some(ORIGIN.into()));
+    });
+    assert_eq!(rig.submit("/entries", strange.entry()).await.status, 403);
+    assert_eq!(rig.get("/v1/conflicts").await.json()["conflicts"], json!([]));
+
+    strange = rival(0, "another first");
+    for statement in [&strange, &strange, &rival(1, "another second")] {
+        assert_eq!(rig.submit("/entries", statement.entry()).await.status, 409);
+    }
+    let view = |seq: u64, entry: &str, statement: &SignedStatement| {
+        json!({
+            "issuer": "https://issuer-0.example", "stream": "s", "seq": seq, "entry": entry,
+            "statement": govlog_formats::base64::encode_url(statement.entry()),
+        })
+    };
+    let both = [view(0, "1.1", &strange), view(1, "1.2", &rival(1, "another second"))];
+    assert_eq!(rig.get("/v1/conflicts").await.json(), json!({"conflicts": both, "next": null}));
+    assert_eq!(rig.get("/v1/conflicts?from=1").await.json(), json!({"conflicts": [both[1]], "next": null}));
+    assert_eq!(rig.get("/v1/conflicts?from=2").await.json(), json!({"conflicts": [], "next": null}));
+    // A page has 64 rows; an issuer has no more than that.
+    for number in 0..64 {
+        assert_eq!(rig.submit("/entries", rival(0, &format!("rival {number}")).entry()).await.status, 409);
+    }
+    rig.publish_each(&world.chain(1, "t", 1)).await;
+    let other = world.statement(1, &Place::at("t", 0, govlog_formats::digest::Digest::ZERO), "b");
+    assert_eq!(rig.submit("/entries", other.entry()).await.status, 409);
+    let page = rig.get("/v1/conflicts").await.json();
+    assert_eq!((page["conflicts"].as_array().unwrap().len(), &page["next"]), (64, &json!(66)));
+    let last = rig.get("/v1/conflicts?from=66").await.json();
+    assert_eq!((&last["conflicts"][0]["issuer"], &last["next"]), (&json!("https://issuer-1.example"), &Value::Null));
+    // An entry that is not published yet is nobody's to see, and so is what collided with it.
+    rig.hold();
+    rig.log(&world.chain(2, "u", 1)[0]).await;
+    let early = world.statement(2, &Place::at("u", 0, govlog_formats::digest::Digest::ZERO), "c");
+    assert_eq!(rig.submit("/entries", early.entry()).await.status, 409);
+    assert_eq!(rig.get("/v1/conflicts?from=66").await.json(), last);
+    for wrong in ["from=x", "from=01", "from=-1", "to=1", "from=1&from=2"] {
+        rig.get(&format!("/v1/conflicts?{wrong}")).await.json_problem();
+    }
     rig.release();
     rig.stop().await;
 }

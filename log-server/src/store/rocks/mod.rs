@@ -14,8 +14,8 @@ use govlog_formats::tile::TileId;
 use rocksdb::{ColumnFamily, DB, DBPinnableSlice, DBRawIterator, ReadOptions, WriteBatch, WriteOptions};
 
 use super::keys::{self, CHECKPOINTS, ENTRIES, META, META_HEAD, META_STORE, STREAMS, TILES};
-use super::meta::{decode_head, decode_note, encode_head, encode_note};
-use super::{ArchivedNote, Identity, LogStore, StoreError, StreamId, StreamKey, StreamRow};
+use super::meta::{decode_conflict, decode_head, decode_note, encode_conflict, encode_head, encode_note};
+use super::{ArchivedNote, ConflictRow, Identity, LogStore, StoreError, StreamId, StreamKey, StreamRow};
 use crate::failpoints;
 use crate::sequencer::Batch;
 use crate::tree::TreeHead;
@@ -240,6 +240,32 @@ impl LogStore for RocksStore {
         self.write(rows, "archiving a note")?;
         failpoints::hit("archive::after")?;
         Ok(())
+    }
+
+    fn keep_conflicts(&self, add: &[ConflictRow], remove: &[u64]) -> Result<(), StoreError> {
+        let meta = self.family(META)?;
+        let mut rows = WriteBatch::default();
+        for row in add {
+            rows.put_cf(meta, keys::conflict_key(row.number), encode_conflict(row));
+        }
+        for number in remove {
+            rows.delete_cf(meta, keys::conflict_key(*number));
+        }
+        // A crash before or in this write leaves the table as it was, one after it leaves all of the change; no other row knows of either.
+        self.write(rows, "keeping statements that collided")
+    }
+
+    fn conflicts(&self, from: u64, limit: usize) -> Result<Vec<ConflictRow>, StoreError> {
+        let mut rows = self.range(META, &keys::conflict_key(from), keys::CONFLICTS_END)?;
+        rows.seek_to_first();
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let Some((key, row)) = rows.item() else { break };
+            found.push(decode_conflict(key, row)?);
+            rows.next();
+        }
+        rows.status().map_err(engine("reading conflicts"))?;
+        Ok(found)
     }
 
     fn entry(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, StoreError> {

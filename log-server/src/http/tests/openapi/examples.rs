@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::super::{statement, statements};
 use crate::http::testing::receipt_key;
-use crate::sequencer::testing::World;
+use crate::sequencer::testing::{Place, World};
+use govlog_formats::digest::Digest;
 use govlog_formats::statement::SignedStatement;
 
 /// One question, and the status of its answer; the answer itself is the log's.
@@ -31,6 +32,11 @@ pub(super) fn chain() -> Vec<SignedStatement> {
 /// The statement of entry 4.
 pub(super) fn unpublished() -> SignedStatement {
     statement("outside all streams")
+}
+
+/// A statement that would have the place of entry 1.
+pub(super) fn rival() -> SignedStatement {
+    World::get().statement(0, &Place::at("s", 0, Digest::ZERO), "another story")
 }
 
 fn ask(
@@ -171,5 +177,7 @@ fn hints() -> Vec<Example> {
             &[("from", json!(2)), ("to", json!(3))],
         ),
         ask("checkpoints", "empty", "No size is at least 9", 200, &[("from", json!(9))]),
+        ask("conflicts", "one", "A second statement for the place of entry 1", 200, &[]),
+        ask("conflicts", "empty", "No number is at least 9", 200, &[("from", json!(9))]),
     ]
 }

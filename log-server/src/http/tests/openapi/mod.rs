@@ -32,12 +32,13 @@ struct Served {
 
 impl Served {
     /// Makes the log that the description tells of: "entries 1 to 3 are the first statements of the stream `s` […], published one by one; entry 4
-    /// is committed and not yet published".
+    /// is committed and not yet published". A second statement for the place of entry 1 was refused.
     async fn start() -> Self {
         let rig = Rig::start().await;
         rig.publish_each(&examples::chain()[..3]).await;
         rig.hold();
         assert_eq!(rig.log(&examples::unpublished()).await, 4);
+        assert_eq!(rig.submit("/entries", examples::rival().entry()).await.status, 409);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopping) = watch::channel(false);

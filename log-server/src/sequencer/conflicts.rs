@@ -1,0 +1,218 @@
+//! The bounded table of statements that collided with an entry: evidence that an issuer signed two things for one place.
+//!
+//! DESIGN §6: "lower `seq`, different Sig_structure | 409; both statements kept in a bounded local table, `GET /v1/conflicts`". A statement comes
+//! here only after its signature verified and the policy in force admitted it, so that nobody but the issuer itself can fill the table against it;
+//! the same statement under other signature bytes is a duplicate and never comes here. The table is no part of the tree: a fault of it is told, and
+//! stops nothing.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use govlog_formats::digest::Digest;
+use govlog_formats::merkle::LeafIndex;
+use govlog_formats::statement::SignedStatement;
+
+use crate::store::{ConflictRow, LogStore};
+
+/// Most rows of the table.
+const MAX_ROWS: usize = 1024;
+/// Most rows of one issuer: a few prove as much as many do.
+const MAX_ROWS_OF_ISSUER: usize = 64;
+/// Most bytes of the statements in the table.
+const MAX_BYTES: usize = 8 << 20;
+
+/// A statement that collided.
+#[derive(Debug)]
+pub(super) struct Collision {
+    /// The entry that has its place.
+    pub(super) entry: LeafIndex,
+    /// Whoever signed both.
+    pub(super) iss: String,
+    /// The statement's Sig_structure digest.
+    pub(super) identity: Digest,
+    /// The statement, as an entry would be logged.
+    pub(super) statement: Bytes,
+}
+
+/// What the table holds, known to its only writer.
+pub(super) struct Conflicts {
+    store: Arc<dyn LogStore>,
+    /// Oldest first.
+    kept: VecDeque<Kept>,
+    known: HashSet<Digest>,
+    bytes: usize,
+    next: u64,
+}
+
+struct Kept {
+    number: u64,
+    iss: String,
+    identity: Digest,
+    bytes: usize,
+}
+
+impl Collision {
+    pub(super) fn of(statement: &SignedStatement, entry: LeafIndex) -> Self {
+        Self {
+            entry,
+            iss: statement.claims().iss.clone(),
+            identity: statement.sig_structure_digest(),
+            statement: Bytes::copy_from_slice(statement.entry()),
+        }
+    }
+}
+
+impl Conflicts {
+    /// Reads the table. Where that fails it is taken for empty: nothing rests on it.
+    pub(super) fn load(store: Arc<dyn LogStore>) -> Self {
+        let rows = store.conflicts(0, MAX_ROWS + 1).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the table of conflicts can not be read");
+            Vec::new()
+        });
+        let next = rows.last().map_or(0, |row| row.number + 1);
+        let mut table = Self { store, kept: VecDeque::new(), known: HashSet::new(), bytes: 0, next };
+        for row in rows {
+            match SignedStatement::parse_entry(&row.statement) {
+                Ok(statement) => table.note(row.number, &Collision::of(&statement, row.entry)),
+                Err(error) => {
+                    tracing::warn!(number = row.number, %error, "a row of the table of conflicts is no statement")
+                }
+            }
+        }
+        table
+    }
+
+    /// Keeps statements that collided, each once, and lets the oldest go where there are too many.
+    pub(super) fn keep(&mut self, collisions: Vec<Collision>) {
+        let mut add = Vec::new();
+        for collision in collisions {
+            if self.known.contains(&collision.identity) {
+                continue;
+            }
+            let number = self.next;
+            self.next += 1;
+            self.note(number, &collision);
+            add.push(ConflictRow { number, entry: collision.entry, statement: collision.statement });
+        }
+        if add.is_empty() {
+            return;
+        }
+        let mut remove = self.shrink();
+        // What came and went at once was never written.
+        remove.retain(|number| match add.iter().position(|row| row.number == *number) {
+            Some(at) => {
+                add.remove(at);
+                false
+            }
+            None => true,
+        });
+        // A crash here leaves the statements unkept and their submitters without an answer; who sends one again is refused, and it is kept, again.
+        if let Err(error) = self.store.keep_conflicts(&add, &remove) {
+            tracing::warn!(%error, "statements that collided are not kept");
+            // Then they are to be written when they come again.
+            while let Some(at) = self.kept.iter().position(|kept| add.iter().any(|row| row.number == kept.number)) {
+                self.let_go(at);
+            }
+        }
+    }
+
+    fn note(&mut self, number: u64, collision: &Collision) {
+        let bytes = collision.statement.len();
+        self.bytes += bytes;
+        self.known.insert(collision.identity);
+        self.kept.push_back(Kept { number, iss: collision.iss.clone(), identity: collision.identity, bytes });
+    }
+
+    /// Lets go what is too much, and returns the numbers of those rows.
+    fn shrink(&mut self) -> Vec<u64> {
+        let mut gone = Vec::new();
+        while let Some(at) = self.too_many() {
+            gone.extend(self.let_go(at));
+        }
+        gone
+    }
+
+    fn let_go(&mut self, at: usize) -> Option<u64> {
+        let row = self.kept.remove(at)?;
+        self.bytes -= row.bytes;
+        self.known.remove(&row.identity);
+        Some(row.number)
+    }
+
+    /// Finds the row that is to go: the oldest of the issuer that has the most, so that no issuer can push out what others did.
+    fn too_many(&self) -> Option<usize> {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for row in &self.kept {
+            *counts.entry(&row.iss).or_default() += 1;
+        }
+        let most = counts.values().copied().max()?;
+        let full = most > MAX_ROWS_OF_ISSUER || self.kept.len() > MAX_ROWS || self.bytes > MAX_BYTES;
+        let of_most = |row: &Kept| counts.get(row.iss.as_str()) == Some(&most);
+        if full { self.kept.iter().position(of_most) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+    use crate::tree::testing::identity;
+
+    fn collision(iss: &str, number: u64, bytes: usize) -> Collision {
+        let identity = Digest::sha256(format!("{iss} {number}").as_bytes());
+        Collision { entry: LeafIndex::new(number), iss: iss.into(), identity, statement: Bytes::from(vec![7; bytes]) }
+    }
+
+    fn table() -> (Arc<MemoryStore>, Conflicts) {
+        let store = Arc::new(MemoryStore::new(&identity()));
+        (Arc::clone(&store), Conflicts::load(store))
+    }
+
+    fn entries(store: &MemoryStore) -> Vec<u64> {
+        store.conflicts(0, usize::MAX).unwrap().iter().map(|row| row.entry.get()).collect()
+    }
+
+    #[test]
+    fn a_statement_is_kept_once() {
+        let (store, mut table) = table();
+        table.keep(vec![collision("a", 1, 9), collision("a", 2, 9), collision("a", 1, 9)]);
+        table.keep(vec![collision("a", 2, 9)]);
+        assert_eq!(entries(&store), [1, 2]);
+    }
+
+    #[test]
+    fn an_issuers_newest_rows_are_kept() {
+        let (store, mut table) = table();
+        table.keep(vec![collision("b", 500, 9)]);
+        for number in 0..100 {
+            table.keep(vec![collision("a", number, 9)]);
+        }
+        let expected: Vec<u64> = std::iter::once(500).chain(36..100).collect();
+        assert_eq!(entries(&store), expected);
+        // All at once it comes to the same.
+        let (store, mut table) = self::table();
+        table.keep((0..100).map(|number| collision("a", number, 9)).collect());
+        assert_eq!(entries(&store), (36..100).collect::<Vec<u64>>());
+    }
+
+    #[test]
+    fn rows_and_bytes_are_bounded_and_the_loudest_make_room() {
+        let (store, mut table) = table();
+        table.keep(vec![collision("quiet", 9999, 9)]);
+        for issuer in 0..40 {
+            table.keep((0..30).map(|number| collision(&format!("i{issuer}"), number, 9)).collect());
+        }
+        let rows = entries(&store);
+        assert_eq!((rows.len(), table.kept.len()), (MAX_ROWS, MAX_ROWS));
+        assert!(rows.contains(&9999), "an issuer that said little keeps its place");
+
+        let (store, mut table) = self::table();
+        for issuer in 0..10 {
+            table.keep((0..30).map(|number| collision(&format!("i{issuer}"), number, 65_535)).collect());
+        }
+        let bytes: usize = store.conflicts(0, usize::MAX).unwrap().iter().map(|row| row.statement.len()).sum();
+        assert!(bytes <= MAX_BYTES && bytes > MAX_BYTES - 65_536, "{bytes}");
+        assert_eq!(bytes, table.bytes);
+    }
+}
