@@ -7,6 +7,7 @@ mod crash;
 mod guard;
 mod help;
 mod hostile;
+mod operators;
 mod people;
 mod power_cut;
 mod refusals;
