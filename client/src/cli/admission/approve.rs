@@ -19,8 +19,9 @@ use crate::trust::{self, TrustDir};
 /// `govlog admission approve`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Shows what the change says, asks, and logs an approval signed with your operator key. An approval is of these very bytes: a change\n\
-    that is signed again must be approved again. The newest word of an operator counts; --reject withdraws an earlier approval."
+    after_help = "Shows what the change says, asks, and logs an approval signed with your operator key. An approval is of these very \
+    bytes: a change that is signed again must be approved again. The newest word of an operator counts; --reject withdraws an earlier \
+    approval."
 )]
 pub(crate) struct Approve {
     /// The signed change, as `--draft` wrote it

@@ -39,7 +39,7 @@ pub(crate) struct Operator {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Patterns: a subject exactly, or a prefix when it ends in /, such as spiffe://prod.example/\n\n\
-    Where the policy asks for several operators: --draft FILE here, govlog admission approve FILE by the others, and\n\
+    Where the policy asks for several operators: --draft FILE here, govlog admission approve FILE by the others, and \
     govlog admission submit FILE, within a day of the draft."
 )]
 pub(crate) struct Add {
@@ -79,7 +79,7 @@ pub(crate) struct Retire {
 #[derive(Debug, Args)]
 #[command(
     after_help = "A change that raises or lowers the threshold takes the threshold in force before it. From one operator to two of three:\n  \
-    govlog admission operators --log URL --trust DIR --key operator.key --add b.pub --add c.pub --threshold 2"
+    govlog admission operators --log URL --trust DIR --key K --add b.pub --add c.pub --threshold 2"
 )]
 pub(crate) struct Operators {
     #[command(flatten)]
