@@ -5,30 +5,12 @@ use super::{Body, Record};
 
 /// Gives the `sub` that a statement of this record takes when none is given.
 ///
-/// | Kinds | `sub` |
-/// |---|---|
-/// | policy, activation | `uri`, else the policy's `name` |
-/// | ownership | `prefix` |
-/// | agent | `agent_id` |
-/// | registration, attestation, issuance | `subject` |
-/// | signing-key | `issuer` |
-/// | revocation | `subject`, else the `id` that is the target |
-/// | federation | the `domain`'s SPIFFE ID |
-/// | delegation | the delegate's `id` |
-/// | decision | `subject.id` |
-/// | decision-batch | `pep`, else `pdp`: its decisions have many subjects |
-/// | effect | `performer` |
-/// | observation | `subject`, else the `domain`'s SPIFFE ID |
-/// | redaction | `store` |
-/// | finding | `subject` |
-/// | anchor | `origin` |
+/// Which field that is, `formats/RECORDS.md` says kind by kind.
 ///
 /// Where that has neither `:` nor `/`, `<type>:<id>`: the type is the one recorded of a decision's subject or a delegate; of the others it is
 /// what the field names: workloads, policies, agents, enforcement points, stores, logs.
 ///
-/// `None`: the field is not recorded, or sealed, or a type is needed and not recorded; or the kind has no such field. What `approval` and `custody`
-/// speak of is a digest or a query, so their sub must be given; `stream`, `gap` and `quarantine` take the stream they stand in, and
-/// `admission-policy` the log's origin, neither of which is in the record.
+/// `None`: the field is not recorded, or sealed, or a type is needed and not recorded; or the kind has no such field.
 #[must_use]
 pub fn default_subject(record: &Record) -> Option<String> {
     let text = |path: &[&str]| record.body().and_then(|body| present(body, path));
@@ -88,3 +70,31 @@ fn domain(name: &str) -> Option<String> {
 fn present<'a>(body: &'a Body, path: &[&str]) -> Option<&'a str> {
     body.text(path).present()
 }
+
+/// Says where a kind's default subject comes from, for people.
+pub(super) fn source_of(kind: &str) -> &'static str {
+    SOURCES.into_iter().find(|(kinds, _)| kinds.contains(&kind)).map_or("", |(_, source)| source)
+}
+
+/// A default there is where the words begin with a field.
+const SOURCES: [(&[&str], &str); 19] = [
+    (&["admission-policy"], "the log's origin, which the record does not name"),
+    (&["policy", "activation"], "`uri`, else `policy:` and the policy's `name`"),
+    (&["approval"], "none: what it approves is a digest, so it must be given"),
+    (&["ownership"], "`prefix`"),
+    (&["agent"], "`agent_id`, as `agent:<id>` where it is no URI"),
+    (&["registration", "attestation", "issuance"], "`subject`, as `workload:<id>` where it is no URI"),
+    (&["signing-key"], "`issuer`"),
+    (&["revocation"], "`subject`, else the `id` in `target`"),
+    (&["federation"], "`domain`, as a SPIFFE ID"),
+    (&["delegation"], "`delegate.id`, as `<delegate.type>:<id>` where it is no URI"),
+    (&["decision"], "`subject.id`, as `<subject.type>:<id>` where it is no URI"),
+    (&["decision-batch"], "`pep`, else `pdp`: its decisions have many subjects"),
+    (&["effect"], "`performer`, as `workload:<id>` where it is no URI"),
+    (&["observation"], "`subject`, else `domain` as a SPIFFE ID"),
+    (&["stream", "gap", "quarantine"], "the stream it stands in, which the record does not name"),
+    (&["redaction"], "`store`, as `opening-store:<id>` where it is no URI"),
+    (&["finding"], "`subject`"),
+    (&["custody"], "none: what it concerns is a query, so it must be given"),
+    (&["anchor"], "`origin`"),
+];

@@ -5,45 +5,10 @@ use crate::digest::Digest;
 use crate::record::sealed::Opening;
 use crate::record::view::{parse_text, to_json};
 
-/// One of each kind, in the order of [`KINDS`].
-#[rustfmt::skip]
-const EXAMPLES: [(&str, &str); KINDS.len()] = [
-    ("admission-policy", include_str!("../../../examples/admission-policy.json")),
-    ("policy", include_str!("../../../examples/policy.json")),
-    ("activation", include_str!("../../../examples/activation.json")),
-    ("approval", include_str!("../../../examples/approval.json")),
-    ("ownership", include_str!("../../../examples/ownership.json")),
-    ("agent", include_str!("../../../examples/agent.json")),
-    ("registration", include_str!("../../../examples/registration.json")),
-    ("attestation", include_str!("../../../examples/attestation.json")),
-    ("issuance", include_str!("../../../examples/issuance.json")),
-    ("signing-key", include_str!("../../../examples/signing-key.json")),
-    ("revocation", include_str!("../../../examples/revocation.json")),
-    ("federation", include_str!("../../../examples/federation.json")),
-    ("delegation", include_str!("../../../examples/delegation.json")),
-    ("decision", include_str!("../../../examples/decision.json")),
-    ("decision-batch", include_str!("../../../examples/decision-batch.json")),
-    ("effect", include_str!("../../../examples/effect.json")),
-    ("observation", include_str!("../../../examples/observation.json")),
-    ("stream", include_str!("../../../examples/stream.json")),
-    ("gap", include_str!("../../../examples/gap.json")),
-    ("quarantine", include_str!("../../../examples/quarantine.json")),
-    ("redaction", include_str!("../../../examples/redaction.json")),
-    ("finding", include_str!("../../../examples/finding.json")),
-    ("custody", include_str!("../../../examples/custody.json")),
-    ("anchor", include_str!("../../../examples/anchor.json")),
-];
-
 /// The example of a kind, with more members.
 #[track_caller]
 fn example(kind: &str, more: Json) -> Record {
-    let (_, text) = EXAMPLES.into_iter().find(|(name, _)| *name == kind).unwrap();
-    parsed(kind, &with(parse_text(text).unwrap(), more))
-}
-
-#[test]
-fn there_is_one_of_every_kind() {
-    assert_eq!(EXAMPLES.map(|(kind, _)| kind), KINDS);
+    parsed(kind, &with(parse_text(super::example(kind).unwrap()).unwrap(), more))
 }
 
 /// An example shows what there is to know.
@@ -59,8 +24,8 @@ fn each_has_many_fields_of_its_kind() {
 
 #[test]
 fn each_is_a_record_and_its_own_view() {
-    for (kind, text) in EXAMPLES {
-        let view = parse_text(text).unwrap();
+    for kind in KINDS {
+        let view = parse_text(super::example(kind).unwrap()).unwrap();
         let payload = from_json(kind, &view).unwrap();
         assert_eq!(Record::parse(kind, &payload).unwrap().kind(), kind);
         assert_eq!(to_json(kind, &payload).unwrap(), view, "{kind}");
@@ -125,8 +90,10 @@ fn the_batch_is_of_decisions_as_the_example() {
     let mut tree = crate::merkle::MemoryTree::new();
     let mut counted = None;
     for number in 8841..=8843 {
-        let (_, text) = EXAMPLES.into_iter().find(|(kind, _)| *kind == "decision").unwrap();
-        let member = with(parse_text(text).unwrap(), json!({"decision_id": format!("d-{number}")}));
+        let member = with(
+            parse_text(super::example("decision").unwrap()).unwrap(),
+            json!({"decision_id": format!("d-{number}")}),
+        );
         let payload = from_json("decision", &member).unwrap();
         let Record::Decision(decision) = Record::parse("decision", &payload).unwrap() else { panic!() };
         counted = Some((decision.result().present().unwrap(), decision.policies()));

@@ -270,3 +270,19 @@ fn bytes_that_are_no_record_are_refused() {
         assert!(matches!(Record::parse("decision", payload), Err(RecordError::Cbor(_))), "{payload:x?}");
     }
 }
+
+#[test]
+fn known_maps_have_text_keys_alone() {
+    let odd = json!({"$map": [[1, 2]]});
+    for more in [json!({"source": odd}), json!({"links": [{"$map": [["rel", "about"], [1, 2]]}]})] {
+        let said = fault_of_many(UNKNOWN, &with(least(UNKNOWN), more));
+        assert!(said.contains("a key that is integer 1, should be a map with text keys"), "{said}");
+    }
+    let said = fault("stream", &with(least("stream"), json!({"source_counters": odd})));
+    assert_eq!(said, "source_counters: a key that is integer 1, should be a map with text keys");
+}
+
+#[track_caller]
+fn fault_of_many(kind: &str, view: &Json) -> String {
+    parse(kind, view).unwrap_err().to_string()
+}

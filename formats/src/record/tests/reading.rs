@@ -207,3 +207,86 @@ fn the_default_subject() {
     assert_eq!(subject("quarantine", json!({})), None);
     assert_eq!(subject("of-tomorrow", json!({})), None);
 }
+
+#[test]
+fn the_example_of_a_kind_has_the_default_subject_that_the_page_promises() {
+    for kind in KINDS {
+        let view = view::parse_text(example(kind).unwrap()).unwrap();
+        let promised = subject::source_of(kind).starts_with('`');
+        assert!(!subject::source_of(kind).is_empty(), "{kind}");
+        assert_eq!(default_subject(&parsed(kind, &view)).is_some(), promised, "{kind}");
+    }
+}
+
+#[test]
+fn the_default_subject_of_kinds_that_name_another_thing() {
+    let subject = |kind: &str, more: Json| default_subject(&parsed(kind, &with(least(kind), more)));
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(subject("policy", json!({})), some("policy:authz"));
+    assert_eq!(subject("policy", json!({"uri": "https://p.example/authz"})), some("https://p.example/authz"));
+    assert_eq!(subject("activation", json!({})), None);
+    assert_eq!(subject("ownership", json!({})), some("spiffe://prod.example/ledger/"));
+    assert_eq!(subject("agent", json!({})), some("agent:assistant"));
+    assert_eq!(subject("federation", json!({})), some("spiffe://partner.example"));
+    assert_eq!(subject("federation", json!({"domain": "spiffe://partner.example"})), some("spiffe://partner.example"));
+    assert_eq!(subject("delegation", json!({"delegate": {"id": "bot", "type": "agent"}})), some("agent:bot"));
+    assert_eq!(subject("delegation", json!({"delegate": {"id": "bot"}})), None);
+    assert_eq!(subject("decision-batch", json!({})), None);
+    assert_eq!(subject("decision-batch", json!({"pdp": "opa-1"})), some("pdp:opa-1"));
+    assert_eq!(subject("decision-batch", json!({"pdp": "opa-1", "pep": "spiffe://p/pep"})), some("spiffe://p/pep"));
+    assert_eq!(subject("revocation", json!({})), None);
+    assert_eq!(subject("revocation", json!({"target_type": "entry", "target": {"id": "pay"}})), some("entry:pay"));
+    assert_eq!(subject("revocation", json!({"subject": "pay", "target": {"id": "x:y"}})), some("workload:pay"));
+    assert_eq!(subject("observation", json!({"domain": "partner.example"})), some("spiffe://partner.example"));
+    assert_eq!(subject("redaction", json!({"store": "payments"})), some("opening-store:payments"));
+    assert_eq!(subject("anchor", json!({})), some("log:log.example"));
+    assert_eq!(subject("approval", json!({})), None);
+    assert_eq!(subject("custody", json!({})), None);
+    assert_eq!(subject("gap", json!({})), None);
+}
+
+#[test]
+fn what_is_one_of_several_is_read_and_written() {
+    use crate::record::approval::Approved;
+    use crate::record::revocation::RevocationTarget;
+    for approved in [Approved::SigStructure(digest()), Approved::OpDigest(digest()), Approved::Payload(digest())] {
+        assert_eq!(Approved::from_value(&approved.to_value()), Some(approved));
+    }
+    let Record::Approval(approval) = parsed("approval", &least("approval")) else { panic!() };
+    assert_eq!(approval.approved(), Recorded::Present(Approved::OpDigest(digest())));
+    let sealed = with(least("approval"), json!({"approved": {"op_digest": sealed_value()}}));
+    let Record::Approval(approval) = parsed("approval", &sealed) else { panic!() };
+    assert_eq!(approval.approved(), Recorded::Absent);
+    let handle = LinkTarget::Handle(Handle::of_digest("tbs_s256", &digest()));
+    for target in [RevocationTarget::Link(handle), RevocationTarget::Id("pay".to_owned())] {
+        assert_eq!(RevocationTarget::from_value(&target.to_value()), Some(target));
+    }
+}
+
+#[test]
+fn a_redaction_names_each_target() {
+    use crate::record::redaction::{RedactionExtent, RedactionRule};
+    let view = view::parse_text(example("redaction").unwrap()).unwrap();
+    let Record::Redaction(redaction) = parsed("redaction", &view) else { panic!() };
+    assert_eq!(redaction.rule(), Recorded::Present(RedactionRule::Retention));
+    let [all, fields, members] = redaction.targets().try_into().unwrap();
+    assert_eq!((all.extent, all.fields.len(), all.members.len()), (RedactionExtent::All, 0, 0));
+    assert_eq!(
+        (fields.extent, &*fields.fields),
+        (RedactionExtent::Fields, &["/context".to_owned(), "/agent/prompt".to_owned()][..])
+    );
+    assert_eq!(fields.digests.len(), 2);
+    assert_eq!((members.extent, &*members.members), (RedactionExtent::Members, &[0, 2][..]));
+    let Record::Redaction(redaction) = parsed("redaction", &least("redaction")) else { panic!() };
+    assert_eq!(redaction.destroyed_ms(), redaction.body().event_ms());
+}
+
+#[test]
+fn records_are_found_by_fields_at_any_depth() {
+    let fields = indexed_fields("decision");
+    for path in ["decision_id", "subject.credential.handle", "policies[].policy_digest", "op_digest", "handles"] {
+        assert!(fields.iter().any(|field| field == path), "{path}: {fields:?}");
+    }
+    assert!(indexed_fields("admission-policy").is_empty());
+    assert_eq!(indexed_fields("of-tomorrow"), ["handles"]);
+}
