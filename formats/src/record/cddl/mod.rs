@@ -54,7 +54,7 @@ fn render_common() -> String {
     out.push_str(")\n\n");
     let _ = write!(
         out,
-        "; Stands in the place of any value of a body.\nsealed = #6.{}({{ d: digest, ? ref: bstr }})\n\n",
+        "; Stands in the place of any value of a body. Where any value may stand its tag is on such values alone, at every depth.\nsealed = #6.{}({{ d: digest, ? ref: bstr }})\n\n",
         sealed::TAG
     );
     out.push_str(BASICS);

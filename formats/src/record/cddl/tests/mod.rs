@@ -5,6 +5,10 @@ use crate::cbor;
 use crate::record::tables::TYPED;
 use crate::record::view::{from_json, parse_text};
 
+mod agree;
+mod fits;
+mod grammar;
+
 /// Where the files lie. With `GOVLOG_WRITE_CDDL` set, they are written anew before they are compared.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cddl");
 
@@ -42,7 +46,7 @@ fn every_rule_that_is_used_is_defined_once() {
 /// The one file written by hand is held against the type: the example has every key of the file and no other.
 #[test]
 fn the_file_of_admission_policy_has_the_keys_of_its_type() {
-    let example = parse_text(include_str!("../../../examples/admission-policy.json")).unwrap();
+    let example = parse_text(include_str!("../../../../examples/admission-policy.json")).unwrap();
     let payload = from_json("admission-policy", &example).unwrap();
     // The example's row has keys, not the trust anchors it could have instead.
     let mut used = vec!["x509".to_owned()];
