@@ -1,5 +1,7 @@
 //! The properties of the fuzz targets of the agent's parsers, without a fuzzer: for their seeds, and for every input that once broke one.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 use std::path::Path;
 
 // Where the properties look for what they are about.
