@@ -170,7 +170,8 @@ fn spiffe_id(certificate: &Certificate) -> Result<Option<String>, HandleError> {
 }
 
 /// Says whether text is a workload's SPIFFE ID: at most 2,048 bytes, a trust domain and a path, in their own characters alone.
-fn is_spiffe_id(uri: &str) -> bool {
+#[must_use]
+pub fn is_spiffe_id(uri: &str) -> bool {
     let Some((trust_domain, path)) = uri.strip_prefix("spiffe://").and_then(|rest| rest.split_once('/')) else {
         return false;
     };

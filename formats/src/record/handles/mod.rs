@@ -8,7 +8,7 @@ mod jwk;
 mod pem;
 mod token;
 
-pub use certificate::{CertificateHandles, issuance_from_certificate};
+pub use certificate::{CertificateHandles, is_spiffe_id, issuance_from_certificate};
 pub use jwk::{jwk_thumbprint, key_handles, spki_thumbprint};
 pub use pem::{certificate_from_pem, public_key_from_pem};
 pub use token::TokenHandles;

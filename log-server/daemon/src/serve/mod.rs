@@ -5,8 +5,12 @@
 //! closed after the stall time. How long a body may take is a handler's business, for only handlers read bodies. When all places are
 //! taken, who has sent nothing for a second makes room: idle connections keep nobody out.
 //!
+//! With TLS the handshake comes first, on its connection's own task: it takes one of the bounded number of connections and at most the header
+//! time, so that nobody waits for somebody else's.
+//!
 //! Trust: whoever connects controls every byte and every pause; it takes one of a bounded number of connections, for a bounded time.
 
+mod door;
 mod timed;
 
 use std::net::SocketAddr;
@@ -19,14 +23,20 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tower::ServiceExt as _;
 
+use crate::access::Identity;
 use crate::stop::stopped;
+use crate::tls::Tls;
+use door::{Shown, handshake};
 use timed::{Phase, SharedPhase, Timed};
+
+pub use door::{Door, bind};
 
 /// What connections may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +45,7 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes that one connection's read buffer may grow to, and with it a request head. Less than 8192 counts as 8192.
     pub head_bytes: usize,
-    /// From the first byte of a request head to its last.
+    /// From the first byte of a request head to its last; also for a TLS handshake, from the connection on.
     pub header: Duration,
     /// For the whole of a request body. Handlers apply it: a router that reads bodies is to be made with this value.
     pub body: Duration,
@@ -68,10 +78,12 @@ impl Default for Limits {
 pub struct Peer(pub SocketAddr);
 
 /// Accepts connections and serves `app` on them until `stop` turns true or its sender is gone; then requests under way have `limits.drain` to
-/// finish.
-pub async fn serve(listener: TcpListener, app: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
+/// finish. A request has its [`Peer`] in its extensions, and the peer's [`Identity`] where TLS has verified one.
+pub async fn serve(door: impl Into<Door>, app: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
+    let Door { listener, tls } = door.into();
     let slots = Arc::new(Semaphore::new(limits.connections));
     let crowd = Arc::new(Notify::new());
+    let serving = Serving { app, limits, stop: stop.clone(), crowd: Arc::clone(&crowd) };
     let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -81,9 +93,9 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, mut stop:
         };
         while open.try_join_next().is_some() {}
         let Some((stream, peer, slot)) = accepted else { break };
-        let (app, stop, crowd) = (app.clone(), stop.clone(), Arc::clone(&crowd));
+        let (serving, tls) = (serving.clone(), tls.clone());
         open.spawn(async move {
-            connection(stream, peer, app, limits, stop, &crowd).await;
+            enter(stream, peer, tls, serving).await;
             drop(slot);
         });
     }
@@ -119,23 +131,50 @@ async fn accept(
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: Peer,
+/// What every connection is served with.
+#[derive(Clone)]
+struct Serving {
     app: Router,
     limits: Limits,
-    mut stop: watch::Receiver<bool>,
-    crowd: &Notify,
-) {
+    stop: watch::Receiver<bool>,
+    /// Rung when somebody waits for a place.
+    crowd: Arc<Notify>,
+}
+
+/// Makes the handshake, where there is to be one, and serves what comes after it.
+async fn enter(stream: TcpStream, peer: Peer, tls: Option<Tls>, mut serving: Serving) {
+    let begun = Instant::now();
     // Answers are mostly one small write each; waiting to merge them only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
+    let Some(tls) = tls else {
+        return connection(stream, peer, Shown { identity: None, until: None }, serving).await;
+    };
+    let (header, crowd) = (serving.limits.header, Arc::clone(&serving.crowd));
+    let shaken = tokio::select! {
+        biased;
+        () = stopped(&mut serving.stop) => return,
+        shaken = handshake(&tls, stream, header) => shaken,
+        () = dawdled(&crowd, begun) => return,
+    };
+    match shaken {
+        Ok((stream, shown)) => connection(stream, peer, shown, serving).await,
+        Err(error) => tracing::debug!(%error, "a handshake failed"),
+    }
+}
+
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, shown: Shown, serving: Serving) {
+    let Shown { identity, until } = shown;
+    let Serving { app, limits, mut stop, crowd } = serving;
     let phase = Arc::new(SharedPhase::new(limits.idle));
     let service = service_fn({
         let phase = Arc::clone(&phase);
         move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            if let Some(identity) = &identity {
+                request.extensions_mut().insert(Identity::clone(identity));
+            }
             let (app, phase) = (app.clone(), Arc::clone(&phase));
             async move {
                 phase.set(Phase::Busy);
@@ -163,7 +202,13 @@ async fn connection(
             connection.await
         }
         // A request that comes at the same moment is still answered.
-        () = superfluous(crowd, &phase, limits.idle) => {
+        () = superfluous(&crowd, &phase, limits.idle) => {
+            phase.hurry(LAST_FLUSH);
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+        // An identity counts as long as the certificate that proved it: whoever stays longer is to prove it anew, on a new connection.
+        () = expired(until) => {
             phase.hurry(LAST_FLUSH);
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -181,6 +226,24 @@ async fn superfluous(crowd: &Notify, phase: &SharedPhase, idle: Duration) {
         if phase.has_waited(IDLE_IN_A_CROWD, idle) {
             return;
         }
+    }
+}
+
+/// Resolves when room is asked for and a handshake that was begun then has taken a while.
+async fn dawdled(crowd: &Notify, begun: Instant) {
+    loop {
+        crowd.notified().await;
+        if begun.elapsed() >= IDLE_IN_A_CROWD {
+            return;
+        }
+    }
+}
+
+/// Resolves when a certificate ends; never if there is none.
+async fn expired(until: Option<Instant>) {
+    match until {
+        Some(until) => sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -8,7 +8,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Limits;
@@ -64,16 +63,16 @@ impl SharedPhase {
 }
 
 /// A socket that fails with `TimedOut` when its peer takes longer than its phase allows.
-pub(super) struct Timed {
-    stream: TcpStream,
+pub(super) struct Timed<S> {
+    stream: S,
     phase: Arc<SharedPhase>,
     limits: Limits,
     reading: Pin<Box<Sleep>>,
     writing: Option<Pin<Box<Sleep>>>,
 }
 
-impl Timed {
-    pub(super) fn new(stream: TcpStream, phase: Arc<SharedPhase>, limits: Limits) -> Self {
+impl<S> Timed<S> {
+    pub(super) fn new(stream: S, phase: Arc<SharedPhase>, limits: Limits) -> Self {
         let reading = Box::pin(sleep_until(Instant::now() + limits.idle));
         Self { stream, phase, limits, reading, writing: None }
     }
@@ -103,7 +102,7 @@ impl Timed {
     }
 }
 
-impl AsyncRead for Timed {
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
@@ -120,7 +119,7 @@ impl AsyncRead for Timed {
     }
 }
 
-impl AsyncWrite for Timed {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
@@ -141,11 +140,16 @@ impl AsyncWrite for Timed {
         self.stream.is_write_vectored()
     }
 
+    // Over TLS it is here that bytes wait for the peer: writing only puts them into records.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.progress(cx, flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        let ended = Pin::new(&mut this.stream).poll_shutdown(cx);
+        this.progress(cx, ended)
     }
 }
