@@ -1,8 +1,8 @@
 //! Files that are replaced whole: a reader, and a process started after a power cut, sees the old bytes or the new ones.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Replaces a file's contents; durable when it returns.
@@ -17,6 +17,10 @@ pub fn replace(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
     };
     let temporary = beside(path);
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+    if mode & 0o077 == 0 {
+        // One that a crash left keeps the mode that it has.
+        file.set_permissions(Permissions::from_mode(mode))?;
+    }
     file.write_all(bytes)?;
     // A crash here leaves the temporary file beside the old one; the next call overwrites it.
     file.sync_all()?;
@@ -43,6 +47,7 @@ mod tests {
         replace(&path, 0o600, b"one").unwrap();
         replace(&path, 0o600, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "whatever was left");
         assert!(!beside(&path).exists());
     }
 }

@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use govlog_formats::cose::{KeyError, SigningKey};
+use govlog_tls::secret;
 
 /// Why a key file is not used.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +45,7 @@ pub enum KeyFileError {
 pub fn load(path: &Path) -> Result<SigningKey, KeyFileError> {
     let failed = |cause| KeyFileError::File { path: path.to_owned(), cause };
     let file = File::open(path).map_err(failed)?;
-    // Of the open file, so that no other can take its place in between.
-    let mode = file.metadata().map_err(failed)?.mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    if let Some(mode) = secret::exposed(&file).map_err(failed)? {
         return Err(KeyFileError::Readable { path: path.to_owned(), mode });
     }
     let mut pem = String::new();

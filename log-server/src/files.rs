@@ -1,9 +1,11 @@
 //! Small files that must not be lost, overwritten or read by others.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+use govlog_tls::secret;
 
 /// Who may read a file besides its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,9 +76,9 @@ pub(crate) fn sync_dir(path: &Path) -> Result<(), FileError> {
     File::open(path).and_then(|dir| dir.sync_all()).map_err(io(path, "sync the directory"))
 }
 
-/// Makes a directory, and those above it, unless it is there.
+/// Makes a directory that is its owner's alone, and those above it, unless it is there.
 pub(crate) fn make_dir(path: &Path) -> Result<(), FileError> {
-    fs::create_dir_all(path).map_err(io(path, "make the directory"))?;
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io(path, "make the directory"))?;
     sync_parent(path)
 }
 
@@ -113,8 +115,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, FileError> {
 /// Reads a private key, and refuses one that others can read or write.
 pub(crate) fn read_secret(path: &Path) -> Result<String, FileError> {
     let file = File::open(path).map_err(io(path, "open it"))?;
-    let mode = file.metadata().map_err(io(path, "look at it"))?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    if let Some(mode) = secret::exposed(&file).map_err(io(path, "look at it"))? {
         return Err(FileError::Open { path: path.to_owned(), mode });
     }
     String::from_utf8(read_open(path, &file)?).map_err(|_| FileError::NotText(path.to_owned()))
@@ -140,7 +141,21 @@ fn io(path: &Path, what: &'static str) -> impl FnOnce(std::io::Error) -> FileErr
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+
+    #[test]
+    fn a_directory_is_made_for_its_owner_alone_and_left_as_it_is_where_there_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/er");
+        make_dir(&path).unwrap();
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o700);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).unwrap();
+        make_dir(&path).unwrap();
+        assert_eq!(mode(), 0o750);
+    }
 
     #[test]
     fn a_secret_is_written_for_its_owner_alone() {

@@ -36,7 +36,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use govlog_daemon::serve::{Limits, serve};
+use govlog_daemon::serve::{Limits, bind, serve};
+use govlog_daemon::tls::Tls;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -56,15 +57,18 @@ pub struct Listeners {
     pub public: TcpListener,
     /// Health, readiness, metrics.
     pub admin: TcpListener,
+    /// What both make handshakes with, if they do.
+    pub tls: Option<Tls>,
 }
 
 impl Listeners {
     /// Binds the configured addresses; port 0 takes a free one.
     ///
     /// # Errors
-    /// Names the address that can not be had.
+    /// Names the address that can not be had, or what is wrong with the TLS material.
     pub async fn bind(config: &Config) -> io::Result<Self> {
-        Ok(Self { public: bind(config.listen).await?, admin: bind(config.admin).await? })
+        let tls = Tls::start(&config.tls).await.map_err(io::Error::other)?;
+        Ok(Self { public: bind(config.listen).await?, admin: bind(config.admin).await?, tls })
     }
 
     /// Returns the addresses of the public and the admin interface.
@@ -74,12 +78,6 @@ impl Listeners {
     pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
         Ok((self.public.local_addr()?, self.admin.local_addr()?))
     }
-}
-
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("can not listen on {address}: {error}")))
 }
 
 /// Why a log ended.
@@ -130,9 +128,11 @@ impl Log {
     pub async fn serve(self, listeners: Listeners, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
         let (stop, stopping) = watch::channel(false);
         let limits = limits(self.config.limits.connections);
-        let public = serve(listeners.public, http::router(self.app.clone()), limits, stopping.clone());
-        let admin = http::admin::admin_router(self.app.clone(), self.config.access.operate.clone());
-        let admin = serve(listeners.admin, admin, Limits { connections: ADMIN_CONNECTIONS, ..limits }, stopping);
+        let public =
+            serve((listeners.public, listeners.tls.clone()), http::router(self.app.clone()), limits, stopping.clone());
+        let admin = http::admin::admin_router(self.app.clone(), listeners.tls.clone());
+        let admin_limits = Limits { connections: ADMIN_CONNECTIONS, ..limits };
+        let admin = serve((listeners.admin, listeners.tls), admin, admin_limits, stopping);
         // Two tasks, so that neither waits for what goes on here.
         let (public, admin) = (tokio::spawn(public), tokio::spawn(admin));
         let mut fatal = self.fatal.clone();

@@ -183,11 +183,14 @@ async fn starts_that_can_not_be_right_are_refused_with_what_is_wrong() {
     let refused = |config: Config| async { Log::open(config).await.err().expect("it is refused").to_string() };
     let mut config = load(dir.path());
     config.listen = "0.0.0.0:0".parse().unwrap();
-    assert!(refused(config.clone()).await.contains("access.read"), "closed to everybody it can be reached by");
-    config.access.read = config::Access::Anyone;
+    assert!(refused(config.clone()).await.contains("tls.plaintext"), "others would be served in clear");
+    config.tls.plaintext = true;
+    assert!(refused(config.clone()).await.contains("[access]"), "closed to everybody it can be reached by");
+    config.access.read = config::Access::anyone();
     Log::open(config).await.unwrap().close().await.unwrap();
     let mut config = load(dir.path());
     config.admin = "[::]:0".parse().unwrap();
+    config.tls.plaintext = true;
     assert!(refused(config).await.starts_with("admin is [::]:0"));
 
     let other = tempfile::tempdir().unwrap();

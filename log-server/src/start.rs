@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use govlog_daemon::tls::ExposureError;
 use govlog_formats::cose::SigningKey;
 use govlog_formats::note::Vkey;
 use govlog_formats::tlog_policy::Policy;
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 use crate::Log;
 use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Access, Config, ConfigError};
+use crate::config::{Config, ConfigError, Roles};
 use crate::disk::{DiskGuard, Reserve};
 use crate::http::{self, App};
 use crate::init::{self, InitError};
@@ -35,17 +36,9 @@ pub enum OpenError {
     /// The configuration can not be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The address can be reached from outside, yet nobody outside may do anything.
-    #[error(
-        "{key} is {address}, which others can reach, but access allows this machine alone: set access.read and access.submit \
-         (access.operate for admin) to \"anyone\" or to token digests, or listen on a loopback address"
-    )]
-    Closed {
-        /// `listen` or `admin`.
-        key: &'static str,
-        /// The address.
-        address: std::net::SocketAddr,
-    },
+    /// An address can be reached from outside, and should not.
+    #[error(transparent)]
+    Exposed(#[from] ExposureError),
     /// `init` has not finished.
     #[error(transparent)]
     Init(#[from] InitError),
@@ -201,15 +194,10 @@ fn serve(
 
 /// "default: loopback open, anything else closed until configured" (DESIGN §8.1): an address that others can reach, and nobody may use, is a
 /// mistake that is told at once.
-fn check_reach(config: &Config) -> Result<(), OpenError> {
-    let own = |access: &Access| *access == Access::Loopback;
-    if !config.listen.ip().is_loopback() && own(&config.access.read) && own(&config.access.submit) {
-        return Err(OpenError::Closed { key: "listen", address: config.listen });
-    }
-    if !config.admin.ip().is_loopback() && own(&config.access.operate) {
-        return Err(OpenError::Closed { key: "admin", address: config.admin });
-    }
-    Ok(())
+fn check_reach(config: &Config) -> Result<(), ExposureError> {
+    let Roles { read, search, submit, operate } = &config.access;
+    config.tls.check_reach("listen", config.listen, &[read, search, submit], "read, search or submit")?;
+    config.tls.check_reach("admin", config.admin, &[operate], "operate")
 }
 
 /// A receipt under a key that the policy does not name would count with no verifier.

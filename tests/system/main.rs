@@ -14,6 +14,7 @@ mod refusals;
 mod restart;
 mod round_trip;
 mod safeties;
+mod tls;
 mod witnesses;
 
 /// The binary that is each of the programs.

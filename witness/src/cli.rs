@@ -108,11 +108,12 @@ fn run(config: &std::path::Path) -> anyhow::Result<()> {
         let told_to_end = stop::told_to_end()?;
         let listeners = Listeners::bind(&config).await?;
         say(&format!(
-            "listening on http://{}\nadmin on http://{}",
+            "listening on {scheme}://{}\nadmin on {scheme}://{}",
             listeners.public_address()?,
-            listeners.admin_address()?
+            listeners.admin_address()?,
+            scheme = config.tls.scheme(),
         ))?;
-        serve_witness(witness, config.limits, listeners, told_to_end).await;
+        serve_witness(witness, &config, listeners, told_to_end).await;
         anyhow::Ok(())
     });
     // Connections were drained; what may remain is a write whose client has gone, and it is whole or not at all.

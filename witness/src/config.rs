@@ -7,7 +7,12 @@ use std::{
     time::Duration,
 };
 
-use govlog_daemon::serve::Limits;
+use govlog_daemon::{
+    access::{Access, NoGrant, RawAccess},
+    routes::Roles,
+    serve::Limits,
+    tls::{ExposureError, RawTls, Settings, SettingsError, about},
+};
 use serde::Deserialize;
 
 /// A witness's configuration, checked: paths are joined to the folder of the configuration file, addresses are addresses.
@@ -28,6 +33,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the admin interface listens.
     pub admin: SocketAddr,
+    /// What both listeners are protected by.
+    pub tls: Settings,
+    /// Who may do what: read is for the monitoring route, submit for `add-checkpoint`.
+    pub access: Roles,
     /// What connections may take.
     pub limits: Limits,
 }
@@ -47,11 +56,22 @@ impl Config {
     #[must_use]
     pub fn in_folder(folder: &Path) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self::meant(Raw { listen: any, admin: any, ..Raw::default() }, folder)
+        let raw = Raw { listen: any, admin: any, ..Raw::default() };
+        Self::meant(raw, folder, Settings::default(), Roles::default())
+    }
+
+    /// Refuses addresses that others can reach where that is certainly a mistake.
+    ///
+    /// # Errors
+    /// [`ExposureError`] says what to set.
+    pub fn check_reach(&self) -> Result<(), ExposureError> {
+        let Roles { read, submit, operate, .. } = &self.access;
+        self.tls.check_reach("listen", self.listen, &[read, submit], "read or submit")?;
+        self.tls.check_reach("admin", self.admin, &[operate], "operate")
     }
 
     fn parse(text: &str, folder: &Path) -> Result<Self, ContentError> {
-        let raw: Raw = toml::from_str(text).map_err(|error| ContentError::Toml(Box::new(error)))?;
+        let mut raw: Raw = toml::from_str(text).map_err(|error| ContentError::Toml(Box::new(error)))?;
         if !(1..=MAX_CONNECTIONS).contains(&raw.connections) {
             return Err(ContentError::Connections { found: raw.connections });
         }
@@ -63,10 +83,12 @@ impl Config {
         if let Some((key, found)) = times.into_iter().find(|(_, seconds)| !(1..=MAX_TIMEOUT_S).contains(seconds)) {
             return Err(ContentError::Timeout { key, found });
         }
-        Ok(Self::meant(raw, folder))
+        let tls = std::mem::take(&mut raw.tls).check(folder)?;
+        let access = std::mem::take(&mut raw.access).check()?;
+        Ok(Self::meant(raw, folder, tls, access))
     }
 
-    fn meant(raw: Raw, folder: &Path) -> Self {
+    fn meant(raw: Raw, folder: &Path, tls: Settings, access: Roles) -> Self {
         let limits = Limits {
             connections: raw.connections,
             header: Duration::from_secs(raw.header_timeout_s),
@@ -82,8 +104,31 @@ impl Config {
             evidence: folder.join(raw.evidence),
             listen: raw.listen,
             admin: raw.admin,
+            tls,
+            access,
             limits,
         }
+    }
+}
+
+/// `[access]` as typed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRoles {
+    read: Option<RawAccess>,
+    submit: Option<RawAccess>,
+    operate: Option<RawAccess>,
+}
+
+impl RawRoles {
+    fn check(self) -> Result<Roles, ContentError> {
+        let role = |key, typed| Access::parse(typed).map_err(|error| ContentError::Access { key, error });
+        Ok(Roles {
+            read: role("read", self.read)?,
+            submit: role("submit", self.submit)?,
+            operate: role("operate", self.operate)?,
+            ..Roles::default()
+        })
     }
 }
 
@@ -101,6 +146,8 @@ struct Raw {
     header_timeout_s: u64,
     body_timeout_s: u64,
     idle_timeout_s: u64,
+    tls: RawTls,
+    access: RawRoles,
 }
 
 impl Default for Raw {
@@ -116,6 +163,8 @@ impl Default for Raw {
             header_timeout_s: 10,
             body_timeout_s: 30,
             idle_timeout_s: 60,
+            tls: RawTls::default(),
+            access: RawRoles::default(),
         }
     }
 }
@@ -138,7 +187,25 @@ connections = 512                # served at once; each may hold a body of 132 K
 header_timeout_s = 10            # from the first byte of a request's head to the last
 body_timeout_s = 30              # for a request's body
 idle_timeout_s = 60              # for a connection with no request under way
-"#
+
+[tls]
+# cert = "tls.pem"               # {cert}
+# key = "tls.key"                # {key}
+# client_ca = "clients.pem"      # {client_ca}
+# spiffe = "unix:///run/spire/sockets/agent.sock"    # {spiffe}
+plaintext = false                # {plaintext}
+
+[access]                         # "loopback", "anyone", the SHA-256 of a bearer token in hex, a SPIFFE ID, a prefix of SPIFFE IDs that ends
+                                 # in '/', such as "spiffe://prod.example/", or a list of these; an empty list is nobody
+read = "loopback"                # who may ask what was cosigned last; monitors come from everywhere: "anyone"
+submit = "loopback"              # who may ask for cosignatures: the logs
+operate = "loopback"             # who may use the admin listener
+"#,
+        cert = about::CERT,
+        key = about::KEY,
+        client_ca = about::CLIENT_CA,
+        spiffe = about::SPIFFE,
+        plaintext = about::PLAINTEXT,
     )
 }
 
@@ -171,6 +238,17 @@ pub enum ContentError {
     /// Not TOML, an unknown key, or a value of another type.
     #[error(transparent)]
     Toml(Box<toml::de::Error>),
+    /// The section `[tls]` is wrong.
+    #[error(transparent)]
+    Tls(#[from] SettingsError),
+    /// A role is given to what nobody can be.
+    #[error("access.{key} is {error}")]
+    Access {
+        /// The key.
+        key: &'static str,
+        /// What is wrong.
+        error: NoGrant,
+    },
     /// The number of connections is out of range.
     #[error("connections = {found} is not between 1 and {MAX_CONNECTIONS}")]
     Connections {
@@ -247,11 +325,26 @@ mod tests {
             ("body_timeout_s = 3601", "body_timeout_s"),
             ("idle_timeout_s = \"60\"", "idle_timeout_s"),
             ("listen", "listen"),
+            ("[access]\nread = \"everybody\"", "access.read"),
+            ("[access]\nserach = \"anyone\"", "serach"),
+            ("[tls]\ncert = \"c\"", "tls.key"),
+            ("[tls]\nplain = true", "plain"),
         ];
         for (text, named) in wrong {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(named), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn an_address_that_others_can_reach_needs_tls_or_a_word_and_somebody_who_may_use_it() {
+        let refused = |text: &str| parse(text).unwrap().check_reach().unwrap_err().to_string();
+        assert!(refused("listen = \"0.0.0.0:1\"\n[access]\nread = \"anyone\"").contains("tls.plaintext"));
+        assert!(refused("listen = \"0.0.0.0:1\"\n[tls]\nplaintext = true").contains("read or submit"));
+        assert!(refused("admin = \"0.0.0.0:1\"\n[tls]\nplaintext = true").contains("operate"));
+        let open = "listen = \"0.0.0.0:1\"\n[tls]\ncert = \"c\"\nkey = \"k\"\n[access]\nread = \"anyone\"";
+        parse(open).unwrap().check_reach().unwrap();
+        parse("").unwrap().check_reach().unwrap();
     }
 
     #[test]

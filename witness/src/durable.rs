@@ -3,19 +3,19 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-/// Replaces a file's content, durably: when this returns, the new content survives a loss of power.
+/// Replaces a file's content, and gives it these permission bits, durably: when this returns, the new content survives a loss of power.
 ///
 /// One writer at a time per path is the caller's duty.
 ///
 /// # Errors
 /// See [`ReplaceError`]: either the old content certainly stands, or which of the two a restart would find is unknown.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), ReplaceError> {
+pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), ReplaceError> {
     let temporary = temporary_of(path).map_err(ReplaceError::NotWritten)?;
-    write_synced(OpenOptions::new().write(true).create(true).truncate(true), &temporary, content, 0o644)
+    write_synced(OpenOptions::new().write(true).create(true).truncate(true), &temporary, content, mode)
         .map_err(ReplaceError::NotWritten)?;
     // A crash here leaves the old content and a temporary file, complete or not; opening the folder removes the latter.
     fs::rename(&temporary, path).map_err(ReplaceError::Unknown)?;
@@ -67,6 +67,10 @@ pub(crate) enum ReplaceError {
 
 fn write_synced(options: &mut OpenOptions, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let mut file = options.mode(mode).open(path)?;
+    if mode & 0o077 == 0 {
+        // A file that was there already, left by a crash, keeps the mode that it has.
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+    }
     file.write_all(content)?;
     file.sync_all()
 }

@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     net::SocketAddr,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -31,8 +32,8 @@ pub fn init(folder: &Path, name: KeyName, listen: SocketAddr, admin: SocketAddr)
         }
     }
     fs::create_dir_all(folder).map_err(failed(folder))?;
-    for new in [&config.state, &config.evidence] {
-        fs::create_dir(new).map_err(failed(new))?;
+    for (new, mode) in [(&config.state, 0o700), (&config.evidence, 0o755)] {
+        fs::DirBuilder::new().mode(mode).create(new).map_err(failed(new))?;
     }
     durable::create(&config.logs, LIST_HEAD.as_bytes(), 0o644).map_err(failed(&config.logs))?;
     let signer = key::create(&config.key, name)?;

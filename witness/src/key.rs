@@ -7,11 +7,11 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use govlog_formats::note::{KeyError, KeyName, NoteSigner, SignatureAlgorithm};
+use govlog_tls::secret;
 
 use crate::durable;
 
@@ -39,8 +39,7 @@ pub(crate) fn create(path: &Path, name: KeyName) -> Result<NoteSigner, KeyFileEr
 pub(crate) fn load(path: &Path) -> Result<NoteSigner, KeyFileError> {
     let failed = |error| KeyFileError::Io { path: path.to_owned(), error };
     let file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    if let Some(mode) = secret::exposed(&file).map_err(failed)? {
         return Err(KeyFileError::Readable { path: path.to_owned(), mode });
     }
     let mut text = String::new();
@@ -110,6 +109,8 @@ const MAX_KEY_BYTES: u64 = 4096;
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn name() -> KeyName {

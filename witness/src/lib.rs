@@ -34,7 +34,10 @@ pub mod witness;
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc};
 
-use govlog_daemon::serve::{Limits, serve};
+use govlog_daemon::{
+    serve::{Limits, bind, serve},
+    tls::Tls,
+};
 use tokio::{net::TcpListener, sync::watch};
 
 use clock::Clock;
@@ -51,15 +54,19 @@ pub struct Listeners {
     pub public: TcpListener,
     /// The admin interface.
     pub admin: TcpListener,
+    /// What both make handshakes with, if they do.
+    pub tls: Option<Tls>,
 }
 
 impl Listeners {
     /// Binds the configured addresses.
     ///
     /// # Errors
-    /// Names the address that cannot be had.
+    /// Names the address that cannot be had, or should not be, or what is wrong with the TLS material.
     pub async fn bind(config: &Config) -> io::Result<Self> {
-        Ok(Self { public: bind(config.listen).await?, admin: bind(config.admin).await? })
+        config.check_reach().map_err(io::Error::other)?;
+        let tls = Tls::start(&config.tls).await.map_err(io::Error::other)?;
+        Ok(Self { public: bind(config.listen).await?, admin: bind(config.admin).await?, tls })
     }
 
     /// Returns the address the public interface got.
@@ -102,21 +109,24 @@ pub async fn run_with_clock(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), OpenError> {
     let witness = Arc::new(Witness::open(&config, clock)?);
-    serve_witness(witness, config.limits, listeners, shutdown).await;
+    serve_witness(witness, &config, listeners, shutdown).await;
     Ok(())
 }
 
 /// Serves an open witness until `shutdown` resolves and requests under way are answered.
 pub async fn serve_witness(
     witness: Arc<Witness>,
-    limits: Limits,
+    config: &Config,
     listeners: Listeners,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let (stop, stopped) = watch::channel(false);
-    let public = serve(listeners.public, http::router(Arc::clone(&witness), limits.body), limits, stopped.clone());
+    let (limits, Listeners { public, admin, tls }) = (config.limits, listeners);
+    let router = http::router(Arc::clone(&witness), config.access.clone(), limits.body);
+    let public = serve((public, tls.clone()), router, limits, stopped.clone());
     let admin_limits = Limits { connections: ADMIN_CONNECTIONS, ..limits };
-    let admin = serve(listeners.admin, admin::router(Arc::clone(&witness)), admin_limits, stopped);
+    let router = admin::router(Arc::clone(&witness), config.access.clone(), tls.clone());
+    let admin = serve((admin, tls), router, admin_limits, stopped);
     let fold = async {
         loop {
             tokio::time::sleep(FOLD_EVERY).await;
@@ -132,12 +142,6 @@ pub async fn serve_witness(
     }
     stop.send_replace(true);
     served.await;
-}
-
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
 }
 
 /// A scraper, a prober, and a person or two.

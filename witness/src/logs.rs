@@ -133,7 +133,7 @@ pub fn add(path: &Path, own: &Vkey, vkey: &Vkey) -> Result<bool, LogsError> {
     }
     content.extend_from_slice(format!("{vkey}\n").as_bytes());
     parse(path, &content, own)?;
-    durable::replace(path, &content)
+    durable::replace(path, &content, 0o644)
         .map_err(|error| LogsError::Write { path: path.to_owned(), error: WriteError(error) })?;
     Ok(true)
 }

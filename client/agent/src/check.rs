@@ -144,7 +144,7 @@ fn outbox_of(config: &Config, origin: &str) -> Finding {
 
 fn log(config: &Config, trust: &Trust) -> Finding {
     const WHAT: &str = "log";
-    let asked = Source::open(&config.log).map_err(|error| error.to_string()).and_then(|source| {
+    let asked = Source::open_as(&config.log, &config.client).map_err(|error| error.to_string()).and_then(|source| {
         let note =
             source.get("checkpoint", govlog_formats::limits::MAX_NOTE_BYTES).map_err(|error| error.to_string())?;
         let note = note.ok_or("it has published nothing yet; are its witnesses there?")?;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use govlog_client::durable;
+use govlog_tls::secret;
 use serde::{Deserialize, Serialize};
 
 use crate::world::World;
@@ -60,8 +61,8 @@ impl Names {
         let wrong = |why: String| {
             io::Error::new(io::ErrorKind::InvalidData, format!("{}: {why}; it may be removed", path.display()))
         };
-        let layout = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?,
+        let layout = match secret::open(&path).and_then(io::read_to_string) {
+            Ok(text) => serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Layout { version: VERSION, streams: Vec::new() },
             Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
         };
@@ -183,10 +184,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("agent.key.agent-streams");
         for text in ["", "{}", "{\"version\":2,\"streams\":[]}"] {
-            std::fs::write(&path, text).unwrap();
+            write(&path, text, 0o600);
             let error = names(&dir).unwrap_err();
             assert!(error.to_string().contains("agent-streams"), "{error}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
+        write(&path, "{\"version\":1,\"streams\":[]}", 0o600);
+        names(&dir).unwrap();
+        write(&path, "{\"version\":1,\"streams\":[]}", 0o644);
+        let error = names(&dir).unwrap_err();
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+    }
+
+    fn write(path: &Path, text: &str, mode: u32) {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::write(path, text).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
 }

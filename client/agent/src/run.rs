@@ -11,8 +11,11 @@ use govlog_client::key_file::{self, KeyFileError};
 use govlog_client::openings::{Folder, StoreError};
 use govlog_client::source::{Http, Source, SourceError};
 use govlog_client::trust::{TrustDir, TrustError};
+use govlog_daemon::access::Denied;
+use govlog_daemon::routes::guard;
 use govlog_daemon::serve;
 use govlog_daemon::stop::stopped;
+use govlog_daemon::tls::{Tls, TlsError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -46,6 +49,8 @@ pub struct Listeners {
     pub public: TcpListener,
     /// The admin interface.
     pub admin: TcpListener,
+    /// What both make handshakes with, if they do.
+    pub tls: Option<Tls>,
 }
 
 /// Why an agent does not run, or ended.
@@ -67,6 +72,9 @@ pub enum RunError {
     /// What is kept beside the key cannot be used.
     #[error("names of streams: {0}")]
     Names(io::Error),
+    /// The TLS material cannot be used.
+    #[error("tls: {0}")]
+    Tls(#[from] TlsError),
     /// The outbox cannot be used.
     #[error("outbox: {0}")]
     Outbox(#[from] OutboxError),
@@ -112,9 +120,10 @@ impl Listeners {
     ///
     /// # Errors
     ///
-    /// Names the address that cannot be had.
+    /// Names the address that cannot be had, or what is wrong with the TLS material.
     pub async fn bind(config: &Config) -> Result<Self, RunError> {
-        Ok(Self { public: bind(config.listen).await?, admin: bind(config.admin).await? })
+        let tls = Tls::start(&config.tls).await?;
+        Ok(Self { public: bind(config.listen).await?, admin: bind(config.admin).await?, tls })
     }
 
     /// Gives the addresses they got: for uploads, for the admin interface.
@@ -142,7 +151,7 @@ impl Agent {
     pub fn open(config: Config) -> Result<Self, RunError> {
         let key = key_file::load(&config.key)?;
         let trust = TrustDir::load(&config.trust)?;
-        let Source::Http(log) = Source::open(&config.log)? else {
+        let Source::Http(log) = Source::open_as(&config.log, &config.client)? else {
             return Err(SourceError::NotASource(config.log.clone()).into());
         };
         let origin = trust.trust().origin().to_owned();
@@ -178,11 +187,14 @@ impl Agent {
         let (shared, names, world) = (Arc::clone(&self.shared), Arc::clone(&self.names), Arc::clone(&self.world));
         let intake = Intake::new(shared, names, world, &self.config, fatal);
         let prefixes: Vec<&str> = self.config.groups.iter().map(|group| group.prefix()).collect();
-        let public =
-            serve::serve(listeners.public, http::ingest(&intake, &prefixes), self.config.connections, stopping.clone());
-        let health = Health { shared: Arc::clone(&self.shared), world: Arc::clone(&self.world) };
-        let limits = serve::Limits { connections: ADMIN_CONNECTIONS, ..self.config.connections };
-        let admin = serve::serve(listeners.admin, http::admin(health), limits, stopping);
+        let (limits, Listeners { public, admin, tls }) = (self.config.connections, listeners);
+        let roles = &self.config.access;
+        let ingest = guard(http::ingest(&intake, &prefixes), roles.submit.clone(), Denied::answer);
+        let public = serve::serve((public, tls.clone()), ingest, limits, stopping.clone());
+        let health = Health { shared: Arc::clone(&self.shared), world: Arc::clone(&self.world), tls: tls.clone() };
+        let limits = serve::Limits { connections: ADMIN_CONNECTIONS, ..limits };
+        let routes = guard(http::admin(health), roles.operate.clone(), Denied::answer);
+        let admin = serve::serve((admin, tls), routes, limits, stopping);
         let telemetry = Arc::clone(&self.shared.telemetry);
         let fold = async {
             loop {

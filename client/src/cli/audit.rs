@@ -8,7 +8,6 @@ use super::exit::{Refuted, Usage};
 use super::output::Output;
 use super::{Exit, progress};
 use crate::audit::{self, AuditError};
-use crate::source::Source;
 use crate::trust::TrustDir;
 use crate::verify::Outcome;
 
@@ -42,7 +41,7 @@ impl Audit {
             .into());
         }
         let mut dir = TrustDir::load(&self.trust)?;
-        let source = Source::open(&self.log)?;
+        let source = out.source(&self.log)?;
         let bar = progress::bar(out, "entries", 0);
         let mut tick = |done, all| {
             bar.set_length(all);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::exit::{NotFound, Usage};
 use super::output::Output;
 use super::{Exit, files, progress};
-use crate::source::{Fetched, Http, Source};
+use crate::source::{Fetched, Http};
 
 /// How long to wait for entries that are committed and not yet published.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,7 +37,7 @@ pub(crate) struct Get {
 impl Get {
     pub(crate) fn run(self, out: &Output) -> anyhow::Result<Exit> {
         let spans = self.ids.iter().map(|text| Span::parse(text)).collect::<Result<Vec<_>, _>>()?;
-        let source = Source::open(&self.log)?;
+        let source = out.source(&self.log)?;
         let Some(http) = source.http() else {
             return Err(Usage(format!("{}: `get` needs a log's address; for a folder use `audit`", self.log)).into());
         };

@@ -20,9 +20,12 @@ mod trust;
 mod verify;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::source::Outbound;
 
 pub use exit::Exit;
 
@@ -33,8 +36,34 @@ struct Cli {
     /// Print one JSON document on stdout instead of text
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    servers: Servers,
     #[command(subcommand)]
     command: Command,
+}
+
+/// How servers are reached over https://
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Options for https:// servers")]
+struct Servers {
+    /// Authorities that servers' certificates are verified against (PEM) [default: those of the system]
+    #[arg(long, value_name = "FILE", global = true)]
+    ca: Option<PathBuf>,
+    /// Certificate to show to servers, leaf first (PEM)
+    #[arg(long, value_name = "FILE", global = true)]
+    tls_cert: Option<PathBuf>,
+    /// Its private key (PEM, mode 0600)
+    #[arg(long, value_name = "FILE", global = true)]
+    tls_key: Option<PathBuf>,
+    /// File with one line, a bearer token to show to servers (mode 0600); never on the command line, where others can read it
+    #[arg(long, value_name = "FILE", global = true)]
+    token_file: Option<PathBuf>,
+}
+
+impl From<Servers> for Outbound {
+    fn from(Servers { ca, tls_cert, tls_key, token_file }: Servers) -> Self {
+        Self { ca, cert: tls_cert, cert_key: tls_key, token_file }
+    }
 }
 
 const ABOUT: &str = "Submits signed records to a govlog, and checks what comes back without trusting the server.";
@@ -99,7 +128,7 @@ pub fn run() -> ExitCode {
 #[must_use]
 pub fn run_from<A: Into<OsString> + Clone>(command_line: impl IntoIterator<Item = A>) -> ExitCode {
     let cli = Cli::parse_from(command_line);
-    let out = output::Output::new(cli.json);
+    let out = output::Output::new(cli.json, cli.servers.into());
     let done = match cli.command {
         Command::Key(command) => command.run(&out),
         Command::Trust(command) => command.run(&out),

@@ -1,4 +1,4 @@
-//! What goes to stdout and what to stderr.
+//! What a command has to do with the world: what goes to stdout and what to stderr, and how servers are reached.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one module that prints")]
 
@@ -6,18 +6,26 @@ use std::io::IsTerminal;
 
 use serde_json::{Value, json};
 
+use crate::source::{Outbound, Source, SourceError};
+
 /// The version of every `--json` document; it grows when a reader of the old ones would misread a new one.
 const JSON_VERSION: u32 = 1;
 
-/// Where a command's results go.
+/// Where a command's results go, and how it shows itself to servers.
 #[derive(Debug)]
 pub(crate) struct Output {
     json: bool,
+    outbound: Outbound,
 }
 
 impl Output {
-    pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+    pub(crate) fn new(json: bool, outbound: Outbound) -> Self {
+        Self { json, outbound }
+    }
+
+    /// Opens the place that an option names, with the certificate, token and authorities of the command line.
+    pub(crate) fn source(&self, place: &str) -> Result<Source, SourceError> {
+        Source::open_as(place, &self.outbound)
     }
 
     /// Prints a result: `text` for people, or `document` for programs.

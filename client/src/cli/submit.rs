@@ -56,7 +56,7 @@ impl Submit {
         let key = files::signing_key(&signing.key)?;
         let drafts = self.drafts()?;
         let dir = self.trust.as_deref().map(TrustDir::load).transpose()?;
-        let source = Source::open(&signing.log)?;
+        let source = out.source(&signing.log)?;
         let http = signing.http(&source, "submit")?;
         let trust = dir.as_ref().map(TrustDir::trust);
         let origin = match trust {

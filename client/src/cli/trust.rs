@@ -12,7 +12,7 @@ use serde_json::json;
 use super::exit::{Refuted, Usage};
 use super::output::Output;
 use super::{Exit, files};
-use crate::source::{HeadError, Source, Tree};
+use crate::source::{HeadError, Tree};
 use crate::trust::{self, TrustDir, UpdateError};
 
 /// `govlog trust …`
@@ -81,7 +81,7 @@ impl Init {
         let policy = files::read_text(&self.policy)?;
         let genesis = match (&self.genesis, &self.log) {
             (Some(path), _) => files::read(path)?,
-            (None, Some(log)) => genesis_of(log, &policy)?,
+            (None, Some(log)) => genesis_of(out, log, &policy)?,
             (None, None) => return Err(Usage("give --genesis FILE or --log URL".to_owned()).into()),
         };
         let dir = TrustDir::create(&self.out, &policy, &genesis)?;
@@ -103,9 +103,9 @@ impl Init {
 }
 
 /// Reads entry 0 from a log whose checkpoint the policy accepts.
-fn genesis_of(log: &str, policy: &str) -> anyhow::Result<Vec<u8>> {
+fn genesis_of(out: &Output, log: &str, policy: &str) -> anyhow::Result<Vec<u8>> {
     let policy: Policy = policy.parse().map_err(|error| Usage(format!("the policy: {error}")))?;
-    let source = Source::open(log)?;
+    let source = out.source(log)?;
     let note = source.get("checkpoint", MAX_NOTE_BYTES)?.ok_or(HeadError::None)?;
     let head = policy
         .verify_checkpoint(&note)
@@ -119,7 +119,7 @@ fn genesis_of(log: &str, policy: &str) -> anyhow::Result<Vec<u8>> {
 
 impl Update {
     fn run(self, out: &Output) -> anyhow::Result<Exit> {
-        let source = Source::open(&self.log)?;
+        let source = out.source(&self.log)?;
         let mut dir = TrustDir::load(&self.dir)?;
         let updated = trust::update(&source, &mut dir).map_err(refuting)?;
         out.result(

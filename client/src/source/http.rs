@@ -3,8 +3,10 @@
 use std::io::Read;
 use std::time::Duration;
 
+use govlog_tls::outbound::{Outbound, Token};
+use reqwest::Url;
 use reqwest::blocking::{Client, RequestBuilder, Response};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 
 use super::SourceError;
@@ -20,6 +22,7 @@ const DETAIL_BYTES: usize = 400;
 pub struct Http {
     base: String,
     client: Client,
+    token: Option<Token>,
 }
 
 /// What the server answered, whatever the status.
@@ -38,20 +41,31 @@ pub struct Reply {
 }
 
 impl Http {
-    pub(super) fn new(base: &str) -> Result<Self, SourceError> {
+    pub(super) fn new(base: &str, outbound: &Outbound) -> Result<Self, SourceError> {
+        let refused = |cause: String| SourceError::Credentials { url: base.to_owned(), cause };
+        let token = outbound.token().map_err(|error| refused(error.to_string()))?;
+        let tls = outbound.tls().map_err(|error| refused(error.to_string()))?;
+        let is_open = base.starts_with("http://") && !is_own(base);
+        if is_open && (token.is_some() || tls.is_some()) {
+            return Err(refused("a token, a certificate or an authority is of use over https:// alone".to_owned()));
+        }
         // Installed once per process; a second call finds the first one's provider in place, which is what is wanted.
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             rustls::crypto::ring::default_provider().install_default().ok();
         }
         // Redirects are answers here: 302 and 303 say how far an entry has come, and tiles are never redirected.
-        let client = Client::builder()
+        let mut builder = Client::builder();
+        if let Some(tls) = tls {
+            builder = builder.tls_backend_preconfigured(tls);
+        }
+        let client = builder
             .redirect(Policy::none())
             .timeout(TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
             .user_agent(concat!("govlog/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|cause| unreachable_at(base, &cause))?;
-        Ok(Self { base: base.trim_end_matches('/').to_owned(), client })
+        Ok(Self { base: base.trim_end_matches('/').to_owned(), client, token })
     }
 
     /// The address that everything is relative to, without a trailing slash.
@@ -76,7 +90,7 @@ impl Http {
     /// The server cannot be reached, or sends more than `max` bytes.
     pub fn ask(&self, path: &str, max: usize) -> Result<Reply, SourceError> {
         let url = self.url(path);
-        read(&url, self.client.get(&url), max)
+        read(&url, self.authorized(self.client.get(&url)), max)
     }
 
     /// Posts a body and gives the answer whatever its status.
@@ -86,7 +100,19 @@ impl Http {
     /// The server cannot be reached, or sends more than `max` bytes.
     pub fn post(&self, path: &str, content_type: &str, body: Vec<u8>, max: usize) -> Result<Reply, SourceError> {
         let url = self.url(path);
-        read(&url, self.client.post(&url).header(CONTENT_TYPE, content_type).body(body), max)
+        read(&url, self.authorized(self.client.post(&url)).header(CONTENT_TYPE, content_type).body(body), max)
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        let value = self.token.as_ref().and_then(|token| HeaderValue::try_from(token.authorization()).ok());
+        match value {
+            None => request,
+            Some(mut value) => {
+                // Shown in nothing that is logged of the request.
+                value.set_sensitive(true);
+                request.header(AUTHORIZATION, value)
+            }
+        }
     }
 
     /// Makes the error for a status that the question does not allow.
@@ -100,6 +126,15 @@ impl Http {
     fn url(&self, path: &str) -> String {
         format!("{}/{}", self.base, path.trim_start_matches('/'))
     }
+}
+
+/// Whether an address is this machine's own, where nobody else is on the way.
+fn is_own(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    url.host_str().is_some_and(|host| {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    })
 }
 
 fn read(url: &str, request: RequestBuilder, max: usize) -> Result<Reply, SourceError> {
@@ -134,4 +169,28 @@ fn unreachable_at(url: &str, cause: &reqwest::Error) -> SourceError {
         inner = next;
     }
     SourceError::Unreachable { url: url.to_owned(), cause: inner.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_sent_over_https_or_to_this_machine_and_never_in_clear_to_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        std::io::Write::write_all(&mut file.unwrap(), b"0123456789abcdef").unwrap();
+        let outbound = Outbound { token_file: Some(path), ..Outbound::default() };
+        for right in ["https://log.example", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"] {
+            Http::new(right, &outbound).unwrap();
+        }
+        for wrong in ["http://log.example", "http://192.0.2.1:1", "http://127.0.0.1.example", "http://[2001:db8::1]"] {
+            let error = Http::new(wrong, &outbound).unwrap_err();
+            assert!(matches!(error, SourceError::Credentials { .. }), "{wrong}");
+            Http::new(wrong, &Outbound::default()).unwrap();
+        }
+    }
 }

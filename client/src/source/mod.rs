@@ -17,6 +17,8 @@ pub use tree::{Tree, TreeError};
 
 use std::path::PathBuf;
 
+pub use govlog_tls::outbound::Outbound;
+
 /// A place that answers for the public files of one log.
 #[derive(Debug)]
 pub enum Source {
@@ -41,6 +43,14 @@ pub enum SourceError {
         /// What was asked for.
         url: String,
         /// What the connection says.
+        cause: String,
+    },
+    /// What the server is to be shown, or to be believed by, cannot be used.
+    #[error("{url}: {cause}")]
+    Credentials {
+        /// The server.
+        url: String,
+        /// What is wrong.
         cause: String,
     },
     /// The server answered with a status that this question does not allow.
@@ -78,8 +88,17 @@ impl Source {
     ///
     /// [`SourceError::NotASource`] when it is neither.
     pub fn open(place: &str) -> Result<Self, SourceError> {
+        Self::open_as(place, &Outbound::default())
+    }
+
+    /// As [`Source::open`]; a server is shown this certificate and token, and believed by these authorities.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`], and when the files cannot be used.
+    pub fn open_as(place: &str, outbound: &Outbound) -> Result<Self, SourceError> {
         if place.starts_with("http://") || place.starts_with("https://") {
-            return Http::new(place).map(Self::Http);
+            return Http::new(place, outbound).map(Self::Http);
         }
         let path = PathBuf::from(place);
         if path.is_dir() { Ok(Self::Folder(Folder::new(path))) } else { Err(SourceError::NotASource(place.to_owned())) }

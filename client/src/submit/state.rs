@@ -3,10 +3,12 @@
 //! The file lies beside the key, `<key>.streams`, mode 0600. Signed bytes are durable here before the first of them is
 //! sent: a process that died in between sends the same bytes again, and the log knows them as the same statement.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use govlog_formats::base64;
 use govlog_formats::digest::Digest;
+use govlog_tls::secret;
 use serde::{Deserialize, Serialize};
 
 use crate::durable;
@@ -130,7 +132,7 @@ impl StreamFile {
 
 /// Reads and checks the file; a missing one has no streams.
 fn read(path: &Path) -> Result<Vec<Stream>, StateError> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match secret::open(path).and_then(io::read_to_string) {
         Ok(text) => text,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(cause) => return Err(StateError::File { path: path.to_owned(), cause }),
@@ -195,9 +197,28 @@ mod tests {
         let key = dir.path().join("pep.key");
         let beside = dir.path().join("pep.key.streams");
         for text in ["", "version = 2", "version = 1\nextra = 1", "version = 1\n[[streams]]\nstream = 1"] {
-            std::fs::write(&beside, text).unwrap();
+            write(&beside, text, 0o600);
             assert!(matches!(StreamFile::beside(&key), Err(StateError::Malformed { .. })), "{text:?}");
             assert_eq!(std::fs::read_to_string(&beside).unwrap(), text);
         }
+    }
+
+    /// Whoever writes it decides which bytes are sent next, and whoever reads it knows what will be.
+    #[test]
+    fn refuses_a_file_that_others_can_read_or_write() {
+        let dir = tempfile::tempdir().unwrap();
+        for mode in [0o640, 0o604, 0o620] {
+            write(&dir.path().join("pep.key.streams"), "version = 1\nstreams = []\n", mode);
+            let error = StreamFile::beside(&dir.path().join("pep.key")).unwrap_err();
+            assert!(error.to_string().contains("chmod 600"), "{error}");
+        }
+        write(&dir.path().join("pep.key.streams"), "version = 1\nstreams = []\n", 0o600);
+        StreamFile::beside(&dir.path().join("pep.key")).unwrap();
+    }
+
+    fn write(path: &Path, text: &str, mode: u32) {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::write(path, text).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
 }

@@ -49,8 +49,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let told_to_end = stop::told_to_end()?;
     let listeners = Listeners::bind(&config).await?;
     let (public, admin) = listeners.addresses()?;
+    let scheme = config.tls.scheme();
     let log = Log::open(config).await.map_err(RunError::from)?;
     let mut out = io::stdout();
-    writeln!(out, "listening on http://{public}\nadmin on http://{admin}").and_then(|()| out.flush())?;
+    writeln!(out, "listening on {scheme}://{public}\nadmin on {scheme}://{admin}").and_then(|()| out.flush())?;
     Ok(log.serve(listeners, told_to_end).await?)
 }

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use govlog_daemon::tls::about;
+
 /// One key of `log.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
@@ -40,14 +42,40 @@ pub const KEYS: &[Key] = &[
         "\"head\"",
         "directory of the head file; put it on another disk if you can, and never restore it from a backup",
     ),
+    key("tls", "cert", "", about::CERT),
+    key("tls", "key", "", about::KEY),
+    key("tls", "client_ca", "", about::CLIENT_CA),
+    key("tls", "spiffe", "", about::SPIFFE),
+    key("tls", "plaintext", "false", about::PLAINTEXT),
     key(
         "access",
         "read",
         "\"loopback\"",
-        "who may read: \"loopback\", \"anyone\", or a list of SHA-256 digests of bearer tokens in hex",
+        "who may read what is published: \"loopback\", \"anyone\", the SHA-256 of a bearer token in hex, a SPIFFE ID, a prefix of SPIFFE IDs \
+         that ends in '/' such as \"spiffe://prod.example/\", or a list of these; an empty list is nobody",
     ),
+    key("access", "search", "\"loopback\"", "who may search the records; likewise"),
     key("access", "submit", "\"loopback\"", "who may submit; likewise"),
     key("access", "operate", "\"loopback\"", "who may use the admin listener; likewise"),
+    key(
+        "client",
+        "ca",
+        "",
+        "authorities that witnesses' certificates are verified against, PEM; default: those of the system",
+    ),
+    key(
+        "client",
+        "cert",
+        "",
+        "certificate that the log shows to witnesses, leaf first, PEM; read again at every connection",
+    ),
+    key("client", "cert_key", "", "its private key, PEM, mode 0600"),
+    key(
+        "client",
+        "token_files",
+        "{}",
+        "by the name of a witness in the policy, a file of mode 0600 with the bearer token that this witness wants",
+    ),
     key("limits", "connections", "1024", "connections at a time"),
     key("limits", "address_rate", "", "requests per second and address (429 beyond it); default: none"),
     key("limits", "verify_threads", "", "threads that verify signatures; default: one per core"),

@@ -10,17 +10,21 @@ mod raw;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use govlog_daemon::tls;
 use govlog_formats::note::{KeyError, KeyName};
 use govlog_formats::tlog_policy::{Policy, PolicyError};
+use govlog_tls::outbound::Outbound;
 
 use crate::files::{self, FileError};
 
-pub use access::{Access, Roles};
+pub use govlog_daemon::access::Access;
+pub use govlog_daemon::routes::{Role, Roles};
 pub(crate) use keys::template;
 pub use keys::{KEYS, Key, describe};
 
@@ -44,6 +48,8 @@ pub struct Config {
     pub admin: SocketAddr,
     /// Where things lie.
     pub files: Files,
+    /// What both listeners are protected by.
+    pub tls: tls::Settings,
     /// Who may do what.
     pub access: Roles,
     /// What is bounded.
@@ -110,6 +116,10 @@ pub struct Publication {
     pub republish: Duration,
     /// How long one witness may take to answer.
     pub witness_timeout: Duration,
+    /// How the log shows itself to witnesses, and which authorities speak for them.
+    pub client: Outbound,
+    /// The file of the bearer token for each witness that wants one, by the witness's name in the policy.
+    pub tokens: BTreeMap<String, PathBuf>,
 }
 
 /// How the store uses memory and disk. Sizes in bytes.
@@ -166,6 +176,14 @@ pub enum ConfigError {
         found: String,
         /// What may stand there.
         expected: &'static str,
+    },
+    /// The section `[tls]` is wrong.
+    #[error("{path}: {source}", path = .path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: tls::SettingsError,
     },
     /// The origin can not name a log.
     #[error("origin: {0}")]

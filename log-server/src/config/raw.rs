@@ -1,16 +1,18 @@
 //! `log.toml` as typed: every key optional, nothing checked but its type.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use govlog_formats::digest::Digest;
+use govlog_daemon::tls::RawTls;
+use govlog_tls::outbound::Outbound;
 use serde::Deserialize;
 
 use super::{
-    Access, Config, ConfigError, DEFAULT_ADMIN, DEFAULT_LISTEN, Files, Limits, Publication, Roles, Store, check_origin,
+    Config, ConfigError, DEFAULT_ADMIN, DEFAULT_LISTEN, Files, Limits, Publication, Store, access::RawRoles,
+    check_origin,
 };
 
 /// The whole file.
@@ -23,9 +25,13 @@ pub(super) struct Raw {
     #[serde(default)]
     files: RawFiles,
     #[serde(default)]
-    access: RawAccess,
+    tls: RawTls,
+    #[serde(default)]
+    access: RawRoles,
     #[serde(default)]
     limits: RawLimits,
+    #[serde(default)]
+    client: RawClient,
     #[serde(default)]
     publication: RawPublication,
     #[serde(default)]
@@ -44,26 +50,21 @@ struct RawFiles {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawAccess {
-    read: Option<RawRole>,
-    submit: Option<RawRole>,
-    operate: Option<RawRole>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "\"loopback\", \"anyone\", or a list of SHA-256 digests of bearer tokens in hex")]
-enum RawRole {
-    Word(String),
-    Tokens(Vec<String>),
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RawLimits {
     connections: Option<usize>,
     address_rate: Option<u32>,
     verify_threads: Option<usize>,
     in_flight_mib: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawClient {
+    ca: Option<PathBuf>,
+    cert: Option<PathBuf>,
+    cert_key: Option<PathBuf>,
+    #[serde(default)]
+    token_files: BTreeMap<String, PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -103,14 +104,17 @@ impl Raw {
                 "another address than listen: health and metrics are never public",
             ));
         }
+        let files = self.files.check(path);
+        let tls = self.tls.check(&files.dir).map_err(|source| ConfigError::Tls { path: path.to_owned(), source })?;
         Ok(Config {
             origin: check_origin(&origin)?,
             listen,
             admin,
-            files: self.files.check(path),
+            files,
+            tls,
             access: self.access.check(path)?,
             limits: self.limits.check(path)?,
-            publication: self.publication.check(path)?,
+            publication: self.publication.check(path, self.client)?,
             store: self.store.check(path)?,
         })
     }
@@ -127,37 +131,6 @@ impl RawFiles {
             store: or(self.store, "store"),
             head: or(self.head, "head"),
             dir,
-        }
-    }
-}
-
-impl RawAccess {
-    fn check(self, path: &Path) -> Result<Roles, ConfigError> {
-        Ok(Roles {
-            read: role(path, "access.read", self.read)?,
-            submit: role(path, "access.submit", self.submit)?,
-            operate: role(path, "access.operate", self.operate)?,
-        })
-    }
-}
-
-fn role(path: &Path, key: &'static str, typed: Option<RawRole>) -> Result<Access, ConfigError> {
-    let expected = "\"loopback\", \"anyone\", or a list of SHA-256 digests of bearer tokens in hex";
-    match typed {
-        None => Ok(Access::Loopback),
-        Some(RawRole::Word(word)) => match word.as_str() {
-            "loopback" => Ok(Access::Loopback),
-            "anyone" => Ok(Access::Anyone),
-            _ => Err(value(path, key, &format!("{word:?}"), expected)),
-        },
-        Some(RawRole::Tokens(texts)) => {
-            let mut digests = BTreeSet::new();
-            for text in texts {
-                digests.insert(
-                    Digest::from_hex_lenient(&text).map_err(|_| value(path, key, &format!("{text:?}"), expected))?,
-                );
-            }
-            Ok(Access::Tokens(digests))
         }
     }
 }
@@ -187,7 +160,11 @@ impl RawLimits {
 }
 
 impl RawPublication {
-    fn check(self, path: &Path) -> Result<Publication, ConfigError> {
+    fn check(self, path: &Path, client: RawClient) -> Result<Publication, ConfigError> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let RawClient { ca, cert, cert_key, token_files } = client;
+        // One token for all would make each witness able to speak for the log to every other.
+        let client = Outbound { ca, cert, cert_key, token_file: None }.within(folder);
         let time_ms = |typed: Option<u64>, key, default_ms, least_ms, expected| {
             let typed = typed.unwrap_or(default_ms);
             if (least_ms..=3_600_000).contains(&typed) {
@@ -211,6 +188,8 @@ impl RawPublication {
                 1,
                 "from 1 to 3600000",
             )?,
+            client,
+            tokens: token_files.into_iter().map(|(name, file)| (name, folder.join(file))).collect(),
         })
     }
 }
@@ -248,6 +227,6 @@ fn mib(
     if (least..=65_536).contains(&typed) { Ok(typed << 20) } else { Err(value(path, key, &typed, expected)) }
 }
 
-fn value(path: &Path, key: &'static str, found: &impl ToString, expected: &'static str) -> ConfigError {
+pub(super) fn value(path: &Path, key: &'static str, found: &impl ToString, expected: &'static str) -> ConfigError {
     ConfigError::Value { path: path.to_owned(), key, found: found.to_string(), expected }
 }

@@ -1,3 +1,5 @@
+use govlog_daemon::access::Caller;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -28,7 +30,8 @@ fn an_origin_alone_is_a_configuration() {
     assert_eq!(config.origin.as_str(), "log.example/2026");
     assert_eq!(config.listen, DEFAULT_LISTEN);
     assert_eq!(config.files.store, Path::new("/etc/govlog/store"));
-    assert_eq!(config.access.submit, Access::Loopback);
+    assert_eq!(config.access, Roles::default());
+    assert_eq!(config.tls, tls::Settings::default());
 }
 
 #[test]
@@ -45,7 +48,8 @@ fn every_documented_key_is_known_and_every_known_key_documented() {
     }
     // The reader lists what it knows when it meets what it does not know.
     let mut known = 0;
-    for table in ["", "[files]\n", "[access]\n", "[limits]\n", "[publication]\n", "[store]\n"] {
+    for table in ["", "[files]\n", "[tls]\n", "[access]\n", "[client]\n", "[limits]\n", "[publication]\n", "[store]\n"]
+    {
         let refused = refusal(&format!("{table}nonsense = 1"));
         let listed = refused.split("expected one of").nth(1).unwrap();
         let section = table.trim_matches(['[', ']', '\n']);
@@ -156,21 +160,32 @@ fn paths_are_taken_from_the_files_own_directory() {
 }
 
 #[test]
-fn roles_are_closed_but_to_loopback_until_configured() {
-    let config = parse("origin = \"a\"").unwrap();
-    for access in [&config.access.read, &config.access.submit, &config.access.operate] {
-        assert!(access.allows(true, None));
-        assert!(!access.allows(false, None) && !access.allows(false, Some("token")));
-    }
+fn roles_are_what_was_typed_and_loopback_where_nothing_was() {
+    let digest = govlog_formats::digest::Digest::sha256(b"open sesame");
+    let text = format!("origin = \"a\"\n[access]\nsubmit = [\"{digest}\", \"spiffe://a/\"]\nread = \"anyone\"");
+    let access = parse(&text).unwrap().access;
+    assert_eq!(access.read, Access::anyone());
+    let stranger = Caller::default();
+    assert!(access.submit.allows(&Caller { bearer: Some("open sesame"), ..stranger }));
+    assert!(access.submit.allows(&Caller { identity: Some("spiffe://a/b"), ..stranger }));
+    assert!(!access.submit.allows(&stranger));
+    assert_eq!((access.search, access.operate), (Access::loopback(), Access::loopback()));
 }
 
 #[test]
-fn a_token_opens_the_role_it_is_listed_for_and_no_other() {
-    let digest = govlog_formats::digest::Digest::sha256(b"open sesame");
-    let text = format!("origin = \"a\"\n[access]\nsubmit = [\"{digest}\"]\nread = \"anyone\"");
-    let access = parse(&text).unwrap().access;
-    assert!(access.submit.allows(false, Some("open sesame")));
-    assert!(!access.submit.allows(false, Some("open sesam")) && !access.submit.allows(true, None));
-    assert!(access.read.allows(false, None));
-    assert!(!access.operate.allows(false, Some("open sesame")));
+fn tls_is_taken_from_the_files_own_directory_and_half_of_it_is_refused() {
+    let config = parse("origin = \"a\"\n[tls]\ncert = \"tls.pem\"\nkey = \"tls.key\"").unwrap();
+    let Some(tls::Source::Files(paths)) = config.tls.source else { panic!("{:?}", config.tls) };
+    assert_eq!(paths.cert, Path::new("/etc/govlog/tls.pem"));
+    assert!(refusal("origin = \"a\"\n[tls]\ncert = \"tls.pem\"").contains("tls.key"));
+}
+
+#[test]
+fn what_is_shown_to_witnesses_is_taken_from_the_files_own_directory() {
+    let text =
+        "origin = \"a\"\n[client]\nca = \"ca.pem\"\ntoken_files = { w1 = \"w1.token\", \"w.example/2\" = \"/t\" }";
+    let publication = parse(text).unwrap().publication;
+    assert_eq!(publication.client.ca.as_deref(), Some(Path::new("/etc/govlog/ca.pem")));
+    let files: Vec<_> = publication.tokens.into_iter().collect();
+    assert_eq!(files, [("w.example/2".into(), "/t".into()), ("w1".into(), "/etc/govlog/w1.token".into())]);
 }

@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use govlog_tls::secret;
+
 use super::slot::{SLOT_BYTES, Slot};
 use super::{HeadError, HeadOwner, HeadState, HeadStore, SlotFault, check_step};
 use crate::failpoints;
@@ -59,6 +61,7 @@ impl HeadFile {
             }
             other => other.map_err(failed("opening the file"))?,
         };
+        secret::keep(path, &file).map_err(failed("opening the file"))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(HeadError::Locked(path.to_owned())),

@@ -146,7 +146,7 @@ fn two_slots_that_cannot_follow_each_other_are_refused() {
         (sample(6, 9), sample(7, 7)),
         (sample(8, 3), sample(7, 7)),
     ] {
-        std::fs::write(&path, [even.encode(), odd.encode()].concat()).unwrap();
+        write_private(&path, &[even.encode(), odd.encode()].concat());
         assert!(matches!(HeadFile::open(&path), Err(HeadError::Slots { .. })), "{even:?} {odd:?}");
     }
 }
@@ -154,14 +154,38 @@ fn two_slots_that_cannot_follow_each_other_are_refused() {
 #[test]
 fn a_file_without_a_valid_slot_or_of_another_length_is_refused() {
     let (_dir, path) = made();
-    std::fs::write(&path, vec![0; 2 * SLOT_BYTES]).unwrap();
+    write_private(&path, &[0; 2 * SLOT_BYTES]);
     assert!(matches!(HeadFile::open(&path), Err(HeadError::NoValidSlot { .. })));
     // Slots in each other's places.
-    std::fs::write(&path, [sample(7, 7).encode(), sample(6, 6).encode()].concat()).unwrap();
+    write_private(&path, &[sample(7, 7).encode(), sample(6, 6).encode()].concat());
     assert!(matches!(HeadFile::open(&path), Err(HeadError::NoValidSlot { .. })));
     for length in [0, 1, 4096, 8191, 8193] {
         let both = [sample(6, 6).encode(), sample(7, 7).encode(), vec![0]].concat();
-        std::fs::write(&path, &both[..length]).unwrap();
+        write_private(&path, &both[..length]);
         assert!(matches!(HeadFile::open(&path), Err(HeadError::Length { found, .. }) if found == length as u64));
     }
+}
+
+/// Writes a file as the log makes it: its owner's alone.
+fn write_private(path: &Path, bytes: &[u8]) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, bytes).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// Whoever can write it can roll the log back.
+#[test]
+fn a_head_file_that_others_can_read_or_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_dir, path) = made();
+    for mode in [0o640, 0o604, 0o660] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let error = HeadFile::open(&path).unwrap_err();
+        assert!(
+            matches!(&error, HeadError::File { source, .. } if source.to_string().contains("chmod 600")),
+            "{error}"
+        );
+    }
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    HeadFile::open(&path).unwrap();
 }

@@ -5,28 +5,25 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use govlog_daemon::serve::Peer;
+use govlog_daemon::routes;
+use govlog_daemon::tls::Tls;
 
 use super::error::{Failure, Family};
-use super::front::{allow, unknown_route, wrong_method};
+use super::front::{unknown_route, wrong_method};
+use super::routes::ADMIN_ROUTES;
 use super::{App, Keep, answer};
-use crate::config::Access;
 
 /// What the admin routes share.
 #[derive(Clone)]
-struct Admin {
+pub(crate) struct Admin {
     app: App,
-    operate: Access,
+    tls: Option<Tls>,
 }
 
 /// Routes the admin interface.
-pub(crate) fn admin_router(app: App, operate: Access) -> Router {
-    let admin = Admin { app, operate };
-    Router::new()
-        .route("/healthz", get(health))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+pub(crate) fn admin_router(app: App, tls: Option<Tls>) -> Router {
+    let admin = Admin { app, tls };
+    routes::router(ADMIN_ROUTES)
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(admin.clone(), gate))
@@ -34,10 +31,9 @@ pub(crate) fn admin_router(app: App, operate: Access) -> Router {
 }
 
 async fn gate(State(admin): State<Admin>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
-    let mut response = match allow(&admin.operate, peer, request.headers()) {
+    let mut response = match routes::admit(ADMIN_ROUTES, &admin.app.access, &request) {
         Ok(()) => next.run(request).await,
-        Err(failure) => failure.into_response(),
+        Err(denied) => Failure::from(denied).into_response(),
     };
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         let allow = response.headers_mut().remove(axum::http::header::ALLOW);
@@ -47,7 +43,7 @@ async fn gate(State(admin): State<Admin>, request: Request, next: Next) -> Respo
 }
 
 /// 200 as long as the process can go on; a poisoned sequencer can not.
-async fn health(State(admin): State<Admin>) -> Response {
+pub(super) async fn health(State(admin): State<Admin>) -> Response {
     match admin.app.sequencer.poisoned() {
         None => text(StatusCode::OK, "ok"),
         Some(cause) => text(StatusCode::SERVICE_UNAVAILABLE, &cause.to_string()),
@@ -55,7 +51,7 @@ async fn health(State(admin): State<Admin>) -> Response {
 }
 
 /// 200 while statements are taken and a checkpoint is published.
-async fn ready(State(admin): State<Admin>) -> Response {
+pub(super) async fn ready(State(admin): State<Admin>) -> Response {
     if *admin.app.closing.borrow() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "the log is shutting down");
     }
@@ -68,11 +64,13 @@ async fn ready(State(admin): State<Admin>) -> Response {
     text(StatusCode::OK, "ready")
 }
 
-async fn metrics(State(admin): State<Admin>) -> Response {
+pub(super) async fn metrics(State(admin): State<Admin>) -> Response {
     let load = admin.app.sequencer.load();
     admin.app.telemetry.queued(load.statements, load.bytes);
     admin.app.telemetry.writable(admin.app.sequencer.check().is_ok());
-    answer(StatusCode::OK, "text/plain; version=0.0.4", Keep::Not, admin.app.telemetry.render())
+    let mut text = admin.app.telemetry.render();
+    text.extend(admin.tls.as_ref().map(|tls| tls.health().render()));
+    answer(StatusCode::OK, "text/plain; version=0.0.4", Keep::Not, text)
 }
 
 fn text(status: StatusCode, line: &str) -> Response {

@@ -7,9 +7,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use govlog_daemon::access::is_loopback;
 use lru::LruCache;
 
-use super::front::is_loopback;
 use crate::refusal::{RateLimit, Refusal};
 
 /// Requests per second of an address that is not this machine's, when the configuration does not say.

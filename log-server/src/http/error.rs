@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use govlog_daemon::access::Denied;
 use govlog_formats::admission;
 use govlog_formats::batch::{BatchError, BatchResult};
 use govlog_formats::cbor::CborFault;
@@ -53,15 +54,18 @@ pub(super) enum Failure {
     /// There is no such key.
     #[error("no receipt key of this log, present or retired, has this kid")]
     NoSuchKey,
-    /// No valid token.
-    #[error("this log wants a bearer token for this")]
-    Unauthorized,
     /// The role is for others.
-    #[error("this log serves its own machine only, until its operator configures access")]
-    Forbidden,
+    #[error("{}", .0.reason())]
+    Denied(Denied),
     /// A proof or a reading could not be had now.
     #[error("{0}")]
     Unready(String),
+}
+
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
 }
 
 impl From<NotDone> for Failure {
@@ -133,8 +137,7 @@ impl Failure {
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound(_) | Self::NoSuchKey => StatusCode::NOT_FOUND,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Denied(denied) => denied.status(),
         }
     }
 

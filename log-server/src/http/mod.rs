@@ -22,6 +22,7 @@ mod journal;
 mod keys;
 mod openapi;
 mod query;
+pub(crate) mod routes;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -39,7 +40,6 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::admission::Admission;
@@ -176,33 +176,11 @@ impl Drop for Writing {
 
 /// Routes the public interface.
 pub(crate) fn router(app: App) -> Router {
-    let routed = routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
-    routed
+    govlog_daemon::routes::router(routes::ROUTES)
         .fallback(front::unknown_route)
         .method_not_allowed_fallback(front::wrong_method)
         .layer(from_fn_with_state(app.clone(), front::front))
         .with_state(app)
-}
-
-/// Every public route. Each is to be described in `openapi/parts`, else a test fails.
-fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
-    vec![
-        ("/entries", post(entries::submit)),
-        ("/entries/{id}", get(entries::receipt)),
-        ("/entries/{id}/statement", get(entries::statement)),
-        ("/.well-known/scitt-keys", get(keys::set)),
-        ("/.well-known/scitt-keys/{kid}", get(keys::one)),
-        ("/v1/batches", post(batches::submit)),
-        ("/checkpoint", get(tiles::checkpoint)),
-        ("/tile/{*path}", get(tiles::tile)),
-        ("/v1/proofs/inclusion", get(journal::inclusion)),
-        ("/v1/proofs/consistency", get(journal::consistency)),
-        ("/v1/streams", get(journal::stream)),
-        ("/v1/admission-policy", get(journal::admission_policy)),
-        ("/v1/checkpoints", get(journal::checkpoints)),
-        ("/v1/conflicts", get(journal::conflicts)),
-        ("/openapi.json", get(openapi::document)),
-    ]
 }
 
 /// How long an answer may be kept by whoever passes it on.

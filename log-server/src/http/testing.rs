@@ -20,7 +20,7 @@ use tower::ServiceExt as _;
 use super::{App, Parts, Times, router};
 use crate::admission::Admission;
 use crate::clock::Clock;
-use crate::config::{Access, Limits, Publication, Roles};
+use crate::config::{Limits, Publication, Roles};
 use crate::proof::Prover;
 use crate::publication::testing::{FakeWitness, Mode};
 use crate::publication::tests::{Live, policy_of, settings};
@@ -49,7 +49,7 @@ impl Default for Setup {
         Self {
             disk: Disk::fresh(),
             settings: settings(),
-            access: Roles { read: Access::Loopback, submit: Access::Loopback, operate: Access::Loopback },
+            access: Roles::default(),
             limits: limits(),
             times: Times { body: wait, wait },
             receipt: receipt_key(),

@@ -2,6 +2,7 @@
 //!
 //! Trust: none. A witness controls every byte it sends; what is read is bounded in size and time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use govlog_formats::checkpoint::Origin;
@@ -9,13 +10,16 @@ use govlog_formats::limits::MAX_NOTE_BYTES;
 use govlog_formats::merkle::TreeSize;
 use govlog_formats::note::SignatureLine;
 use govlog_formats::wire::add_checkpoint::{AddCheckpoint, monitoring_path, parse_conflict_body, parse_reply};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use govlog_tls::outbound::Token;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 /// The way to one witness.
 #[derive(Clone, Debug)]
 pub(super) struct Door {
     client: Client,
+    /// Shown to this witness and to no other.
+    token: Option<Arc<Token>>,
     submission: String,
     monitoring: String,
     timeout: Duration,
@@ -44,19 +48,33 @@ pub(super) enum Answer {
 }
 
 impl Door {
-    pub(super) fn new(client: Client, prefix: &str, origin: &Origin, timeout: Duration) -> Self {
+    pub(super) fn new(client: Client, token: Option<Token>, prefix: &str, origin: &Origin, timeout: Duration) -> Self {
         let prefix = prefix.trim_end_matches('/');
         Self {
             client,
+            token: token.map(Arc::new),
             submission: format!("{prefix}/add-checkpoint"),
             monitoring: format!("{prefix}/{}", monitoring_path(origin)),
             timeout,
         }
     }
 
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        let request = request.timeout(self.timeout);
+        let value = self.token.as_ref().and_then(|token| HeaderValue::try_from(token.authorization()).ok());
+        match value {
+            None => request,
+            Some(mut value) => {
+                // Shown in nothing that is logged of the request.
+                value.set_sensitive(true);
+                request.header(AUTHORIZATION, value)
+            }
+        }
+    }
+
     /// Sends a head.
     pub(super) async fn add_checkpoint(&self, request: &AddCheckpoint) -> Answer {
-        let sent = self.client.post(&self.submission).timeout(self.timeout).body(request.encode()).send().await;
+        let sent = self.authorized(self.client.post(&self.submission)).body(request.encode()).send().await;
         let response = match sent {
             Ok(response) => response,
             Err(error) => return Answer::Later { after: None, why: chain(&error) },
@@ -70,7 +88,7 @@ impl Door {
 
     /// Fetches the note the witness cosigned last; `None` when it says there is none, or has no such route.
     pub(super) async fn monitoring_checkpoint(&self) -> Result<Option<Vec<u8>>, String> {
-        let sent = self.client.get(&self.monitoring).timeout(self.timeout).send().await;
+        let sent = self.authorized(self.client.get(&self.monitoring)).send().await;
         let response = sent.map_err(|error| chain(&error))?;
         match response.status() {
             StatusCode::OK => body(response).await.map(Some),

@@ -27,6 +27,8 @@ use std::time::Duration;
 use govlog_formats::merkle::TreeSize;
 use govlog_formats::note::Vkey;
 use govlog_formats::tlog_policy::{Policy, Witness};
+use govlog_tls::material::MaterialError;
+use govlog_tls::outbound::{Outbound, Token, TokenError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -74,6 +76,18 @@ pub enum PublicationError {
     /// The HTTP client can not be made.
     #[error("HTTP client: {0}")]
     Client(#[from] reqwest::Error),
+    /// What witnesses are shown, or believed by, can not be used.
+    #[error("client: {0}")]
+    Material(#[from] MaterialError),
+    /// The token for a witness can not be used.
+    #[error("client.token_files: {0}")]
+    Token(#[from] TokenError),
+    /// A token is for nobody.
+    #[error("client.token_files: the policy has no witness {0:?}")]
+    NoSuchWitness(String),
+    /// Whoever is on the way could take the token.
+    #[error("client.token_files: witness {0:?} is reached without TLS; a token is of use over https:// alone")]
+    OpenToken(String),
     /// The newest archived note can not be read.
     #[error("the newest archived note: {0}")]
     Archive(#[from] StoreError),
@@ -105,15 +119,17 @@ impl Publisher {
         let (published, notes) = watch::channel(newest);
         let (targets, asked) = watch::channel(None);
         let (reports, inbox) = mpsc::channel(REPORTS);
-        let client = client()?;
+        let client = client(&settings.client)?;
+        let mut tokens = settings.tokens.clone();
         let mut tasks = JoinSet::new();
         for (at, witness) in policy.witnesses().iter().enumerate() {
+            let token = tokens.remove(&witness.name().to_string()).map(Token::open).transpose()?;
             let cosigner = Cosigner {
                 witness: at,
                 name: witness.name().to_string(),
                 vkey: witness.vkey().clone(),
                 log: log.clone(),
-                door: door(&client, witness, &log, settings.witness_timeout)?,
+                door: door(&client, token, witness, &log, settings.witness_timeout)?,
                 sequencer: sequencer.clone(),
                 telemetry: telemetry.clone(),
                 targets: asked.clone(),
@@ -122,6 +138,9 @@ impl Publisher {
                 backoff: Backoff::default(),
             };
             tasks.spawn(cosigner.run());
+        }
+        if let Some(name) = tokens.into_keys().next() {
+            return Err(PublicationError::NoSuchWitness(name));
         }
         let heads = sequencer.committed();
         let task = Task {
@@ -168,22 +187,36 @@ fn newest_archived(sequencer: &Sequencer) -> Result<Option<Published>, Publicati
     Ok(Some(Published::new(archived, served, head, root)))
 }
 
-fn client() -> Result<reqwest::Client, reqwest::Error> {
+fn client(shown: &Outbound) -> Result<reqwest::Client, PublicationError> {
     // Whoever installed a provider before has made the choice for the whole process.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a TLS provider is installed already");
     }
-    reqwest::Client::builder()
+    let mut builder = reqwest::Client::builder();
+    if let Some(tls) = shown.tls()? {
+        builder = builder.tls_backend_preconfigured(tls);
+    }
+    let client = builder
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(2)
         .tcp_nodelay(true)
         .user_agent(concat!("govlog-server/", env!("CARGO_PKG_VERSION")))
-        .build()
+        .build()?;
+    Ok(client)
 }
 
-fn door(client: &reqwest::Client, witness: &Witness, log: &Vkey, timeout: Duration) -> Result<Door, PublicationError> {
+fn door(
+    client: &reqwest::Client,
+    token: Option<Token>,
+    witness: &Witness,
+    log: &Vkey,
+    timeout: Duration,
+) -> Result<Door, PublicationError> {
     let unreadable = || PublicationError::Url(witness.name().to_string());
     let url = witness.url().and_then(|url| url.as_str()).ok_or_else(unreadable)?;
-    reqwest::Url::parse(url).map_err(|_| unreadable())?;
-    Ok(Door::new(client.clone(), url, &log.name().clone().into(), timeout))
+    let parsed = reqwest::Url::parse(url).map_err(|_| unreadable())?;
+    if token.is_some() && parsed.scheme() != "https" {
+        return Err(PublicationError::OpenToken(witness.name().to_string()));
+    }
+    Ok(Door::new(client.clone(), token, url, &log.name().clone().into(), timeout))
 }

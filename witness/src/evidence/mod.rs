@@ -121,7 +121,7 @@ impl EvidenceStore {
             return Ok(Kept::Full);
         }
         let file = toml::to_string(evidence).map_err(io::Error::other)?;
-        durable::replace(&path, file.as_bytes()).map_err(|error| match error {
+        durable::replace(&path, file.as_bytes(), 0o644).map_err(|error| match error {
             ReplaceError::NotWritten(error) | ReplaceError::Unknown(error) => error,
         })?;
         Ok(Kept::New)

@@ -5,7 +5,7 @@
 //! | `POST /add-checkpoint` | 200 cosignature line · 400, 403, 404, 409, 422 as the specification says · 408 slow body · 413 large body · 500 state in doubt · 503 try later |
 //! | `GET /<SHA-256 of origin, lower-case hex>/checkpoint` | 200 latest cosigned note · 404 never cosigned · 500 state in doubt |
 //!
-//! Bodies of refusals are one line of text that says what was wrong, but for 409, which is the recorded size.
+//! Before all of them 401 and 403 say that the role is others'. Bodies of refusals are one line of text that says what was wrong, but for 409, which is the recorded size.
 
 use std::{
     sync::Arc,
@@ -17,12 +17,14 @@ use axum::{
     body::{Body, Bytes},
     extract::{Path, Request, State, rejection::PathRejection},
     http::{
-        HeaderValue, StatusCode,
+        HeaderValue, Method, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
     },
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use govlog_daemon::routes::{self, Role, Roles, Route};
 use govlog_formats::{
     limits::MAX_ADD_CHECKPOINT_BYTES,
     wire::add_checkpoint::{TLOG_SIZE, encode_conflict_body, encode_reply},
@@ -38,21 +40,52 @@ use crate::{
 
 /// What the handlers share.
 #[derive(Clone)]
-struct App {
+pub struct App {
     witness: Arc<Witness>,
+    access: Arc<Roles>,
     /// For the whole of a request body.
     body_time: Duration,
 }
 
+/// The public routes.
+pub static ROUTES: &[Route<App>] = &[
+    Route {
+        method: Method::POST,
+        path: "/add-checkpoint",
+        role: Role::Submit,
+        name: "add-checkpoint",
+        handler: || post(add_checkpoint),
+    },
+    Route {
+        method: Method::GET,
+        path: "/{origin}/checkpoint",
+        role: Role::Read,
+        name: "checkpoint",
+        handler: || get(checkpoint),
+    },
+];
+
 /// Routes the public interface. A request body may take `body_time` to arrive and have at most [`MAX_ADD_CHECKPOINT_BYTES`]: a note with
 /// sixteen post-quantum signatures and the longest proof have room in that.
-pub fn router(witness: Arc<Witness>, body_time: Duration) -> Router {
-    Router::new()
-        .route("/add-checkpoint", post(add_checkpoint))
-        .route("/{origin}/checkpoint", get(checkpoint))
+pub fn router(witness: Arc<Witness>, access: Roles, body_time: Duration) -> Router {
+    let app = App { witness, access: Arc::new(access), body_time };
+    routes::router(ROUTES)
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(App { witness, body_time })
+        .layer(from_fn_with_state(app.clone(), gate))
+        .with_state(app)
+}
+
+/// Lets a request in or not.
+async fn gate(State(app): State<App>, request: Request, next: Next) -> Response {
+    match routes::admit(ROUTES, &app.access, &request) {
+        Ok(()) => next.run(request).await,
+        Err(denied) => {
+            let name = routes::find(ROUTES, &request).map_or("unknown", |route| route.name);
+            app.witness.telemetry().answered(name, denied.status().as_u16(), Duration::ZERO);
+            denied.answer()
+        }
+    }
 }
 
 async fn add_checkpoint(State(app): State<App>, request: Request) -> Response {

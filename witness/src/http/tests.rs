@@ -1,6 +1,9 @@
+mod access;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{HeaderMap, Method, header::ALLOW};
+use govlog_daemon::access::Access;
 use govlog_formats::wire::add_checkpoint::{monitoring_path, parse_conflict_body, parse_reply};
 use proptest::prelude::*;
 use tower::ServiceExt;
@@ -28,8 +31,10 @@ fn fixture() -> Fixture {
     let (folder, config) = folder(&[&log]);
     let (time, clock) = manual_clock(NOW);
     let witness = Arc::new(Witness::open(&config, clock).unwrap());
-    let router = router(Arc::clone(&witness), Duration::from_secs(30));
-    Fixture { _folder: folder, config, time, log, router, admin: admin::router(witness) }
+    let open =
+        Roles { read: Access::anyone(), submit: Access::anyone(), operate: Access::anyone(), ..Roles::default() };
+    let router = router(Arc::clone(&witness), open.clone(), Duration::from_secs(30));
+    Fixture { _folder: folder, config, time, log, router, admin: admin::router(witness, open, None) }
 }
 
 struct Answer {

@@ -74,7 +74,8 @@ fn run(config: &std::path::Path) -> anyhow::Result<()> {
         let listeners = Listeners::bind(&config).await?;
         let (public, admin) = listeners.addresses()?;
         let mut out = io::stdout();
-        writeln!(out, "listening on http://{public}\nadmin on http://{admin}").and_then(|()| out.flush())?;
+        let scheme = config.tls.scheme();
+        writeln!(out, "listening on {scheme}://{public}\nadmin on {scheme}://{admin}").and_then(|()| out.flush())?;
         agent.serve(listeners, shutdown).await?;
         anyhow::Ok(())
     });

@@ -10,13 +10,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use govlog_client::source::Outbound;
+use govlog_daemon::access::{Access, NoGrant};
+use govlog_daemon::routes::Roles;
 use govlog_daemon::serve;
+use govlog_daemon::tls::{ExposureError, Settings, SettingsError};
 
 use crate::capture::Capture;
 use crate::opa::{self, Group, GroupError, RawGroup};
 use crate::outbox;
 use crate::sign::Beat;
-use raw::Raw;
+use raw::{Raw, RawRoles};
 
 /// An agent's configuration, checked: paths are joined to the folder of the file, numbers are in range.
 #[derive(Clone, Debug)]
@@ -38,6 +42,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where health and metrics are.
     pub admin: SocketAddr,
+    /// What both listeners are protected by.
+    pub tls: Settings,
+    /// Who may do what: submit is for uploads.
+    pub access: Roles,
+    /// How the agent shows itself to the log, and which authorities speak for the log.
+    pub client: Outbound,
     /// When streams say that they live, and when they are closed.
     pub beat: Beat,
     /// How old the log lets a statement's `iat` be.
@@ -111,6 +121,20 @@ pub enum ContentError {
         /// What would be right.
         why: &'static str,
     },
+    /// The section `[tls]` is wrong.
+    #[error(transparent)]
+    Tls(#[from] SettingsError),
+    /// A role is given to what nobody can be.
+    #[error("access.{key} is {error}")]
+    Access {
+        /// The key.
+        key: &'static str,
+        /// What is wrong.
+        error: NoGrant,
+    },
+    /// Whoever reaches the listener could write into the log in the sources' names.
+    #[error(transparent)]
+    Exposed(#[from] ExposureError),
     /// An `[[opa]]` table is wrong.
     #[error("[[opa]] {0}")]
     Group(#[from] GroupError),
@@ -132,9 +156,13 @@ impl Config {
     }
 
     fn parse(text: &str, folder: &Path) -> Result<Self, ContentError> {
-        let raw: Raw = toml::from_str(text).map_err(|error| ContentError::Toml(Box::new(error)))?;
+        let mut raw: Raw = toml::from_str(text).map_err(|error| ContentError::Toml(Box::new(error)))?;
         check_text(&raw)?;
         check_numbers(&raw)?;
+        let tls = std::mem::take(&mut raw.tls).check(folder)?;
+        let access = roles(std::mem::take(&mut raw.access))?;
+        tls.check_reach("listen", raw.listen, &[&access.submit], "submit")?;
+        tls.check_reach("admin", raw.admin, &[&access.operate], "operate")?;
         let groups = groups(raw.opa)?;
         let (streams, sending, limits) = (raw.streams, raw.sending, raw.limits);
         Ok(Self {
@@ -146,6 +174,9 @@ impl Config {
             openings: folder.join(raw.openings),
             listen: raw.listen,
             admin: raw.admin,
+            tls,
+            access,
+            client: raw.client.within(folder),
             beat: Beat {
                 heartbeat: Duration::from_secs(streams.heartbeat_s),
                 idle_close: Duration::from_secs(streams.idle_close_s),
@@ -182,17 +213,15 @@ fn check_text(raw: &Raw) -> Result<(), ContentError> {
     if !raw.log.starts_with("http://") && !raw.log.starts_with("https://") {
         return wrong("log", &raw.log, "should be the log's address, such as http://127.0.0.1:8080");
     }
-    // There is no TLS here yet, and whoever reaches the listener can write into the log in the sources' names.
-    if !raw.listen.ip().is_loopback() {
-        return wrong("listen", &raw.listen.to_string(), "should be a loopback address: uploads are not authenticated");
-    }
-    if !raw.admin.ip().is_loopback() {
-        return wrong("admin", &raw.admin.to_string(), "should be a loopback address");
-    }
     if ![BATCH_PERMITS, BATCH_NONE].contains(&raw.capture.batch.as_str()) {
         return wrong("capture.batch", &raw.capture.batch, "should be \"permits\" or \"none\"");
     }
     Ok(())
+}
+
+fn roles(raw: RawRoles) -> Result<Roles, ContentError> {
+    let role = |key, typed| Access::parse(typed).map_err(|error| ContentError::Access { key, error });
+    Ok(Roles { submit: role("submit", raw.submit)?, operate: role("operate", raw.operate)?, ..Roles::default() })
 }
 
 fn check_numbers(raw: &Raw) -> Result<(), ContentError> {

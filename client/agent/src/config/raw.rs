@@ -3,6 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
+use govlog_client::source::Outbound;
+use govlog_daemon::access::RawAccess;
+use govlog_daemon::tls::RawTls;
 use serde::Deserialize;
 
 use crate::opa::RawGroup;
@@ -26,6 +29,12 @@ pub(super) struct Raw {
     #[serde(default = "admin")]
     pub(super) admin: SocketAddr,
     #[serde(default)]
+    pub(super) tls: RawTls,
+    #[serde(default)]
+    pub(super) access: RawRoles,
+    #[serde(default)]
+    pub(super) client: Outbound,
+    #[serde(default)]
     pub(super) streams: Streams,
     #[serde(default)]
     pub(super) sending: Sending,
@@ -35,6 +44,14 @@ pub(super) struct Raw {
     pub(super) limits: Limits,
     #[serde(default)]
     pub(super) opa: Vec<RawGroup>,
+}
+
+/// `[access]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRoles {
+    pub(super) submit: Option<RawAccess>,
+    pub(super) operate: Option<RawAccess>,
 }
 
 /// `[streams]`

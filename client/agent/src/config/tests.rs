@@ -43,6 +43,9 @@ fn what_is_wrong_is_named() {
         ("iss = \"a:b\"\nlog = \"x\"", "log"),
         ("iss = \"a:b\"\nlog = \"http://x\"\nlisten = \"0.0.0.0:1\"", "listen"),
         ("iss = \"a:b\"\nlog = \"http://x\"\nadmin = \"192.0.2.1:1\"", "admin"),
+        ("iss = \"a:b\"\nlog = \"http://x\"\n[access]\nsubmit = \"everybody\"", "access.submit"),
+        ("iss = \"a:b\"\nlog = \"http://x\"\n[access]\nread = \"anyone\"", "read"),
+        ("iss = \"a:b\"\nlog = \"http://x\"\n[tls]\nkey = \"k\"", "tls.cert"),
         ("iss = \"a:b\"\nlog = \"http://x\"\nlissen = \"127.0.0.1:1\"", "lissen"),
     ];
     for (text, named) in wrong {
@@ -62,6 +65,18 @@ fn permits_are_batched_unless_somebody_says_otherwise() {
     assert_eq!((rule.alone_subjects, rule.alone_policies), (vec!["a:b".to_owned()], vec!["mcp/tools".to_owned()]));
     let error = parse(&format!("{LEAST}[capture]\nbatch = \"all\"\n")).unwrap_err().to_string();
     assert!(error.contains("capture.batch"), "{error}");
+}
+
+#[test]
+fn an_address_that_others_can_reach_needs_tls_or_a_word_and_somebody_who_may_use_it() {
+    let at = |settings: &str| parse(&format!("iss = \"a:b\"\nlog = \"http://x\"\nlisten = \"0.0.0.0:1\"\n{settings}"));
+    let refused = |settings: &str| at(settings).unwrap_err().to_string();
+    assert!(refused("[access]\nsubmit = \"anyone\"").contains("tls.plaintext"));
+    assert!(refused("[tls]\ncert = \"c\"\nkey = \"k\"").contains("[access]"));
+    assert!(refused("[tls]\ncert = \"c\"\nkey = \"k\"\n[access]\noperate = \"anyone\"").contains("submit"));
+    let config = at("[tls]\ncert = \"c\"\nkey = \"k\"\n[access]\nsubmit = \"spiffe://prod.example/opa\"").unwrap();
+    assert!(config.access.operate.is_local() && !config.access.submit.is_local());
+    at("[tls]\nplaintext = true\n[access]\nsubmit = \"anyone\"").unwrap();
 }
 
 #[test]
@@ -112,6 +127,15 @@ fn the_help_names_every_key() {
         "openings",
         "listen",
         "admin",
+        "cert",
+        "client_ca",
+        "spiffe",
+        "plaintext",
+        "submit",
+        "operate",
+        "ca",
+        "cert_key",
+        "token_file",
         "heartbeat_s",
         "idle_close_s",
         "most",

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use govlog_daemon::routes::{self, Role, Route};
+use govlog_daemon::tls::Tls;
 
 use super::line;
 use crate::outbox::OutboxError;
@@ -22,6 +24,8 @@ pub struct Health {
     pub shared: Arc<Shared>,
     /// The clock.
     pub world: Arc<dyn World>,
+    /// What handshakes are made with.
+    pub tls: Option<Tls>,
 }
 
 impl Health {
@@ -40,12 +44,22 @@ impl std::fmt::Debug for Health {
     }
 }
 
+/// The routes of the admin listener.
+pub(super) static ROUTES: &[Route<Health>] = &[
+    Route {
+        method: Method::GET,
+        path: "/healthz",
+        role: Role::Operate,
+        name: "healthz",
+        handler: || get(async || line(StatusCode::OK, "ok")),
+    },
+    Route { method: Method::GET, path: "/readyz", role: Role::Operate, name: "readyz", handler: || get(ready) },
+    Route { method: Method::GET, path: "/metrics", role: Role::Operate, name: "metrics", handler: || get(metrics) },
+];
+
 /// Routes the admin interface.
 pub fn admin(health: Health) -> Router {
-    Router::new()
-        .route("/healthz", get(async || line(StatusCode::OK, "ok")))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+    routes::router(ROUTES)
         .fallback(async || line(StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics"))
         .method_not_allowed_fallback(async || line(StatusCode::METHOD_NOT_ALLOWED, "this path takes GET"))
         .with_state(health)
@@ -63,12 +77,13 @@ async fn ready(State(health): State<Health>) -> Response {
 }
 
 async fn metrics(State(health): State<Health>) -> Response {
+    let of_tls = health.tls.as_ref().map(|tls| tls.health().render()).unwrap_or_default();
     let rendered =
         tokio::task::spawn_blocking(move || health.depth().map(|depth| health.shared.telemetry.render(&depth)));
     match rendered.await {
         Ok(Ok(text)) => {
             let headers = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (CACHE_CONTROL, "no-store")];
-            (headers, text).into_response()
+            (headers, text + &of_tls).into_response()
         }
         Ok(Err(error)) => line(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
         Err(_) => line(StatusCode::SERVICE_UNAVAILABLE, "the metrics were not gathered"),

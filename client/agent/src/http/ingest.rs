@@ -11,9 +11,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_ENCODING, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
+use govlog_daemon::routes::{self as daemon, Role, Route};
 use govlog_formats::digest::Digest;
 use tokio::sync::Semaphore;
 
@@ -42,7 +43,7 @@ pub struct Intake {
 
 /// One group's routes.
 #[derive(Clone)]
-struct Door {
+pub(super) struct Door {
     intake: Intake,
     prefix: Arc<str>,
 }
@@ -135,6 +136,12 @@ impl std::fmt::Debug for Intake {
     }
 }
 
+/// The routes below each group's prefix.
+pub(super) static ROUTES: &[Route<Door>] = &[
+    Route { method: Method::POST, path: "/logs", role: Role::Submit, name: "logs", handler: || post(logs) },
+    Route { method: Method::POST, path: "/status", role: Role::Submit, name: "status", handler: || post(status) },
+];
+
 /// Routes the uploads of each group.
 pub fn ingest(intake: &Intake, prefixes: &[&str]) -> Router {
     let known: Arc<str> =
@@ -142,8 +149,7 @@ pub fn ingest(intake: &Intake, prefixes: &[&str]) -> Router {
     let mut routes = Router::new();
     for prefix in prefixes {
         let door = Door { intake: intake.clone(), prefix: (*prefix).into() };
-        let group = Router::new().route("/logs", post(logs)).route("/status", post(status)).with_state(door);
-        routes = routes.nest(prefix, group);
+        routes = routes.nest(prefix, daemon::router(ROUTES).with_state(door));
     }
     routes
         .fallback(async move || line(StatusCode::NOT_FOUND, &format!("there are {known}")))

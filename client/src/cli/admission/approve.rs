@@ -12,7 +12,6 @@ use crate::cli::exit::Usage;
 use crate::cli::output::Output;
 use crate::cli::{Exit, confirm, files, trust::refuting};
 use crate::operator::{self, PATIENCE, Proposal};
-use crate::source::Source;
 use crate::time;
 use crate::trust::{self, TrustDir};
 
@@ -51,7 +50,7 @@ impl Approve {
     pub(super) fn run(self, out: &Output) -> anyhow::Result<Exit> {
         let key = files::signing_key(&self.key)?;
         let mut dir = TrustDir::load(&self.trust)?;
-        let source = Source::open(&self.log)?;
+        let source = out.source(&self.log)?;
         let http = http(&source, &self.log)?;
         trust::update(&source, &mut dir).map_err(refuting)?;
         let policy = dir.trust().history().newest().after.clone();

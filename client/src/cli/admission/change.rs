@@ -179,7 +179,7 @@ impl Operator {
     ) -> anyhow::Result<Exit> {
         let key = files::signing_key(&self.key)?;
         let mut dir = TrustDir::load(&self.trust)?;
-        let source = Source::open(&self.log)?;
+        let source = out.source(&self.log)?;
         let http = http(&source, &self.log)?;
         // The place in the operator's stream is the proved one, never the server's word.
         trust::update(&source, &mut dir).map_err(refuting)?;
@@ -219,7 +219,7 @@ impl Operator {
 impl Submit {
     pub(super) fn run(self, out: &Output) -> anyhow::Result<Exit> {
         let mut dir = TrustDir::load(&self.trust)?;
-        let source = Source::open(&self.log)?;
+        let source = out.source(&self.log)?;
         let http = http(&source, &self.log)?;
         trust::update(&source, &mut dir).map_err(refuting)?;
         let policy = &dir.trust().history().newest().after;

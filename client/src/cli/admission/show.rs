@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use crate::cli::output::Output;
 use crate::cli::{Exit, trust::refuting};
-use crate::source::Source;
 use crate::time;
 use crate::trust::{self, History, TrustDir};
 
@@ -29,7 +28,7 @@ impl Show {
         let dir = TrustDir::load(&self.trust)?;
         let history = match &self.log {
             None => dir.trust().history().clone(),
-            Some(log) => trust::read_history(&Source::open(log)?, dir.trust()).map_err(refuting)?,
+            Some(log) => trust::read_history(&out.source(log)?, dir.trust()).map_err(refuting)?,
         };
         let newest = &history.newest().after;
         let (mut lines, changes) = entries(&history);

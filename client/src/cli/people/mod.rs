@@ -101,7 +101,7 @@ impl Person {
         let key = files::signing_key(&signing.key)?;
         let dir = TrustDir::load(&self.trust)?;
         let trust = dir.trust();
-        let source = Source::open(&signing.log)?;
+        let source = out.source(&signing.log)?;
         let http = signing.http(&source, command)?;
         same_log(&source, trust)?;
         // Opened before anything is signed: what cannot be kept must not be sealed.

@@ -7,7 +7,6 @@ use govlog_daemon::serve::Peer;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::config::Access;
 use crate::http::admin::admin_router;
 use crate::http::testing::{Answer, Rig};
 use crate::refusal::Unavailable;
@@ -25,7 +24,7 @@ async fn ask(admin: &Router, path: &str) -> Answer {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_is_until_the_sequencer_is_poisoned_and_readiness_while_statements_are_taken() {
     let rig = Rig::start().await;
-    let admin = admin_router(rig.app.clone(), Access::Loopback);
+    let admin = admin_router(rig.app.clone(), None);
     assert_eq!(ask(&admin, "/healthz").await.status, 200);
     assert_eq!(ask(&admin, "/readyz").await.status, 200);
     rig.live.sequencer.hold(Unavailable::Disk);
@@ -47,7 +46,7 @@ async fn health_is_until_the_sequencer_is_poisoned_and_readiness_while_statement
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_name_every_station() {
     let rig = Rig::start().await;
-    let admin = admin_router(rig.app.clone(), Access::Loopback);
+    let admin = admin_router(rig.app.clone(), None);
     let one = statement("one");
     rig.submit("/entries?wait=published", one.entry()).await;
     rig.get("/entries/1.1").await;
@@ -78,7 +77,7 @@ async fn metrics_name_every_station() {
 #[tokio::test(flavor = "multi_thread")]
 async fn operating_is_a_role_too_and_other_paths_are_not_there() {
     let rig = Rig::start().await;
-    let admin = admin_router(rig.app.clone(), Access::Loopback);
+    let admin = admin_router(rig.app.clone(), None);
     for path in ["/healthz", "/readyz", "/metrics"] {
         assert_eq!(ask_from("192.0.2.7:1", &admin, path).await.status, 403, "{path}");
     }

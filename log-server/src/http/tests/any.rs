@@ -9,7 +9,6 @@ use tower::ServiceExt as _;
 
 use super::openapi::Description;
 use super::*;
-use crate::config::Access;
 use crate::http::admin::admin_router;
 use crate::http::testing::{Answer, Rig, is_honest};
 
@@ -159,7 +158,7 @@ fn no_request_leads_to_a_panic_or_to_an_answer_that_is_not_described() {
 fn no_request_to_the_admin_listener_breaks_it() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let rig = runtime.block_on(Rig::start());
-    let admin = admin_router(rig.app.clone(), Access::Loopback);
+    let admin = admin_router(rig.app.clone(), None);
     let any = (any_request(), proptest::sample::select(&["/healthz", "/readyz", "/metrics"][..]), any::<bool>());
     let mut runner = TestRunner::new(Config { cases: 300, ..Config::default() });
     let asked = runner.run(&any, |(any, own, known)| {

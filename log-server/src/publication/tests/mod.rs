@@ -4,6 +4,7 @@ mod contradiction;
 mod rounds;
 mod start;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub(crate) fn settings() -> config::Publication {
         stragglers: Duration::from_millis(50),
         republish: Duration::from_secs(3600),
         witness_timeout: Duration::from_secs(10),
+        client: Outbound::default(),
+        tokens: BTreeMap::new(),
     }
 }
 

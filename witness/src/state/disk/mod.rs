@@ -4,12 +4,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use govlog_formats::digest::Digest;
+use govlog_tls::secret;
 
 use super::{OriginHash, StateError, StateStore, Swap};
 use crate::durable::{self, ReplaceError};
@@ -49,7 +51,7 @@ impl DiskStore {
             let origin = origin_of(&path)?;
             slots.insert(origin, Arc::new(Mutex::new(Slot::Known(read(&path)?))));
         }
-        Ok(Self { folder: folder.to_owned(), slots: Mutex::new(slots), replace: durable::replace })
+        Ok(Self { folder: folder.to_owned(), slots: Mutex::new(slots), replace: replace_state })
     }
 
     fn path(&self, origin: &OriginHash) -> PathBuf {
@@ -134,8 +136,17 @@ fn checked(slot: &mut Slot, path: &Path) -> Result<Option<Arc<[u8]>>, StateError
     Err(failure)
 }
 
+/// Writes what is the witness's alone to read.
+fn replace_state(path: &Path, content: &[u8]) -> Result<(), ReplaceError> {
+    durable::replace(path, content, 0o600)
+}
+
 fn read(path: &Path) -> Result<Option<Arc<[u8]>>, StateError> {
-    match fs::read(path) {
+    let read = secret::open(path).and_then(|mut file| {
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).map(|_| content)
+    });
+    match read {
         Ok(file) => match decode(&file) {
             Ok(note) => Ok(Some(note.into())),
             Err(why) => Err(StateError::Corrupt { path: path.to_owned(), why: why.to_owned() }),

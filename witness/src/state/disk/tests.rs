@@ -72,6 +72,7 @@ fn a_crash_after_the_rename_leaves_the_new_note() {
     drop(store);
     let temporary = folder.path().join(format!("{}.tmp", hash(1)));
     fs::write(&temporary, encode(b"two")).unwrap();
+    fs::set_permissions(&temporary, fs::Permissions::from_mode(0o600)).unwrap();
     fs::rename(&temporary, folder.path().join(hash(1).to_string())).unwrap();
     let store = DiskStore::open(folder.path()).unwrap();
     assert_eq!(store.load(&hash(1)).unwrap().as_deref(), Some(&b"two"[..]));
@@ -141,7 +142,9 @@ fn a_file_changed_beneath_us_puts_the_origin_out_of_use() {
 fn a_file_that_appears_beneath_us_is_not_believed() {
     let folder = tempfile::tempdir().unwrap();
     let store = DiskStore::open(folder.path()).unwrap();
-    fs::write(folder.path().join(hash(1).to_string()), encode(b"planted")).unwrap();
+    let planted = folder.path().join(hash(1).to_string());
+    fs::write(&planted, encode(b"planted")).unwrap();
+    fs::set_permissions(&planted, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(matches!(store.load(&hash(1)), Err(StateError::Changed { .. })));
     assert!(store.swap(&hash(1), Some(b"planted"), b"two").is_err());
 }
@@ -163,11 +166,11 @@ fn a_failed_write_leaves_the_old_note_and_the_next_one_succeeds() {
 fn a_write_of_unknown_effect_puts_the_origin_out_of_use_until_a_restart() {
     let (folder, mut store) = with_note(b"one");
     store.replace = |path, content| {
-        durable::replace(path, content)?;
+        replace_state(path, content)?;
         Err(ReplaceError::Unknown(io::Error::other("the folder could not be synced")))
     };
     assert!(matches!(store.swap(&hash(1), Some(b"one"), b"two"), Err(StateError::Unknown { .. })));
-    store.replace = durable::replace;
+    store.replace = replace_state;
     assert!(matches!(store.load(&hash(1)), Err(StateError::Poisoned { .. })));
     for expected in [None, Some(&b"one"[..]), Some(b"two")] {
         assert!(matches!(store.swap(&hash(1), expected, b"three"), Err(StateError::Poisoned { .. })));
@@ -183,12 +186,20 @@ fn a_failed_rename_is_of_unknown_effect() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     fs::create_dir_all(path.join("not empty")).unwrap();
-    assert!(matches!(durable::replace(&path, b"x"), Err(ReplaceError::Unknown(_))));
+    assert!(matches!(replace_state(&path, b"x"), Err(ReplaceError::Unknown(_))));
 }
 
 #[test]
-fn files_are_readable_by_monitors_and_never_executable() {
-    let (folder, _store) = with_note(b"one");
-    let mode = fs::metadata(folder.path().join(hash(1).to_string())).unwrap().permissions().mode();
-    assert_eq!(mode & 0o133, 0);
+fn state_is_its_owners_alone_and_refused_when_it_is_not() {
+    let (folder, store) = with_note(b"one");
+    let path = folder.path().join(hash(1).to_string());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    drop(store);
+    for mode in [0o640, 0o604, 0o620, 0o644] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let error = DiskStore::open(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+    }
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    DiskStore::open(folder.path()).unwrap();
 }

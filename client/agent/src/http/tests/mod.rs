@@ -1,5 +1,6 @@
 //! The doors: what each upload is answered, and what is kept of it.
 
+mod access;
 mod any;
 mod uploads;
 
@@ -41,7 +42,7 @@ impl Doors {
         let (shared, clock) = (Arc::new(shared), Arc::clone(&world) as Arc<dyn World>);
         let (fatal, is_fatal) = watch::channel(false);
         let intake = Intake::new(Arc::clone(&shared), names, Arc::clone(&clock), &config, fatal);
-        let health = Health { shared: Arc::clone(&shared), world: clock };
+        let health = Health { shared: Arc::clone(&shared), world: clock, tls: None };
         Self { shared, public: ingest(&intake, &[ROUTE]), admin: admin(health), is_fatal, world, _dir: dir }
     }
 
