@@ -96,6 +96,7 @@ impl Agent {
         let key = new_key(network, "agent/agent.key", "ed25519");
         assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
         let key = SigningKey::from_pkcs8_pem(&std::fs::read_to_string(key).unwrap()).unwrap();
+        drop(new_key(network, "agent/openings.key", "age"));
         let reader = Reader::of(network, "agent/trust");
         let agent = Self { node: node.to_owned(), dir, reader, key, served: Served::default() };
         agent.configure(&network.log.url(), tables);
@@ -104,7 +105,11 @@ impl Agent {
 
     /// Writes `agent.toml`.
     pub fn configure(&self, log: &str, tables: &str) {
-        let text = format!("iss = {ISS:?}\nlog = {log:?}\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n{tables}");
+        let recipient = std::fs::read_to_string(self.dir.join("openings.key.pub")).unwrap();
+        let text = format!(
+            "iss = {ISS:?}\nlog = {log:?}\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nopenings.recipients = [{:?}]\n{tables}",
+            recipient.trim()
+        );
         std::fs::write(self.config(), text).unwrap();
     }
 

@@ -1,10 +1,10 @@
 //! What an agent has got into a log, held against what its sources sent, and against its opening store.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ciborium::Value;
-use govlog_client::openings::{FieldOpening, Openings};
+use govlog_client::openings::{FieldOpening, Folder, Identities, OpeningStore as _, Openings};
 use govlog_formats::cbor;
 use govlog_formats::digest::Digest;
 use govlog_formats::member::tally;
@@ -101,9 +101,8 @@ impl Recorded {
     /// When members are missing, or are not what their batch says of them.
     pub fn read_members(&mut self, openings: &Path) -> Result<(), Broken> {
         for batch in &self.batches {
-            let path = file(openings, &batch.leaf);
-            let wrong = |what: &str| Broken(format!("{}: {what}", path.display()));
-            let bytes = std::fs::read(&path).map_err(|error| wrong(&error.to_string()))?;
+            let wrong = |what: &str| Broken(format!("openings of {}: {what}", batch.leaf));
+            let bytes = unsealed(openings, &batch.leaf)?.ok_or_else(|| wrong("none"))?;
             let members = Openings::decode(&bytes).map_err(|error| wrong(&error.to_string()))?.members;
             let records: Vec<&[u8]> = members.iter().map(|member| member.record.as_slice()).collect();
             let unchecked = tally::check(&batch.record, &records).map_err(|lie| wrong(&lie.to_string()))?;
@@ -193,13 +192,12 @@ impl Recorded {
 
 /// Opens all sealed values of a record, and gives the bytes of each by its path.
 fn opened<R>(store: &Path, entry: &Entry<R>, body: &Body, kind: &str) -> Result<BTreeMap<String, Vec<u8>>, Broken> {
-    let path = file(store, &entry.leaf);
-    let wrong = |what: &str| Broken(format!("{}: {what}", path.display()));
+    let wrong = |what: &str| Broken(format!("openings of {}: {what}", entry.leaf));
     if let Some(fields) = &entry.member {
         let fields = fields.iter().map(|field| (field.path.clone(), field.opening.clone()));
         return opened_by(body, fields).map_err(|what| wrong(&what));
     }
-    let bytes = std::fs::read(&path).map_err(|error| wrong(&error.to_string()))?;
+    let bytes = unsealed(store, &entry.leaf)?.ok_or_else(|| wrong("none"))?;
     let file = cbor::parse(&bytes).map_err(|error| wrong(&error.to_string()))?;
     if member(&file, "v") != Some(&1.into()) || member(&file, "kind") != Some(&kind.into()) {
         return Err(wrong("not version 1 of the openings of its kind"));
@@ -230,10 +228,13 @@ fn opened_by(
     }
 }
 
-/// Where an opening store keeps what opens an entry.
-fn file(store: &Path, leaf: &Digest) -> PathBuf {
-    let leaf = leaf.to_string();
-    store.join(&leaf[..2]).join(format!("{leaf}.cbor"))
+/// What lies in an opening store for a leaf, decrypted with the identity beside it.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn unsealed(store: &Path, leaf: &Digest) -> Result<Option<Vec<u8>>, Broken> {
+    let identities = Identities::load(&store.with_file_name("openings.key")).map_err(broken)?;
+    Folder::existing(store, identities).and_then(|store| store.get(leaf)).map_err(broken)
 }
 
 fn opening(field: &Value) -> Option<(String, Opening)> {
@@ -260,6 +261,10 @@ fn broken(error: impl std::error::Error) -> Broken {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use govlog_client::openings::{NewIdentity, Protection, Recipients, Settings};
     use govlog_formats::merkle::MemoryTree;
     use govlog_formats::record::view;
     use serde_json::json;
@@ -299,7 +304,13 @@ mod tests {
     fn what_nothing_opens_is_found() {
         let dir = tempfile::tempdir().unwrap();
         let recorded = Recorded::of(&log_of(&["1"])).unwrap();
-        let broken = recorded.open(dir.path(), &BTreeMap::new()).unwrap_err().to_string();
-        assert!(broken.contains(".cbor"), "{broken}");
+        let store = dir.path().join("openings");
+        let identity = NewIdentity::draw();
+        std::fs::write(dir.path().join("openings.key"), identity.file_bytes()).unwrap();
+        std::fs::set_permissions(dir.path().join("openings.key"), Permissions::from_mode(0o600)).unwrap();
+        let protection = Protection::Age(Recipients::parse(&[identity.recipient]).unwrap());
+        drop(Folder::open(&store, Settings { protection, retention_days: None }).unwrap());
+        let broken = recorded.open(&store, &BTreeMap::new()).unwrap_err().to_string();
+        assert!(broken.contains("none"), "{broken}");
     }
 }

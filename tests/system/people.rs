@@ -107,6 +107,9 @@ const DELEGATE: [&str; 9] = [
 /// Signs one of each that leads to no other, over a decision: approval, ownership, agent.
 fn sign_governance(desk: &Desk, decision: &str) -> [String; 3] {
     let openings = desk.network.path("openings");
+    let recipient =
+        std::fs::read_to_string(new_key(&desk.network, "openings.key", "age").with_extension("key.pub")).unwrap();
+    expect(&desk.reader.run(&["openings", "init", "--openings", text(&openings), "--recipient", recipient.trim()]), 0);
     let approval = desk.sign(&[
         "approve",
         decision,

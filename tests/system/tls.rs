@@ -262,7 +262,9 @@ fn an_agent_serves_its_sources_and_reaches_its_log_over_mutual_tls() {
     expect(&world.govlog("ops", &[&add[..], &row].concat()), 0);
     let client = "[client]\nca = \"../ca.pem\"\ncert = \"../pay-client.pem\"\ncert_key = \"../pay-client.key\"\n";
     let roles = "[access]\nsubmit = \"spiffe://prod.example/visitor\"\noperate = \"spiffe://prod.example/ops\"\n";
-    let top = format!("iss = {iss:?}\nlog = {url:?}\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n");
+    let top = format!(
+        "iss = {iss:?}\nlog = {url:?}\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nopenings.plaintext = true\n"
+    );
     fs::write(world.path("agent/agent.toml"), format!("{top}{}{roles}{client}", tls("log"))).unwrap();
     let mut agent = run("agent").args(["run", "--config"]).arg(world.path("agent/agent.toml")).start();
     let (uploads, admin) = (served(&mut agent, "listening on"), served(&mut agent, "admin on"));

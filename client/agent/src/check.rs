@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use govlog_client::key_file;
-use govlog_client::openings::{Folder, StoreError};
+use govlog_client::openings::{Folder, Protection, StoreError};
 use govlog_client::source::Source;
 use govlog_client::trust::{Trust, TrustDir};
 use govlog_formats::admission::{Credentials, IssuerRow, subject_matches};
@@ -53,7 +53,7 @@ pub fn check(path: &Path) -> Vec<Finding> {
         findings.push(outbox_of(&config, trust.trust().origin()));
         findings.push(log(&config, trust.trust()));
     }
-    findings.push(of("opening store", &opening_store(&config.openings), String::clone));
+    findings.push(of("opening store", &opening_store(&config), String::clone));
     // A running agent has its addresses itself.
     if !findings.iter().any(|finding| finding.found == RUNNING) {
         findings.push(address("listen", config.listen));
@@ -160,12 +160,17 @@ fn log(config: &Config, trust: &Trust) -> Finding {
     }
 }
 
-fn opening_store(path: &Path) -> Result<String, StoreError> {
+fn opening_store(config: &Config) -> Result<String, StoreError> {
+    let path = &config.openings;
+    let how = match &config.keeping.protection {
+        Protection::Plaintext => "in clear".to_owned(),
+        Protection::Age(recipients) => format!("encrypted to {}", recipients.texts().join(", ")),
+    };
     if !path.exists() {
-        return Ok(format!("{} will be made", path.display()));
+        return Ok(format!("{} will be made, {how}", path.display()));
     }
-    Folder::open(path)?;
-    Ok(path.display().to_string())
+    Folder::check(path)?;
+    Ok(format!("{}, {how}", path.display()))
 }
 
 fn address(what: &'static str, address: SocketAddr) -> Finding {

@@ -157,7 +157,7 @@ impl Agent {
         let origin = trust.trust().origin().to_owned();
         let outbox = Arc::new(Outbox::open(&config.outbox, &origin, &config.iss)?);
         check_groups(&outbox, &config)?;
-        let openings = Folder::open(&config.openings)?;
+        let openings = Folder::open(&config.openings, config.keeping.clone())?;
         let world: Arc<dyn World> = Arc::new(Machine);
         let names = Names::beside(&config.key, Arc::clone(&world)).map_err(RunError::Names)?;
         let identity = Identity { iss: config.iss.clone(), origin, key };

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::exit::{NoMembers, Refuted, Usage};
 use super::output::Output;
-use super::{Exit, files};
+use super::{Exit, files, open};
 use crate::openings::{Folder, OpeningStore, Openings};
 use crate::time;
 use crate::trust::TrustDir;
@@ -37,6 +37,9 @@ pub(crate) struct Prove {
     /// The opening store of the agent that made the batch
     #[arg(long, value_name = "DIR")]
     openings: PathBuf,
+    /// The identity that opens the store, if it is encrypted
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
     /// The id of the decision
     #[arg(long, value_name = "ID", conflicts_with = "index", required_unless_present = "index")]
     decision: Option<String>,
@@ -60,6 +63,9 @@ pub(crate) struct Check {
     /// The opening store of the agent that made the batches
     #[arg(long, value_name = "DIR")]
     openings: PathBuf,
+    /// The identity that opens the store, if it is encrypted
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
     /// The trust directory
     #[arg(long, value_name = "DIR")]
     trust: PathBuf,
@@ -79,7 +85,7 @@ impl Batch {
 
 impl Prove {
     fn run(self, out: &Output) -> anyhow::Result<Exit> {
-        let store = store(&self.openings)?;
+        let store = store(&self.openings, self.identity.as_deref())?;
         let (path, statement, records, index) = self.find(&store)?;
         let proof =
             MemberProof::build(statement.leaf_hash(), &records, index).map_err(|error| Usage(error.to_string()))?;
@@ -137,7 +143,7 @@ impl Check {
     fn run(self, out: &Output) -> anyhow::Result<Exit> {
         let dir = TrustDir::load(&self.trust)?;
         let (trust, now_s) = (dir.trust(), time::now_s());
-        let store = store(&self.openings)?;
+        let store = store(&self.openings, self.identity.as_deref())?;
         let (mut exits, mut lines, mut documents) = (Vec::new(), Vec::new(), Vec::new());
         for path in &self.batches {
             let mut verdict = verify::transparent_statement(trust, &path.display().to_string(), &files::read(path)?);
@@ -155,11 +161,11 @@ impl Check {
 }
 
 /// Opens a store that is there: a reader makes none.
-fn store(folder: &Path) -> anyhow::Result<Folder> {
+fn store(folder: &Path, identity: Option<&Path>) -> anyhow::Result<Folder> {
     if !folder.is_dir() {
         return Err(Usage(format!("{}: no such folder; it is what agent.toml calls openings", folder.display())).into());
     }
-    Ok(Folder::open(folder)?)
+    Ok(Folder::existing(folder, open::identities(identity)?)?)
 }
 
 /// Reads the statement in a file, with receipts or without.

@@ -1,6 +1,6 @@
-//! `govlog key`: signing keys.
+//! `govlog key`: signing keys, and identities that open what is encrypted to them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
@@ -9,11 +9,13 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Exit, files};
+use crate::openings::NewIdentity;
 
 /// `govlog key …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
-    /// Make a key pair: FILE is the private key (PKCS#8 PEM, mode 0600), FILE.pub the public one (SPKI PEM)
+    /// Make a key pair: FILE is the private key (PKCS#8 PEM, mode 0600), FILE.pub the public one (SPKI PEM).
+    /// With --alg age: FILE is an identity that opens what an opening store holds, FILE.pub and stdout its recipient
     New {
         /// The kind of key; stock SCITT verifiers know p256 best
         #[arg(long, value_enum, default_value = "ed25519")]
@@ -24,7 +26,7 @@ pub(crate) enum Key {
     },
 }
 
-/// The kinds of keys that records are signed with.
+/// The kinds of keys: those that records are signed with, and the one that openings are encrypted to.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Alg {
     /// Ed25519, signs as COSE algorithm −8
@@ -33,6 +35,8 @@ pub(crate) enum Alg {
     P256,
     /// ECDSA on P-384, signs as COSE algorithm −35
     P384,
+    /// X25519 for age files: signs nothing, opens what is encrypted to its recipient
+    Age,
 }
 
 impl Key {
@@ -42,17 +46,31 @@ impl Key {
             Alg::Ed25519 => Curve::Ed25519,
             Alg::P256 => Curve::P256,
             Alg::P384 => Curve::P384,
+            Alg::Age => return identity(&path, out),
         };
         let key = generate(curve)?;
         let public = key.public();
-        let mut beside = path.clone().into_os_string();
-        beside.push(".pub");
         files::create_new(&path, 0o600, key.to_pkcs8_pem().as_bytes())?;
-        files::create_new(&PathBuf::from(beside), 0o644, public.to_spki_pem().as_bytes())?;
+        files::create_new(&beside(&path), 0o644, public.to_spki_pem().as_bytes())?;
         let id = public.thumbprint().to_string();
         out.result(&id, json!({ "kid": id, "key": path.display().to_string() }));
         Ok(Exit::Ok)
     }
+}
+
+/// Makes an identity of an opening store.
+fn identity(path: &Path, out: &Output) -> anyhow::Result<Exit> {
+    let identity = NewIdentity::draw();
+    files::create_new(path, 0o600, identity.file_bytes())?;
+    files::create_new(&beside(path), 0o644, format!("{}\n", identity.recipient).as_bytes())?;
+    out.result(&identity.recipient, json!({ "recipient": identity.recipient, "key": path.display().to_string() }));
+    Ok(Exit::Ok)
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".pub");
+    PathBuf::from(beside)
 }
 
 /// Draws a key from the system's randomness.

@@ -11,9 +11,12 @@ mod exit;
 mod files;
 mod get;
 mod key;
+mod open;
+mod openings;
 mod output;
 mod people;
 mod progress;
+mod redact;
 mod signing;
 mod submit;
 mod trust;
@@ -108,6 +111,13 @@ enum Command {
     Batch(batch::Batch),
     /// Check transparent statements and proofs, offline
     Verify(verify::Verify),
+    /// Open sealed values of entries, from an opening store, offline
+    Open(open::Open),
+    /// Destroy openings of entries, and log that and why
+    Redact(redact::Redact),
+    /// Look at an opening store; forbid and allow destruction
+    #[command(subcommand)]
+    Openings(openings::Command),
     /// Check a whole log, entry by entry
     Audit(audit::Audit),
 }
@@ -142,6 +152,9 @@ pub fn run_from<A: Into<OsString> + Clone>(command_line: impl IntoIterator<Item 
         Command::Get(command) => command.run(&out),
         Command::Batch(command) => command.run(&out),
         Command::Verify(command) => command.run(&out),
+        Command::Open(command) => command.run(&out),
+        Command::Redact(command) => command.run(&out),
+        Command::Openings(command) => command.run(&out),
         Command::Audit(command) => command.run(&out),
     };
     match done {

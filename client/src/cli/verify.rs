@@ -19,7 +19,8 @@ use crate::verify::{self, MemberVerdict, Said, Verdict};
     file beside it, a .member (govlog batch prove) for the batch whose .cose is among the files. Over several files, links between them are \
     shown, as of a decision to the issuance of its credential.\n\n\
     With --json: `verdicts`, one for each file, with its `kind` and what it `says`, a decision's id, result, action and resource in `decision`, and in `source` \
-    whose event it is; and `links`: the entries `from` and `to`, their relation `rel`, and the handle `by` which they are joined."
+    whose event it is; `links`: the entries `from` and `to`, their relation `rel`, and the handle `by` which they are joined; and \
+    `redactions`: the `entry` of which openings were destroyed, `by` which entry, `what` of it, and why."
 )]
 pub(crate) struct Verify {
     /// The trust directory
@@ -58,6 +59,26 @@ impl Verify {
                 joins.iter().map(|join| format!("  {} {} {} by {}", id(join.from), join.rel, id(join.to), join.by));
             text.push(format!("LINKS between the verified entries\n{}", lines.collect::<Vec<_>>().join("\n")));
         }
+        let statements: Vec<_> = entries.iter().map(|entry| entry.statement()).collect();
+        let redactions = verify::redactions(&statements);
+        if !redactions.is_empty() {
+            let lines = redactions.iter().map(|redacted| {
+                format!(
+                    "  {} redacted by {}: {}; {}",
+                    id(redacted.entry),
+                    id(redacted.by),
+                    redacted.what(),
+                    redacted.why()
+                )
+            });
+            text.push(format!("REDACTIONS of the verified entries\n{}", lines.collect::<Vec<_>>().join("\n")));
+        }
+        let redactions = redactions.iter().map(|redacted| {
+            json!({
+                "entry": id(redacted.entry), "by": id(redacted.by), "what": redacted.what(),
+                "rule": redacted.rule, "legal_basis": redacted.basis, "iss": redacted.iss,
+            })
+        });
         let links = joins
             .iter()
             .map(|join| json!({ "from": id(join.from), "rel": join.rel, "to": id(join.to), "by": join.by }));
@@ -65,6 +86,7 @@ impl Verify {
         let document = json!({
             "verdicts": documents.chain(members.iter().map(|verdict| verdict.json(trust, now_s))).collect::<Vec<_>>(),
             "links": links.collect::<Vec<_>>(),
+            "redactions": redactions.collect::<Vec<_>>(),
         });
         out.result(&text.join("\n\n"), document);
         let outcomes = verdicts.iter().map(Verdict::outcome).chain(members.iter().map(MemberVerdict::outcome));

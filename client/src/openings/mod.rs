@@ -4,8 +4,16 @@
 //! Whoever writes into it can make an opening unavailable, but not change what a record says: every opening is checked against the
 //! commitment in the record before it is believed.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 mod document;
 mod folder;
+mod holds;
+mod journal;
+mod opened;
+mod redact;
+mod sealing;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +25,13 @@ use govlog_formats::digest::Digest;
 pub use document::{
     DocumentError, FieldOpening, MAX_DOCUMENT_BYTES, MAX_FIELDS, MAX_MEMBERS, MAX_PATH_BYTES, Member, Openings,
 };
-pub use folder::Folder;
+pub use folder::{Folder, Lock};
+pub use holds::{Hold, Holds, Release};
+pub use journal::Journaled;
+pub use opened::{Field, Opened, State, is_recorded, open};
+pub use redact::{Ground, MAX_TARGETS, Planned, RedactError, destroy, fields, payload};
+pub use sealing::{Identities, IdentityError, MAX_RECIPIENTS, NewIdentity, RecipientError, Recipients};
+pub use settings::{Protection, Settings};
 
 /// A place for openings, by the leaf hash of the entry whose sealed values they open.
 ///
@@ -76,6 +90,41 @@ pub enum StoreError {
         /// What they should be.
         right: u32,
     },
+    /// What the store says of itself is missing or damaged.
+    #[error("{}: {why}", path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A file is encrypted, and no identity was given.
+    #[error("{}: encrypted; give the identity that opens it", path.display())]
+    NoIdentity {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file cannot be decrypted.
+    #[error("{}: {why}", path.display())]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A hold forbids it.
+    #[error("the openings of {leaf} are held: {hold:?}, {reason}; a hold ends with: govlog openings release")]
+    Held {
+        /// The entry.
+        leaf: Digest,
+        /// The hold's name.
+        hold: String,
+        /// Why it was placed.
+        reason: String,
+    },
+    /// A hold cannot be placed or released.
+    #[error("{0}")]
+    Hold(String),
     /// A file is larger than any the store writes.
     #[error("{}: larger than {MAX_DOCUMENT_BYTES} bytes, the most that openings take", path.display())]
     TooLarge {

@@ -6,16 +6,51 @@ use std::path::Path;
 
 use ciborium::Value;
 use govlog_formats::cbor;
+use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::digest::Digest;
+use govlog_formats::record::redaction::RedactionRule;
 use govlog_formats::record::sealed::Opening;
+use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, content_type_of};
 
 use super::*;
 
-fn store() -> (tempfile::TempDir, Folder) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Folder::open(&dir.path().join("openings")).unwrap();
-    (dir, store)
+/// A folder of each kind, to write and to read.
+struct Stores {
+    dir: tempfile::TempDir,
+    identities: Identities,
+    recipient: String,
 }
+
+impl Stores {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (identities, recipient) = identity(dir.path(), "openings.key");
+        Self { dir, identities, recipient }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("openings")
+    }
+
+    fn age(&self) -> Settings {
+        let recipients = Recipients::parse(&[&self.recipient]).unwrap();
+        Settings { protection: Protection::Age(recipients), retention_days: Some(30) }
+    }
+
+    fn open(&self, settings: Settings) -> Folder {
+        drop(Folder::open(&self.path(), settings).unwrap());
+        Folder::existing(&self.path(), self.identities.clone()).unwrap()
+    }
+}
+
+fn identity(dir: &Path, name: &str) -> (Identities, String) {
+    let (path, new) = (dir.join(name), NewIdentity::draw());
+    std::fs::write(&path, new.file_bytes()).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    (Identities::load(&path).unwrap(), new.recipient)
+}
+
+const CLEAR: Settings = Settings { protection: Protection::Plaintext, retention_days: None };
 
 fn field(path: &str) -> FieldOpening {
     FieldOpening { path: path.into(), opening: Opening { salt: [7; 32], value: Value::Bytes(b"{}".to_vec()) } }
@@ -33,39 +68,118 @@ fn all_of_it() -> Openings {
 }
 
 #[test]
-fn openings_are_files_that_only_their_owner_can_read() {
-    let (_dir, store) = store();
-    let (one, two) = (Digest::sha256(b"1"), Digest::sha256(b"2"));
-    store.put(&[(one, b"first"), (two, b"second")]).unwrap();
-    store.put(&[(one, b"first")]).unwrap();
-    assert_eq!(store.get(&one).unwrap().unwrap(), b"first");
-    assert_eq!(store.get(&two).unwrap().unwrap(), b"second");
-    let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
-    assert_eq!(mode(&store.file(&one)), 0o600);
-    assert_eq!(mode(store.file(&one).parent().unwrap()), 0o700);
+fn a_folder_in_clear_keeps_its_promise() {
+    let stores = Stores::new();
+    conformance::check(&stores.open(CLEAR));
 }
 
 #[test]
-fn what_is_removed_or_replaced_is_not_found_any_more() {
-    let (_dir, store) = store();
-    let (one, two) = (Digest::sha256(b"1"), Digest::sha256(b"2"));
-    store.put(&[(one, b"first"), (two, b"second")]).unwrap();
-    store.replace(&two, b"less").unwrap();
-    assert_eq!(store.get(&two).unwrap().unwrap(), b"less");
-    assert_eq!(store.remove(&[one, two, one]).unwrap(), 2);
-    assert_eq!((store.get(&one).unwrap(), store.get(&two).unwrap()), (None, None));
+fn an_encrypted_folder_keeps_its_promise() {
+    let stores = Stores::new();
+    conformance::check(&stores.open(stores.age()));
+}
+
+#[test]
+fn a_folder_that_was_in_clear_before_keeps_its_promise() {
+    let stores = Stores::new();
+    let leaf = Digest::sha256(b"0");
+    let clear = stores.open(CLEAR);
+    clear.put(&[(leaf, b"before")]).unwrap();
+    let store = stores.open(stores.age());
+    assert_eq!(store.get(&leaf).unwrap().unwrap(), b"before");
+    conformance::check(&store);
+    store.replace(&leaf, b"after").unwrap();
+    assert!(!clear.file(&leaf).exists(), "what was in clear is gone");
+    assert_eq!(store.get(&leaf).unwrap().unwrap(), b"after");
+}
+
+#[test]
+fn openings_are_files_that_only_their_owner_can_read() {
+    let stores = Stores::new();
+    let store = stores.open(stores.age());
+    let leaf = Digest::sha256(b"1");
+    store.put(&[(leaf, b"first")]).unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!(mode(&store.file(&leaf)), 0o600);
+    assert_eq!(mode(store.file(&leaf).parent().unwrap()), 0o700);
+    assert_eq!(mode(&stores.path().join("store.toml")), 0o600);
+    assert_eq!(Folder::existing(&stores.path(), Identities::default()).unwrap().settings(), &stores.age());
 }
 
 #[test]
 fn what_others_can_read_is_refused() {
-    let (dir, store) = store();
+    let stores = Stores::new();
+    let store = stores.open(stores.age());
     let leaf = Digest::sha256(b"1");
     store.put(&[(leaf, b"first")]).unwrap();
     std::fs::set_permissions(store.file(&leaf), Permissions::from_mode(0o640)).unwrap();
     assert!(store.get(&leaf).unwrap_err().to_string().contains("chmod 600"));
-    let folder = dir.path().join("openings");
-    std::fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
-    assert!(Folder::open(&folder).unwrap_err().to_string().contains("chmod 700"));
+    std::fs::set_permissions(stores.path(), Permissions::from_mode(0o755)).unwrap();
+    assert!(Folder::open(&stores.path(), CLEAR).unwrap_err().to_string().contains("chmod 700"));
+    let key = stores.dir.path().join("openings.key");
+    std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+    assert!(Identities::load(&key).unwrap_err().to_string().contains("chmod 600"));
+}
+
+#[test]
+fn a_folder_without_settings_is_no_store() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
+    let error = Folder::existing(dir.path(), Identities::default()).unwrap_err().to_string();
+    assert!(error.contains("store.toml") && error.contains("no opening store"), "{error}");
+    for damaged in ["", "version = 2\nplaintext = true", "version = 1", "version = 1\nplaintext = true\nother = 1"] {
+        std::fs::write(dir.path().join("store.toml"), damaged).unwrap();
+        assert!(matches!(Folder::existing(dir.path(), Identities::default()), Err(StoreError::Settings { .. })));
+    }
+}
+
+#[test]
+fn who_writes_cannot_read_and_another_identity_cannot_either() {
+    let stores = Stores::new();
+    let writer = Folder::open(&stores.path(), stores.age()).unwrap();
+    let leaf = Digest::sha256(b"1");
+    writer.put(&[(leaf, b"a secret, which stands in no file")]).unwrap();
+    assert!(matches!(writer.get(&leaf), Err(StoreError::NoIdentity { .. })));
+    let bytes = std::fs::read(writer.file(&leaf)).unwrap();
+    assert!(bytes.starts_with(b"age-encryption.org/v1\n"), "any age tool reads it");
+    assert!(!bytes.windows(8).any(|window| window == b"a secret"));
+    let (other, _) = identity(stores.dir.path(), "other.key");
+    let error = Folder::existing(&stores.path(), other).unwrap().get(&leaf).unwrap_err().to_string();
+    assert!(error.contains("none of these identities"), "{error}");
+}
+
+#[test]
+fn a_file_that_was_changed_or_cut_is_not_read() {
+    let stores = Stores::new();
+    let store = stores.open(stores.age());
+    let leaf = Digest::sha256(b"1");
+    store.put(&[(leaf, b"first")]).unwrap();
+    let (path, whole) = (store.file(&leaf), std::fs::read(store.file(&leaf)).unwrap());
+    for length in 0..whole.len() {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        assert!(matches!(store.get(&leaf), Err(StoreError::Sealed { .. })), "{length} bytes of it");
+    }
+    for at in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        std::fs::write(&path, &changed).unwrap();
+        assert!(matches!(store.get(&leaf), Err(StoreError::Sealed { .. })), "byte {at} changed");
+    }
+    // A crash may leave any of these: the caller puts it again.
+    store.put(&[(leaf, b"first")]).unwrap();
+    assert_eq!(store.get(&leaf).unwrap().unwrap(), b"first");
+}
+
+#[test]
+fn what_a_crash_left_of_a_replacement_is_destroyed_too() {
+    let stores = Stores::new();
+    let store = stores.open(stores.age());
+    let leaf = Digest::sha256(b"1");
+    store.put(&[(leaf, b"first")]).unwrap();
+    let left = crate::durable::beside(&store.file(&leaf));
+    std::fs::copy(store.file(&leaf), &left).unwrap();
+    assert_eq!(store.remove(&[leaf]).unwrap(), 1);
+    assert!(!left.exists());
 }
 
 #[test]
@@ -160,4 +274,139 @@ fn bounds_hold_on_the_way_in_and_out() {
     };
     assert!(nested(13).is_ok());
     assert!(matches!(nested(14), Err(DocumentError::Cbor(_))));
+}
+
+/// A signed redaction, begun.
+fn redaction(planned: &[Planned]) -> Journaled {
+    let ground = Ground {
+        rule: RedactionRule::ErasureRequest,
+        legal_basis: "GDPR Art. 17".into(),
+        reason: None,
+        reference: Some("2031-17".into()),
+        store: None,
+        event_ms: 1,
+    };
+    let header = StatementHeader {
+        content: Content::Plain(content_type_of("redaction")),
+        claims: Claims {
+            iss: "a:b".into(),
+            sub: "a:b".into(),
+            aud: Some("log.example/a".into()),
+            iat: 1,
+            stream: None,
+            head: None,
+        },
+    };
+    let key = SigningKey::from_seed(Curve::Ed25519, &[7; 32]).unwrap();
+    let statement = SignedStatement::sign(&header, &payload(planned, &ground).unwrap(), &key).unwrap();
+    Journaled { statement, id: None, is_done: false }
+}
+
+#[test]
+fn what_a_redaction_names_is_destroyed_and_nothing_else_and_twice_is_once() {
+    let stores = Stores::new();
+    let store = stores.open(stores.age());
+    let openings = Openings {
+        refused: Some(b"of refused".to_vec()),
+        ..Openings::new("quarantine", vec![field("input"), other()])
+    };
+    let bytes = openings.encode().unwrap();
+    let [whole, part, kept] = [b"1", b"2", b"3"].map(|text| Digest::sha256(text));
+    store.put(&[(whole, &bytes), (part, &bytes), (kept, &bytes)]).unwrap();
+    let commitment = field("input").opening.seal().digest;
+    let planned = [
+        Planned { leaf: whole, fields: None },
+        Planned { leaf: part, fields: Some(vec![("/input".into(), commitment)]) },
+    ];
+    let journaled = redaction(&planned);
+    assert_eq!(journaled.targets().len(), 2);
+    for destroyed in [2, 0] {
+        assert_eq!(destroy(&store, &journaled).unwrap(), destroyed);
+        assert_eq!(store.get(&whole).unwrap(), None);
+        let left = Openings::decode(&store.get(&part).unwrap().unwrap()).unwrap();
+        assert_eq!(
+            (left.fields, left.refused),
+            (vec![other()], None),
+            "the bytes of a refused statement go with what opens it"
+        );
+        assert_eq!(store.get(&kept).unwrap().unwrap(), bytes);
+    }
+    // The last of an entry's fields takes the file with it.
+    let last = Planned { leaf: part, fields: Some(vec![("/native".into(), other().opening.seal().digest)]) };
+    assert_eq!(destroy(&store, &redaction(&[last])).unwrap(), 1);
+    assert!(!store.has(&part));
+}
+
+fn other() -> FieldOpening {
+    FieldOpening { path: "native".into(), opening: Opening { salt: [8; 32], value: Value::Null } }
+}
+
+#[test]
+fn what_was_redacted_does_not_come_back() {
+    let stores = Stores::new();
+    let store = stores.open(stores.age());
+    let [gone, kept] = [b"1", b"2"].map(|text| Digest::sha256(text));
+    store.put(&[(gone, b"first")]).unwrap();
+    let mut journaled = redaction(&[Planned { leaf: gone, fields: None }]);
+    let lock = store.lock().unwrap();
+    store.note_redaction(&lock, &journaled).unwrap();
+    destroy(&store, &journaled).unwrap();
+    (journaled.id, journaled.is_done) = (Some("1.9".into()), true);
+    store.note_redaction(&lock, &journaled).unwrap();
+    // An agent that was cut off before it let go of them starts, and stores them once more.
+    let agent = Folder::open(&stores.path(), stores.age()).unwrap();
+    agent.put(&[(gone, b"first"), (kept, b"second")]).unwrap();
+    assert!(!agent.has(&gone) && agent.has(&kept));
+    let noted = agent.redactions().unwrap();
+    assert_eq!((noted.len(), noted[0].is_done, noted[0].id.as_deref()), (1, true, Some("1.9")));
+}
+
+#[test]
+fn what_is_held_stays_whatever_asks_for_it() {
+    let stores = Stores::new();
+    let store = stores.open(CLEAR);
+    let [held, free] = [b"1", b"2"].map(|text| Digest::sha256(text));
+    store.put(&[(held, b"first"), (free, b"second")]).unwrap();
+    let lock = store.lock().unwrap();
+    let hold = |name: &str, everything, leaves: &[Digest]| Hold {
+        name: name.into(),
+        reason: "litigation".into(),
+        placed_ms: 1,
+        everything,
+        leaves: leaves.iter().map(Digest::to_string).collect(),
+        released: None,
+    };
+    store.hold(&lock, hold("case-7", false, &[held])).unwrap();
+    assert!(store.hold(&lock, hold("case-7", false, &[free])).is_err(), "a name stands for one hold");
+    for refused in [store.remove(&[free, held]).map(drop), store.replace(&held, b"less")] {
+        assert!(matches!(&refused, Err(StoreError::Held { hold, .. }) if hold == "case-7"), "{refused:?}");
+    }
+    assert!(store.has(&free), "nothing of what was asked for together is destroyed");
+    assert_eq!(store.remove(&[free]).unwrap(), 1);
+    // An agent stores all the same.
+    store.put(&[(held, b"first"), (free, b"second")]).unwrap();
+    store.hold(&lock, hold("all", true, &[])).unwrap();
+    assert!(store.remove(&[free]).is_err());
+    let end = || Release { reason: "settled".into(), at_ms: 2 };
+    store.release(&lock, "all", end()).unwrap();
+    store.release(&lock, "case-7", end()).unwrap();
+    assert!(store.release(&lock, "case-7", end()).is_err());
+    assert_eq!(store.remove(&[held, free]).unwrap(), 2);
+    assert_eq!(store.holds().unwrap().all().len(), 2, "they stay on record");
+    // A hold that cannot be read is not taken for none.
+    std::fs::write(stores.path().join("holds.toml"), "version = 1\n[[hold]]\nname = 7\n").unwrap();
+    assert!(matches!(store.remove(&[held]), Err(StoreError::Settings { .. })));
+}
+
+#[test]
+fn retention_counts_from_when_an_opening_was_stored_first() {
+    let stores = Stores::new();
+    let store = stores.open(stores.age());
+    let leaf = Digest::sha256(b"1");
+    store.put(&[(leaf, b"first")]).unwrap();
+    let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000);
+    std::fs::OpenOptions::new().write(true).open(store.file(&leaf)).unwrap().set_modified(then).unwrap();
+    assert_eq!(store.stored().unwrap(), [(leaf, then)]);
+    store.replace(&leaf, b"less").unwrap();
+    assert_eq!(store.stored().unwrap(), [(leaf, then)]);
 }

@@ -8,6 +8,7 @@ mod join;
 mod member;
 mod outcome;
 mod phrase;
+mod redacted;
 mod said;
 mod verdict;
 
@@ -15,6 +16,7 @@ pub use entry::{Included, VerifiedEntry};
 pub use join::{Join, Said, joins};
 pub use member::{MemberVerdict, VerifiedMember, member};
 pub use outcome::{Bracket, Failure, Outcome, WitnessSeen};
+pub use redacted::{Redacted, redactions};
 pub(crate) use said::summary;
 pub use verdict::{Verdict, proof_file, transparent_statement};
 

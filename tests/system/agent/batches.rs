@@ -71,15 +71,17 @@ fn any_decision_of_a_batch_is_proved_offline_and_a_changed_one_is_not() {
     let batch = fetch(&scene, &entry[0].leaf);
     let openings = scene.openings();
     let member = scene.agent.dir.join("one.member");
-    let (reader, store) = (&scene.agent.reader, openings.to_str().unwrap());
+    let identity = scene.agent.dir.join("openings.key");
+    let (reader, store, identity) = (&scene.agent.reader, openings.to_str().unwrap(), identity.to_str().unwrap());
     let prove = |arguments: &[&str]| {
-        let fixed = ["batch", "prove", "--openings", store, "--out", member.to_str().unwrap(), batch.to_str().unwrap()];
-        reader.run(&[&fixed[..], arguments].concat())
+        let fixed = ["batch", "prove", "--openings", store, "--identity", identity, "--out", member.to_str().unwrap()];
+        reader.run(&[&fixed[..], &[batch.to_str().unwrap()], arguments].concat())
     };
     expect(&prove(&["--decision", "no-such-decision"]), 5);
     expect(&prove(&["--index", "99999"]), 2);
     expect(&prove(&["--decision", &id.1]), 0);
-    expect(&reader.trusting(&["batch", "check", "--openings", store, batch.to_str().unwrap()]), 0);
+    let check = ["batch", "check", "--openings", store, "--identity", identity, batch.to_str().unwrap()];
+    expect(&reader.trusting(&check), 0);
     scene.agent.stop();
     scene.network.log.kill();
     // From here on only the two files and the trust directory: nobody else is there.

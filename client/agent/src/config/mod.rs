@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use govlog_client::openings::{Protection, RecipientError, Recipients, Settings as Keeping};
 use govlog_client::source::Outbound;
 use govlog_daemon::access::{Access, NoGrant};
 use govlog_daemon::routes::Roles;
@@ -38,6 +39,8 @@ pub struct Config {
     pub outbox: PathBuf,
     /// The folder of what opens sealed values.
     pub openings: PathBuf,
+    /// How that is kept, and for how long.
+    pub keeping: Keeping,
     /// Where sources upload to.
     pub listen: SocketAddr,
     /// Where health and metrics are.
@@ -99,6 +102,12 @@ pub enum ContentError {
     /// Not TOML, an unknown key, a key that is missing, or a value of another type.
     #[error(transparent)]
     Toml(Box<toml::de::Error>),
+    /// Nothing says how openings are to be protected, or two things do.
+    #[error("[openings] {0}")]
+    Protection(&'static str),
+    /// Whom openings are encrypted to is malformed.
+    #[error("[openings] recipients: {0}")]
+    Recipients(#[from] RecipientError),
     /// A number is out of range.
     #[error("{key} = {found} is not between {least} and {most}")]
     Range {
@@ -164,6 +173,7 @@ impl Config {
         tls.check_reach("listen", raw.listen, &[&access.submit], "submit")?;
         tls.check_reach("admin", raw.admin, &[&access.operate], "operate")?;
         let groups = groups(raw.opa)?;
+        let keeping = keeping(&raw.openings)?;
         let (streams, sending, limits) = (raw.streams, raw.sending, raw.limits);
         Ok(Self {
             iss: raw.iss,
@@ -171,7 +181,8 @@ impl Config {
             key: folder.join(raw.key),
             trust: folder.join(raw.trust),
             outbox: folder.join(raw.outbox),
-            openings: folder.join(raw.openings),
+            openings: folder.join(raw.openings.folder),
+            keeping,
             listen: raw.listen,
             admin: raw.admin,
             tls,
@@ -224,6 +235,20 @@ fn roles(raw: RawRoles) -> Result<Roles, ContentError> {
     Ok(Roles { submit: role("submit", raw.submit)?, operate: role("operate", raw.operate)?, ..Roles::default() })
 }
 
+/// Secure unless somebody writes by name that it should not be.
+fn keeping(raw: &raw::Openings) -> Result<Keeping, ContentError> {
+    let protection = match (raw.plaintext, raw.recipients.as_slice()) {
+        (true, []) => Protection::Plaintext,
+        (true, _) => return Err(ContentError::Protection("plaintext = true, and recipients: it is one or the other")),
+        (false, []) => return Err(ContentError::Protection(NO_RECIPIENT)),
+        (false, recipients) => Protection::Age(Recipients::parse(recipients)?),
+    };
+    Ok(Keeping { protection, retention_days: raw.retention_days })
+}
+
+const NO_RECIPIENT: &str = "recipients: none. What opens sealed values is encrypted to them: govlog key new --alg age --out openings.key, \
+    best elsewhere, prints one, age1…; or write plaintext = true to keep openings in clear";
+
 fn check_numbers(raw: &Raw) -> Result<(), ContentError> {
     let (streams, sending, limits) = (&raw.streams, &raw.sending, &raw.limits);
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
@@ -238,6 +263,7 @@ fn check_numbers(raw: &Raw) -> Result<(), ContentError> {
         ("capture.members", count(raw.capture.members), 2, 16_384),
         // A step reads no more at a time.
         ("capture.kib", raw.capture.kib, 64, 8_192),
+        ("openings.retention_days", raw.openings.retention_days.map_or(1, u64::from), 1, 36_500),
         // Or what fits an upload would never fit the outbox.
         ("limits.outbox_mib", limits.outbox_mib, limits.unpacked_mib, 1 << 20),
         ("limits.upload_mib", limits.upload_mib, 1, 1_024),

@@ -22,8 +22,8 @@ pub(super) struct Raw {
     pub(super) trust: PathBuf,
     #[serde(default = "outbox")]
     pub(super) outbox: PathBuf,
-    #[serde(default = "openings")]
-    pub(super) openings: PathBuf,
+    #[serde(default)]
+    pub(super) openings: Openings,
     #[serde(default = "listen")]
     pub(super) listen: SocketAddr,
     #[serde(default = "admin")]
@@ -52,6 +52,16 @@ pub(super) struct Raw {
 pub(super) struct RawRoles {
     pub(super) submit: Option<RawAccess>,
     pub(super) operate: Option<RawAccess>,
+}
+
+/// `[openings]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Openings {
+    pub(super) folder: PathBuf,
+    pub(super) recipients: Vec<String>,
+    pub(super) plaintext: bool,
+    pub(super) retention_days: Option<u32>,
 }
 
 /// `[streams]`
@@ -96,6 +106,12 @@ pub(super) struct Limits {
     pub(super) uploads_mib: u64,
     pub(super) connections: usize,
     pub(super) body_timeout_s: u64,
+}
+
+impl Default for Openings {
+    fn default() -> Self {
+        Self { folder: "openings".into(), recipients: Vec::new(), plaintext: false, retention_days: None }
+    }
 }
 
 impl Default for Streams {
@@ -149,10 +165,6 @@ fn trust() -> PathBuf {
 
 fn outbox() -> PathBuf {
     "outbox".into()
-}
-
-fn openings() -> PathBuf {
-    "openings".into()
 }
 
 const fn listen() -> SocketAddr {

@@ -4,10 +4,12 @@ fn parse(text: &str) -> Result<Config, ContentError> {
     Config::parse(text, Path::new("/etc/govlog"))
 }
 
-const LEAST: &str = "iss = \"spiffe://prod.example/agent\"\nlog = \"http://127.0.0.1:8080\"\n";
+const LEAST: &str =
+    "iss = \"spiffe://prod.example/agent\"\nlog = \"http://127.0.0.1:8080\"\nopenings.plaintext = true\n";
+const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
 #[test]
-fn two_keys_are_enough_and_the_rest_has_defaults() {
+fn three_keys_are_enough_and_the_rest_has_defaults() {
     let config = parse(LEAST).unwrap();
     assert_eq!(config.key, Path::new("/etc/govlog/agent.key"));
     assert_eq!(config.outbox, Path::new("/etc/govlog/outbox"));
@@ -69,7 +71,11 @@ fn permits_are_batched_unless_somebody_says_otherwise() {
 
 #[test]
 fn an_address_that_others_can_reach_needs_tls_or_a_word_and_somebody_who_may_use_it() {
-    let at = |settings: &str| parse(&format!("iss = \"a:b\"\nlog = \"http://x\"\nlisten = \"0.0.0.0:1\"\n{settings}"));
+    let at = |settings: &str| {
+        parse(&format!(
+            "iss = \"a:b\"\nlog = \"http://x\"\nlisten = \"0.0.0.0:1\"\nopenings.plaintext = true\n{settings}"
+        ))
+    };
     let refused = |settings: &str| at(settings).unwrap_err().to_string();
     assert!(refused("[access]\nsubmit = \"anyone\"").contains("tls.plaintext"));
     assert!(refused("[tls]\ncert = \"c\"\nkey = \"k\"").contains("[access]"));
@@ -77,6 +83,31 @@ fn an_address_that_others_can_reach_needs_tls_or_a_word_and_somebody_who_may_use
     let config = at("[tls]\ncert = \"c\"\nkey = \"k\"\n[access]\nsubmit = \"spiffe://prod.example/opa\"").unwrap();
     assert!(config.access.operate.is_local() && !config.access.submit.is_local());
     at("[tls]\nplaintext = true\n[access]\nsubmit = \"anyone\"").unwrap();
+}
+
+#[test]
+fn openings_are_encrypted_unless_somebody_writes_otherwise() {
+    let text = LEAST.replace("openings.plaintext = true", "[openings]");
+    let with = |more: &str| parse(&format!("{text}{more}"));
+    let error = with("").unwrap_err().to_string();
+    assert!(error.contains("govlog key new --alg age") && error.contains("plaintext = true"), "{error}");
+    let config =
+        with(&format!("recipients = [{RECIPIENT:?}]\nretention_days = 365\nfolder = \"/var/lib/openings\"")).unwrap();
+    assert_eq!(config.openings, Path::new("/var/lib/openings"));
+    assert_eq!(config.keeping.retention_days, Some(365));
+    assert_eq!(config.keeping.protection, Protection::Age(Recipients::parse(&[RECIPIENT]).unwrap()));
+    assert_eq!(parse(LEAST).unwrap().keeping.protection, Protection::Plaintext);
+    for wrong in [
+        format!("recipients = [{RECIPIENT:?}]\nplaintext = true"),
+        "recipients = [\"age1x\"]".to_owned(),
+        format!("recipients = [{}]", format!("{RECIPIENT:?},").repeat(17)),
+        format!("recipients = [{RECIPIENT:?}]\nretention_days = 0"),
+    ] {
+        assert!(with(&wrong).is_err(), "{wrong}");
+    }
+    // Whoever pastes the secret does not find it in a log.
+    let error = with("recipients = [\"AGE-SECRET-KEY-1SECRET\"]").unwrap_err().to_string();
+    assert!(!error.contains("1SECRET"), "{error}");
 }
 
 #[test]
@@ -124,7 +155,9 @@ fn the_help_names_every_key() {
         "key",
         "trust",
         "outbox",
-        "openings",
+        "folder",
+        "recipients",
+        "retention_days",
         "listen",
         "admin",
         "cert",

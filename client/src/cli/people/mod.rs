@@ -25,7 +25,7 @@ use super::exit::Usage;
 use super::output::Output;
 use super::signing::Signing;
 use super::{Exit, files};
-use crate::openings::{Folder, OpeningStore, Openings};
+use crate::openings::{Folder, Identities, OpeningStore, Openings};
 use crate::people::{Built, Preview, Seals};
 use crate::resolve::{Found, Resolver};
 use crate::source::{HeadError, Source};
@@ -47,7 +47,7 @@ pub(crate) struct Person {
     /// Seal this field: the log gets a commitment, and --openings what opens it; may be given several times
     #[arg(long, value_name = "FIELD")]
     seal: Vec<String>,
-    /// Where openings of sealed fields go, a folder that only you can read; with it, what looks like an e-mail address is sealed unasked
+    /// Where openings of sealed fields go, a store made by `govlog openings init`; with it, what looks like an e-mail address is sealed unasked
     #[arg(long, value_name = "DIR")]
     openings: Option<PathBuf>,
     /// Link to entries that cannot be verified, too; what is proved wrong is refused even so
@@ -105,7 +105,7 @@ impl Person {
         let http = signing.http(&source, command)?;
         same_log(&source, trust)?;
         // Opened before anything is signed: what cannot be kept must not be sealed.
-        let store = self.openings.as_deref().map(Folder::open).transpose()?;
+        let store = self.openings.as_deref().map(|path| Folder::existing(path, Identities::default())).transpose()?;
 
         let now_s = time::now_s();
         let resolver = Resolver { trust, http: Some(http), unverified: self.unverified, pdp: self.pdp.as_deref() };

@@ -37,7 +37,11 @@ impl Doors {
     pub(super) fn new(settings: &str) -> Self {
         let Bench { world, shared, names, dir, .. } = Bench::new();
         let file = dir.path().join("agent.toml");
-        std::fs::write(&file, format!("iss = \"a:b\"\nlog = \"http://127.0.0.1:1\"\n{settings}")).unwrap();
+        std::fs::write(
+            &file,
+            format!("iss = \"a:b\"\nlog = \"http://127.0.0.1:1\"\nopenings.plaintext = true\n{settings}"),
+        )
+        .unwrap();
         let config = Config::load(&file).unwrap();
         let (shared, clock) = (Arc::new(shared), Arc::clone(&world) as Arc<dyn World>);
         let (fatal, is_fatal) = watch::channel(false);
