@@ -1,5 +1,7 @@
 //! The properties of the fuzz targets, without a fuzzer: for their seeds, and for every input that once broke one.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "in a test a panic is the report")]
+
 #[path = "../fuzz/src/properties/mod.rs"]
 mod properties;
 #[path = "../fuzz/src/target.rs"]

@@ -190,7 +190,10 @@ impl Log {
             Err(error) => tracing::error!(%error, "closing failed"),
         }
         let poisoned = fatal.borrow().clone();
-        poisoned.map_or(Ok(()), |cause| Err(RunError::Poisoned(cause)))
+        match poisoned {
+            Some(cause) => Err(RunError::Poisoned(cause)),
+            None => Ok(()),
+        }
     }
 }
 

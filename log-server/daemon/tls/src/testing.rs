@@ -52,7 +52,7 @@ impl Authority {
     /// When the system gives no randomness.
     #[must_use]
     pub fn new() -> Self {
-        Self::of(None)
+        Self::of(&[])
     }
 
     /// Makes the authority of a trust domain.
@@ -61,11 +61,11 @@ impl Authority {
     /// As [`Authority::new`].
     #[must_use]
     pub fn of_trust_domain(name: &str) -> Self {
-        Self::of(Some(format!("spiffe://{name}")))
+        Self::of(&[format!("spiffe://{name}")])
     }
 
-    fn of(uri: Option<String>) -> Self {
-        let mut params = params("test authority", uri.as_slice());
+    fn of(uris: &[String]) -> Self {
+        let mut params = params("test authority", uris);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         Self { issuer: CertifiedIssuer::self_signed(params, key()).expect("a certificate of one's own") }

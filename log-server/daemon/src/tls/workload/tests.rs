@@ -1,5 +1,7 @@
 //! A server whose certificates come from a Workload API, asked over real sockets.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "in a test a panic is the report")]
+
 use std::net::SocketAddr;
 use std::path::Path;
 
