@@ -226,6 +226,10 @@ fn refuses_to_start_on_what_it_cannot_trust_and_says_why() {
 
     let state = folder.join("state").join(Digest::sha256(b"log.example/a").to_string());
     std::fs::write(&state, "nonsense").unwrap();
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let said = run();
+    assert!(said.contains(state.to_str().unwrap()) && said.contains("chmod 600"), "{said}");
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o600)).unwrap();
     let said = run();
     assert!(said.contains(state.to_str().unwrap()) && said.contains("damaged"), "{said}");
     std::fs::remove_file(&state).unwrap();

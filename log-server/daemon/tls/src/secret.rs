@@ -76,8 +76,9 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// As [`open`].
 pub fn keep(path: &Path, file: &File) -> io::Result<()> {
     let Some(mode) = exposed(file)? else { return Ok(()) };
-    let refused = SecretError::Open { path: path.to_owned(), mode };
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, refused.to_string()))
+    // Whoever passes the error on says of which file.
+    let why = format!("others can read or write it (mode {mode:04o}); run: chmod 600 {}", path.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
 }
 
 /// Gives a file's permission bits if others than its owner can read or write it.
