@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::process::{Ended, Launch, Process};
 
-/// A program that prints `listening on` and `admin on` once it serves. Log and agent are one each.
+/// A program that prints `listening on` and `admin on` once it serves. Log, witness and agent are one each.
 #[derive(Debug, Default)]
 pub struct Served {
     process: Option<Process>,

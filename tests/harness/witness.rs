@@ -1,11 +1,12 @@
 //! A witness: its directory, and the process that serves it.
 
-use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
 use govlog_formats::note::Vkey;
 
-use crate::process::{Launch, Process};
+use crate::process::Launch;
+use crate::served::Served;
 
 /// A witness, running or not.
 #[derive(Debug)]
@@ -14,8 +15,21 @@ pub struct Witness {
     dir: PathBuf,
     name: String,
     vkey: String,
-    process: Option<Process>,
-    address: Option<SocketAddr>,
+    served: Served,
+}
+
+impl Deref for Witness {
+    type Target = Served;
+
+    fn deref(&self) -> &Served {
+        &self.served
+    }
+}
+
+impl DerefMut for Witness {
+    fn deref_mut(&mut self) -> &mut Served {
+        &mut self.served
+    }
 }
 
 impl Witness {
@@ -28,7 +42,7 @@ impl Witness {
             .args(["--admin", "127.0.0.1:0", "--dir"])
             .arg(&dir)
             .output();
-        Self { node: node.to_owned(), dir, name, vkey: vkey.trim().to_owned(), process: None, address: None }
+        Self { node: node.to_owned(), dir, name, vkey: vkey.trim().to_owned(), served: Served::default() }
     }
 
     /// Starts it; from the second time on at the address of the first, which logs know it by.
@@ -37,19 +51,18 @@ impl Witness {
     /// When it does not start.
     pub fn start(&mut self) {
         let config = self.dir.join("witness.toml");
-        let mut process = Launch::new(&self.node, "witness").args(["run", "--config"]).arg(&config).start();
-        let address: SocketAddr = process.line("listening on http://").unwrap().parse().unwrap();
-        if self.address.replace(address).is_none() {
+        let is_first = self.served.public.is_none();
+        self.served.try_launch(&Launch::new(&self.node, "witness").args(["run", "--config"]).arg(&config)).unwrap();
+        if is_first {
             let text = std::fs::read_to_string(&config).unwrap();
-            std::fs::write(&config, text.replacen("127.0.0.1:0", &address.to_string(), 1)).unwrap();
+            std::fs::write(&config, text.replacen("127.0.0.1:0", &self.address().to_string(), 1)).unwrap();
         }
-        self.process = Some(process);
     }
 
     /// Ends it at once.
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill();
+        if self.is_running() {
+            self.served.kill();
         }
     }
 
@@ -65,7 +78,7 @@ impl Witness {
     /// When it was never started.
     #[must_use]
     pub fn line(&self) -> String {
-        format!("{} {} http://{}", self.name, self.vkey, self.address.expect("the witness was started"))
+        format!("{} {} http://{}", self.name, self.vkey, self.address())
     }
 
     /// Its directory.

@@ -14,6 +14,7 @@ mod refusals;
 mod restart;
 mod round_trip;
 mod safeties;
+mod siege;
 mod tls;
 mod witnesses;
 

@@ -23,9 +23,9 @@ use crate::NODE;
 pub(crate) use kill::POINTS;
 
 /// A log, and an agent that it admits; the log runs, the agent does not yet.
-struct Scene {
+pub(crate) struct Scene {
     network: Network,
-    agent: Agent,
+    pub(crate) agent: Agent,
 }
 
 impl Scene {
@@ -34,7 +34,7 @@ impl Scene {
         Self::with(plan, &(QUICK.to_owned() + &captured_groups()))
     }
 
-    fn with(plan: Plan, tables: &str) -> Self {
+    pub(crate) fn with(plan: Plan, tables: &str) -> Self {
         let mut scene = Self::unadmitted(plan, tables);
         scene.admit();
         scene
@@ -53,7 +53,7 @@ impl Scene {
         self.network.log.admit_rows(vec![self.agent.row()]);
     }
 
-    fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         self.agent.start(&Faults::none());
     }
 
