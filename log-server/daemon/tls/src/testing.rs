@@ -123,6 +123,8 @@ impl Authority {
     pub fn svid(&self, id: &str) -> Issued {
         let mut params = client_params(&[id.to_owned()]);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        // Said, and not only left out: who takes X.509-SVIDs may ask for it.
+        params.is_ca = IsCa::ExplicitNoCa;
         self.issue(&params)
     }
 
