@@ -161,9 +161,6 @@ fn sign_delegations(desk: &Desk, approval: &str) -> [String; 2] {
     let portal = ["--to", "spiffe://prod.example/portal", "--max-hops", "1", "--approval", approval];
     let parent = desk.sign(&[&DELEGATE[..], &portal].concat());
     let to = ["--to", "agent:spiffe://prod.example/agent/ledger", "--not-before", "now", "--parent", &parent];
-    let outlives = desk.run(&[&DELEGATE[..], &to, &["--yes"]].concat());
-    // The clock went on between the two: thirty minutes from now are later than thirty minutes from then, or the same.
-    assert!(matches!(outlives.code(), Some(0 | 2)), "{}", outlives.stderr);
     let short: Vec<&str> = DELEGATE.iter().map(|word| if *word == "30m" { "10m" } else { *word }).collect();
     let child = desk.sign(&[&short[..], &to].concat());
     [parent, child]
