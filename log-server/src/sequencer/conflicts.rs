@@ -17,7 +17,7 @@ use crate::store::{ConflictRow, LogStore};
 
 /// Most rows of the table.
 const MAX_ROWS: usize = 1024;
-/// Most rows of one issuer: a few prove as much as many do.
+/// Most rows of one issuer: a few prove as much as many do. Its first ones stay, or it could push out what convicts it.
 const MAX_ROWS_OF_ISSUER: usize = 64;
 /// Most bytes of the statements in the table.
 const MAX_BYTES: usize = 8 << 20;
@@ -41,6 +41,8 @@ pub(super) struct Conflicts {
     /// Oldest first.
     kept: VecDeque<Kept>,
     known: HashSet<Digest>,
+    /// Rows by issuer.
+    counts: HashMap<String, usize>,
     bytes: usize,
     next: u64,
 }
@@ -71,7 +73,8 @@ impl Conflicts {
             Vec::new()
         });
         let next = rows.last().map_or(0, |row| row.number + 1);
-        let mut table = Self { store, kept: VecDeque::new(), known: HashSet::new(), bytes: 0, next };
+        let mut table =
+            Self { store, kept: VecDeque::new(), known: HashSet::new(), counts: HashMap::new(), bytes: 0, next };
         for row in rows {
             match SignedStatement::parse_entry(&row.statement) {
                 Ok(statement) => table.note(row.number, &Collision::of(&statement, row.entry)),
@@ -83,11 +86,12 @@ impl Conflicts {
         table
     }
 
-    /// Keeps statements that collided, each once, and lets the oldest go where there are too many.
+    /// Keeps statements that collided, each once, up to the bounds.
     pub(super) fn keep(&mut self, collisions: Vec<Collision>) {
         let mut add = Vec::new();
         for collision in collisions {
-            if self.known.contains(&collision.identity) {
+            let is_full = self.counts.get(&collision.iss).is_some_and(|count| *count >= MAX_ROWS_OF_ISSUER);
+            if is_full || self.known.contains(&collision.identity) {
                 continue;
             }
             let number = self.next;
@@ -107,6 +111,9 @@ impl Conflicts {
             }
             None => true,
         });
+        if add.is_empty() && remove.is_empty() {
+            return;
+        }
         // A crash here leaves the statements unkept and their submitters without an answer; who sends one again is refused, and it is kept, again.
         if let Err(error) = self.store.keep_conflicts(&add, &remove) {
             tracing::warn!(%error, "statements that collided are not kept");
@@ -121,14 +128,16 @@ impl Conflicts {
         let bytes = collision.statement.len();
         self.bytes += bytes;
         self.known.insert(collision.identity);
+        *self.counts.entry(collision.iss.clone()).or_default() += 1;
         self.kept.push_back(Kept { number, iss: collision.iss.clone(), identity: collision.identity, bytes });
     }
 
     /// Lets go what is too much, and returns the numbers of those rows.
     fn shrink(&mut self) -> Vec<u64> {
         let mut gone = Vec::new();
-        while let Some(at) = self.too_many() {
-            gone.extend(self.let_go(at));
+        while self.kept.len() > MAX_ROWS || self.bytes > MAX_BYTES {
+            let Some(number) = self.loudest().and_then(|at| self.let_go(at)) else { break };
+            gone.push(number);
         }
         gone
     }
@@ -137,19 +146,20 @@ impl Conflicts {
         let row = self.kept.remove(at)?;
         self.bytes -= row.bytes;
         self.known.remove(&row.identity);
+        if let Some(count) = self.counts.get_mut(&row.iss) {
+            *count -= 1;
+            // The table is bounded, and so are the names in it.
+            if *count == 0 {
+                self.counts.remove(&row.iss);
+            }
+        }
         Some(row.number)
     }
 
-    /// Finds the row that is to go: the oldest of the issuer that has the most, so that no issuer can push out what others did.
-    fn too_many(&self) -> Option<usize> {
-        let mut counts: HashMap<&str, usize> = HashMap::new();
-        for row in &self.kept {
-            *counts.entry(&row.iss).or_default() += 1;
-        }
-        let most = counts.values().copied().max()?;
-        let full = most > MAX_ROWS_OF_ISSUER || self.kept.len() > MAX_ROWS || self.bytes > MAX_BYTES;
-        let of_most = |row: &Kept| counts.get(row.iss.as_str()) == Some(&most);
-        if full { self.kept.iter().position(of_most) } else { None }
+    /// Finds the row that is to go: the newest of the issuer that has the most, so that no issuer can push out what others did.
+    fn loudest(&self) -> Option<usize> {
+        let most = self.counts.values().copied().max()?;
+        self.kept.iter().rposition(|row| self.counts.get(&row.iss) == Some(&most))
     }
 }
 
@@ -182,18 +192,18 @@ mod tests {
     }
 
     #[test]
-    fn an_issuers_newest_rows_are_kept() {
+    fn an_issuer_can_not_push_out_its_own_first_rows() {
         let (store, mut table) = table();
         table.keep(vec![collision("b", 500, 9)]);
         for number in 0..100 {
             table.keep(vec![collision("a", number, 9)]);
         }
-        let expected: Vec<u64> = std::iter::once(500).chain(36..100).collect();
+        let expected: Vec<u64> = std::iter::once(500).chain(0..64).collect();
         assert_eq!(entries(&store), expected);
         // All at once it comes to the same.
         let (store, mut table) = self::table();
         table.keep((0..100).map(|number| collision("a", number, 9)).collect());
-        assert_eq!(entries(&store), (36..100).collect::<Vec<u64>>());
+        assert_eq!(entries(&store), (0..64).collect::<Vec<u64>>());
     }
 
     #[test]
@@ -206,6 +216,7 @@ mod tests {
         let rows = entries(&store);
         assert_eq!((rows.len(), table.kept.len()), (MAX_ROWS, MAX_ROWS));
         assert!(rows.contains(&9999), "an issuer that said little keeps its place");
+        assert_eq!(rows.iter().filter(|row| **row == 0).count(), 40, "everybody's first stays");
 
         let (store, mut table) = self::table();
         for issuer in 0..10 {
