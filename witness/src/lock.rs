@@ -3,6 +3,7 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -33,7 +34,8 @@ impl FolderLock {
 }
 
 fn open(path: &Path) -> Result<File, LockError> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    // Whoever can open the file can hold the lock, and so keep the witness from starting.
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
     file.map_err(|error| LockError::Io { path: path.to_owned(), error })
 }
 

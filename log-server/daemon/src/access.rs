@@ -120,7 +120,8 @@ impl<'a> Caller<'a> {
     pub fn of(request: &'a Request) -> Self {
         let extensions = request.extensions();
         Self {
-            from_loopback: extensions.get::<Peer>().is_some_and(|Peer(address)| is_loopback(address.ip())),
+            from_loopback: extensions.get::<Peer>().is_some_and(|Peer(address)| is_loopback(address.ip()))
+                && !is_relayed(request.headers()),
             bearer: bearer(request.headers()),
             identity: extensions.get::<Identity>().map(|Identity(id)| &**id),
         }
@@ -233,6 +234,13 @@ fn is_prefix(text: &str) -> bool {
     text.strip_suffix('/').is_some_and(|_| is_spiffe_id(&format!("{text}x")))
 }
 
+/// Tells whether a request says that somebody else is behind the connection: a proxy on this machine, or a page in a browser on it.
+///
+/// Who leaves these headers out gains nothing that it had not; who adds them loses loopback, no more.
+fn is_relayed(headers: &HeaderMap) -> bool {
+    ["forwarded", "origin", "via", "x-forwarded-for"].iter().any(|name| headers.contains_key(*name))
+}
+
 /// Tells whether an address is this machine's own.
 #[must_use]
 pub fn is_loopback(address: IpAddr) -> bool {
@@ -272,6 +280,29 @@ mod tests {
 
     fn with_id(identity: &str) -> Caller<'_> {
         Caller { identity: Some(identity), ..STRANGER }
+    }
+
+    #[test]
+    fn what_a_proxy_or_a_web_page_sends_on_is_not_this_machines() {
+        let asked = |header: Option<(&str, &str)>| {
+            let mut request = Request::new(axum::body::Body::empty());
+            request.extensions_mut().insert(Peer("127.0.0.1:1".parse().unwrap()));
+            if let Some((name, value)) = header {
+                let name = axum::http::HeaderName::try_from(name).unwrap();
+                request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
+            }
+            Caller::of(&request).from_loopback
+        };
+        assert!(asked(None));
+        assert!(asked(Some(("user-agent", "curl"))));
+        for (name, value) in [
+            ("Forwarded", "for=192.0.2.1"),
+            ("X-Forwarded-For", "192.0.2.1"),
+            ("Via", "1.1 proxy"),
+            ("Origin", "https://evil.example"),
+        ] {
+            assert!(!asked(Some((name, value))), "{name}");
+        }
     }
 
     #[test]
