@@ -13,6 +13,7 @@ use super::{Exit, files};
 use crate::openings::{
     DocumentError, Field, Folder, Identities, OpeningStore, Openings, State, StoreError, is_recorded, open,
 };
+use crate::people::visible;
 use crate::trust::{Trust, TrustDir};
 use crate::verify::{self, Failure, Redacted};
 
@@ -26,6 +27,7 @@ nothing says that an entry is in a log, nor who signed it. Of each sealed value 
   redacted       a `redaction` among the files says that its opening was destroyed, and why
   sealed         nothing in this store opens it, and nothing says why: exit 5
   not recorded   of a --field: the record does not have it at all: exit 5
+An entry that cannot be read or opened is named with the reason, exit 2, and the others are shown; the worst decides.
 
 For example, with the redaction that explains what is gone:
   govlog open --openings openings --identity openings.key --trust trust 1.42.cose 1.97.cose")]
@@ -63,20 +65,28 @@ impl Open {
         let dir = self.trust.as_deref().map(TrustDir::load).transpose()?;
         let store = Folder::existing(&self.openings, identities(self.identity.as_deref())?)?;
         let trust = dir.as_ref().map(TrustDir::trust);
-        let entries = self.files.iter().map(|path| read(trust, path)).collect::<anyhow::Result<Vec<_>>>()?;
+        let (mut entries, mut shown) = (Vec::new(), Vec::new());
+        // What cannot be read does not keep the others from being shown.
+        for path in &self.files {
+            match read(trust, path) {
+                Ok(entry) => entries.push(entry),
+                Err(error) => shown.push(Shown::unread(path, &error)),
+            }
+        }
         // What is refuted explains nothing and is not opened; without a trust directory it is said that nothing was judged.
         let statements: Vec<&SignedStatement> = entries.iter().map(|entry| &entry.statement).collect();
         let believed = |at: usize| entries.get(at).is_some_and(|entry| !matches!(entry.verified, Some(Err(_))));
         let mut redactions = verify::redactions(&statements);
         redactions.retain(|redacted| believed(redacted.by));
-        let (mut exits, mut texts, mut documents) = (Vec::new(), Vec::new(), Vec::new());
         for (at, entry) in entries.iter().enumerate() {
             let explained: Vec<&Redacted> = redactions.iter().filter(|redacted| redacted.entry == at).collect();
-            let shown = self.show(&store, entry, &explained, &entries)?;
-            exits.push(shown.exit);
-            texts.push(shown.text);
-            documents.push(shown.document);
+            let failed = |error| Shown::begin(entry, &standing(entry).0).failed(&error);
+            shown.push(self.show(&store, entry, &explained, &entries).unwrap_or_else(failed));
         }
+        let exit = Exit::worst(shown.iter().map(|shown| shown.exit));
+        // Whatever strangers wrote into an entry.
+        let texts: Vec<String> = shown.iter().map(|shown| visible(&shown.text)).collect();
+        let documents: Vec<Json> = shown.into_iter().map(|shown| shown.document).collect();
         let document = json!({ "entries": documents });
         match &self.out {
             None => out.result(&texts.join("\n\n"), document),
@@ -86,7 +96,7 @@ impl Open {
                 out.result(&format!("{} entries: {shown}", documents.len()), json!({ "file": shown }));
             }
         }
-        Ok(Exit::worst(exits))
+        Ok(exit)
     }
 
     fn show(&self, store: &Folder, entry: &Entry, explained: &[&Redacted], entries: &[Entry]) -> anyhow::Result<Shown> {
@@ -197,6 +207,16 @@ impl Shown {
         }
     }
 
+    fn unread(path: &Path, error: &anyhow::Error) -> Self {
+        let name = path.display().to_string();
+        let (text, document) = (format!("NOT READ  {name}"), json!({ "file": name }));
+        Self { exit: Exit::Ok, text, document, fields: Vec::new() }.failed(error)
+    }
+
+    fn failed(self, error: &anyhow::Error) -> Self {
+        self.end(Exit::of(error), &format!("{error:#}"))
+    }
+
     /// Says what became of a sealed value, and how the command should end for it.
     fn field(
         &mut self,
@@ -285,8 +305,5 @@ fn json_text(value: &ciborium::Value) -> Option<String> {
 
 /// On one line, whatever a source wrote.
 fn one_line(text: &str) -> String {
-    let escaped = |letter: char| {
-        if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() }
-    };
-    text.chars().map(escaped).collect()
+    text.replace('\n', "\\n")
 }

@@ -158,7 +158,7 @@ fn shown(target: &Target) -> Option<String> {
 }
 
 /// Writes what a terminal would hide or obey, such as text that runs backwards, as escapes: what is read is what is there.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

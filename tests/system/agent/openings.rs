@@ -139,8 +139,8 @@ fn what_is_sealed_is_opened_held_redacted_and_explained() {
     let other = new_key(&office.scene.network, "other.key", "age").display().to_string();
     let store = office.scene.openings().display().to_string();
     let foreign = office.scene.agent.reader.trusting(&["open", "--openings", &store, "--identity", &other, &one]);
+    assert!(foreign.stdout.contains("none of these identities"), "{}", foreign.stdout);
     expect(&foreign, 2);
-    assert!(foreign.stderr.contains("none of these identities"), "{}", foreign.stderr);
 
     // A hold comes before every right to destroy.
     expect(&office.on_store(&["openings", "hold", "--name", "case-7", "--reason", "litigation", &one]), 0);
@@ -202,6 +202,23 @@ fn a_redaction_that_was_cut_off_is_finished_by_the_next_run_under_the_same_entry
     assert_eq!(again["redactions"][0]["id"], done["redactions"][0]["id"], "the same statement, so the same entry");
     assert!(!stored.exists());
     assert!(text_of(&journal).contains("done = true"));
+}
+
+#[test]
+fn an_entry_that_cannot_be_opened_keeps_no_other_from_being_shown() {
+    let office = Office::open();
+    let [cut, whole] = [0, 1].map(|at: usize| office.file(&office.decisions[at]));
+    let stored = office.stored(&cut);
+    let sealed = std::fs::read(&stored).unwrap();
+    std::fs::write(&stored, &sealed[..sealed.len() / 2]).unwrap();
+    let none = office.file("none");
+    std::fs::write(&none, b"no statement").unwrap();
+    let opened = document(&office.on_store(&["open", &cut, &none, &whole]), 2);
+    let entries = opened["entries"].as_array().unwrap();
+    let of = |file: &str| entries.iter().find(|entry| entry["file"] == file).unwrap();
+    assert!(text(&of(&none)["because"]).contains("no statement"), "{opened}");
+    assert!(text(&of(&cut)["because"]).contains(".cbor.age"), "{opened}");
+    assert!(of(&whole)["fields"].as_array().unwrap().iter().all(|field| field["state"] == "opened"), "{opened}");
 }
 
 #[test]
