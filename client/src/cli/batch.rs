@@ -102,7 +102,8 @@ impl Prove {
             .verify(&statement.leaf_hash(), TreeSize::new(count), &root)
             .map_err(|error| Refuted(format!("what the opening store keeps are not this batch's members: {error}")))?;
         let file = self.out.clone().unwrap_or_else(|| path.with_extension(format!("{index}.member")));
-        files::create_new(&file, 0o644, &proof.to_bytes())?;
+        // The record of the decision stands in it, which not even the log has.
+        files::create_new(&file, 0o600, &proof.to_bytes())?;
         let id = decision.decision_id().present().unwrap_or("(sealed)");
         let (file, batch) = (file.display().to_string(), path.display().to_string());
         out.result(
