@@ -16,9 +16,10 @@ use super::exit::{Refuted, Usage};
 use super::output::Output;
 use super::{Exit, files, open};
 use crate::openings::{
-    Folder, Ground, Journaled, Lock, MAX_TARGETS, Planned, destroy, fields, open as open_record, payload,
+    Folder, Ground, Journaled, Lock, MAX_TARGETS, Planned, RedactError, StoreError, carry_out, fields,
+    open as open_record, payload,
 };
-use crate::source::{Http, Source};
+use crate::source::Http;
 use crate::submit::{Judge, Wait, send};
 use crate::time;
 use crate::trust::{Trust, TrustDir};
@@ -29,7 +30,7 @@ use crate::verify::Outcome;
 #[command(after_help = "\
 First a signed `redaction` is logged and proved published; then the openings that it names are destroyed. The entries stay, and every \
 proof with them. A run that was cut off is simply run again: it sends the same statement, and destroys what is left. What is held \
-(govlog openings hold) is refused.
+(govlog openings hold) is refused; a redaction begun before the hold waits for its end, exit 6, and the others are done.
 
 Removing a file is no promise of a disk: file systems and flash keep old blocks. Openings are encrypted, so destroying every copy of the \
 identity is the stronger erasure, of all of them; back-ups of the store are yours to destroy.
@@ -101,6 +102,16 @@ enum Rule {
     Order,
 }
 
+/// How far a redaction came.
+enum End {
+    /// To its end, and of how many entries openings were destroyed.
+    Done(Box<Journaled>, usize),
+    /// What it names is held meanwhile, so that it waits for the end of the hold.
+    Held,
+    /// The log has not published it yet.
+    Unpublished,
+}
+
 /// A store that is locked, and the log that is told.
 struct Work<'a> {
     store: &'a Folder,
@@ -114,17 +125,18 @@ impl Redact {
     pub(crate) fn run(self, out: &Output) -> anyhow::Result<Exit> {
         let key = files::signing_key(&self.key)?;
         let dir = TrustDir::load(&self.trust)?;
-        let source = Source::open(&self.log)?;
+        let source = out.source(&self.log)?;
         let http = source.http().ok_or_else(|| Usage(format!("{}: `redact` needs a log's address", self.log)))?;
         let store = Folder::existing(&self.openings, open::identities(self.identity.as_deref())?)?;
         let lock = store.lock()?;
         let work = Work { store: &store, lock: &lock, http, trust: dir.trust(), out };
-        let mut done = Vec::new();
+        let (mut done, mut held) = (Vec::new(), None);
         for begun in store.redactions()?.into_iter().filter(|redaction| !redaction.is_done) {
             out.notice("a redaction that was cut off is finished first");
             match work.finish(begun)? {
-                Some(redaction) => done.push(redaction),
-                None => return Ok(Exit::Pending),
+                End::Done(redaction, destroyed) => done.push((*redaction, destroyed)),
+                End::Held => held = Some(Exit::Pending),
+                End::Unpublished => return Ok(Exit::Pending),
             }
         }
         let planned = if self.expired { self.expired(&work)? } else { self.named(&work)? };
@@ -138,11 +150,12 @@ impl Redact {
             // A crash after this leaves a signed statement that was perhaps sent: the next run sends the same bytes again.
             store.note_redaction(&lock, &begun)?;
             match work.finish(begun)? {
-                Some(redaction) => done.push(redaction),
-                None => return Ok(Exit::Pending),
+                End::Done(redaction, destroyed) => done.push((*redaction, destroyed)),
+                End::Held => held = Some(Exit::Pending),
+                End::Unpublished => return Ok(Exit::Pending),
             }
         }
-        Ok(report(&done, out))
+        Ok(Exit::worst(held.into_iter().chain([report(&done, out)])))
     }
 
     /// Everything that may be destroyed by its age; what is held is passed over, and said.
@@ -265,28 +278,37 @@ impl Redact {
 }
 
 impl Work<'_> {
-    /// Takes a redaction from where it is to its end; `None`: the log has not published it yet.
-    fn finish(&self, mut redaction: Journaled) -> anyhow::Result<Option<(Journaled, usize)>> {
+    /// Takes a redaction from where it is to its end, if nothing is in the way.
+    fn finish(&self, mut redaction: Journaled) -> anyhow::Result<End> {
         if redaction.id.is_none() {
             let holds = self.store.holds()?;
             if let Some(hold) = redaction.targets().iter().find_map(|(leaf, _)| holds.on(leaf)) {
                 let name = hold.name.escape_debug();
-                return Err(Usage(format!("what it names is held meanwhile: {name}; nothing was destroyed")).into());
+                self.out
+                    .notice(&format!("what it names is held meanwhile: {name}; it waits, and nothing was destroyed"));
+                return Ok(End::Held);
             }
             match self.publish(&redaction)? {
                 Some(id) => redaction.id = Some(id),
-                None => return Ok(None),
+                None => return Ok(End::Unpublished),
             }
-            self.store.note_redaction(self.lock, &redaction)?;
         }
-        let destroyed = destroy(self.store, &redaction)?;
-        redaction.is_done = true;
-        self.store.note_redaction(self.lock, &redaction)?;
-        Ok(Some((redaction, destroyed)))
+        match carry_out(self.store, self.lock, &mut redaction) {
+            Ok(destroyed) => Ok(End::Done(Box::new(redaction), destroyed)),
+            Err(RedactError::Store(StoreError::Held { hold, .. })) => {
+                let (id, name) = (redaction.id.as_deref().unwrap_or("-"), hold.escape_debug());
+                self.out.notice(&format!(
+                    "what {id} names is held meanwhile: {name}; it waits, though the log says already that it is destroyed"
+                ));
+                Ok(End::Held)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Sends the statement, the same bytes each time, and checks the proof that it is published.
     fn publish(&self, redaction: &Journaled) -> anyhow::Result<Option<String>> {
+        same_log(redaction, self.trust.origin())?;
         let statement = &redaction.statement;
         let answers = send(self.http, &[statement.entry().to_vec()], Wait::Published)?;
         let answer = answers.first().ok_or_else(|| Refuted("the log answered nothing".to_owned()))?;
@@ -294,7 +316,7 @@ impl Work<'_> {
             (201, Some(Ok(()))) => Ok(answer.id.map(|id| id.to_string())),
             (201, Some(Err(unproved))) => Err(Refuted(unproved.to_string()).into()),
             (201, None) => Err(Refuted("accepted without a proof".to_owned()).into()),
-            (303 | 429 | 503, _) => {
+            (303 | 429 | 500..=599, _) => {
                 self.out.notice("the redaction is not published yet; nothing was destroyed. Run it again");
                 Ok(None)
             }
@@ -304,6 +326,16 @@ impl Work<'_> {
                 Err(Usage(format!("the log refused the redaction ({status}): {detail}; nothing was destroyed")).into())
             }
         }
+    }
+}
+
+/// Refuses to send it to another log, whose refusal would say nothing of what its own log has.
+fn same_log(redaction: &Journaled, origin: &str) -> Result<(), Usage> {
+    match redaction.origin() {
+        Some(begun) if begun != origin => Err(Usage(format!(
+            "this redaction was begun for log {begun}, and the trust directory is for {origin}; finish it with that log's --log and --trust"
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -328,3 +360,17 @@ fn report(done: &[(Journaled, usize)], out: &Output) -> Exit {
 
 /// How many entries of a redaction are shown before it is signed.
 const SHOWN: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openings::tests::redaction;
+
+    #[test]
+    fn a_redaction_is_sent_only_to_the_log_that_it_was_begun_for() {
+        let begun = redaction(&[Planned { leaf: Digest::sha256(b"1"), fields: None }]);
+        assert!(same_log(&begun, "log.example/a").is_ok());
+        let error = same_log(&begun, "log.example/b").unwrap_err().to_string();
+        assert!(error.contains("begun for log log.example/a,") && error.contains("log.example/b"), "{error}");
+    }
+}

@@ -1,10 +1,11 @@
 //! The opening store as a folder.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use govlog_formats::digest::Digest;
@@ -25,8 +26,8 @@ pub struct Folder {
     path: PathBuf,
     settings: Settings,
     identities: Identities,
-    /// Entries of which something was redacted before the folder was opened.
-    redacted: HashSet<Digest>,
+    /// What was redacted, as far as it was read; others redact while this is open.
+    redacted: Mutex<journal::Logged>,
 }
 
 /// The right to change holds and to destroy, which one process has at a time.
@@ -35,15 +36,22 @@ pub struct Lock {
     _file: File,
 }
 
+/// The right to store, or to destroy what a logged redaction names: nobody waits long for it.
+#[derive(Debug)]
+pub(super) struct Writing {
+    _file: File,
+}
+
 impl Folder {
     /// Opens the folder to write openings into it, or makes it. What settings it had before are replaced by these.
     ///
     /// # Errors
     ///
-    /// It cannot be made, or others than its owner can read it.
+    /// It cannot be made, it is somebody else's, or others than its owner can read it.
     pub fn open(path: &Path, settings: Settings) -> Result<Self, StoreError> {
         make(path)?;
         check_mode(path)?;
+        check_owner(path, rustix::process::geteuid().as_raw())?;
         if Settings::read(path)?.as_ref() != Some(&settings) {
             settings.write(path)?;
         }
@@ -69,8 +77,9 @@ impl Folder {
     }
 
     fn of(path: &Path, settings: Settings, identities: Identities) -> Result<Self, StoreError> {
-        let redacted = journal::leaves(&journal::read(path)?);
-        Ok(Self { path: path.to_owned(), settings, identities, redacted })
+        let mut redacted = journal::Logged::default();
+        redacted.refresh(path)?;
+        Ok(Self { path: path.to_owned(), settings, identities, redacted: Mutex::new(redacted) })
     }
 
     /// Looks at a folder as [`open`](Self::open) would, and changes nothing.
@@ -93,13 +102,23 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// The lock cannot be had.
+    /// The lock cannot be had, or the folder is somebody else's.
     pub fn lock(&self) -> Result<Lock, StoreError> {
-        let path = self.path.join("lock");
+        Ok(Lock { _file: self.lock_file("lock")? })
+    }
+
+    /// Waits until no other process stores or destroys openings; not for one that holds the [`Lock`] and asks somebody.
+    pub(super) fn writing(&self) -> Result<Writing, StoreError> {
+        Ok(Writing { _file: self.lock_file("write.lock")? })
+    }
+
+    fn lock_file(&self, name: &str) -> Result<File, StoreError> {
+        check_owner(&self.path, rustix::process::geteuid().as_raw())?;
+        let path = self.path.join(name);
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = file.map_err(failed(&path))?;
         file.lock().map_err(failed(&path))?;
-        Ok(Lock { _file: file })
+        Ok(file)
     }
 
     /// The holds on what is stored.
@@ -215,6 +234,17 @@ impl Folder {
         [folder.join(format!("{name}{SEALED}")), folder.join(format!("{name}{CLEAR}"))]
     }
 
+    /// Removes what is left of an entry as the store was kept before, once it is durable as the store is kept now; says whether anything was.
+    fn remove_other(&self, leaf: &Digest) -> Result<bool, StoreError> {
+        let kept = self.file(leaf);
+        let mut was_there = false;
+        for other in self.files(leaf).into_iter().filter(|other| *other != kept) {
+            was_there |= remove(&other)?;
+            was_there |= remove(&durable::beside(&other))?;
+        }
+        Ok(was_there)
+    }
+
     fn protect(&self, path: &Path, openings: &[u8]) -> Result<Vec<u8>, StoreError> {
         match &self.settings.protection {
             Protection::Plaintext => Ok(openings.to_vec()),
@@ -241,8 +271,14 @@ impl Folder {
 
 impl OpeningStore for Folder {
     fn put(&self, openings: &[(Digest, &[u8])]) -> Result<(), StoreError> {
+        if openings.is_empty() {
+            return Ok(());
+        }
+        let _writing = self.writing()?;
         // What was redacted does not come back: an agent that was cut off stores once more what it had stored.
-        for (leaf, bytes) in openings.iter().filter(|(leaf, _)| !self.redacted.contains(leaf)) {
+        let mut logged = self.redacted.lock().unwrap_or_else(PoisonError::into_inner);
+        let redacted = logged.refresh(&self.path)?;
+        for (leaf, bytes) in openings.iter().filter(|(leaf, _)| !redacted.contains(leaf)) {
             let path = self.file(leaf);
             let bytes = self.protect(&path, bytes)?;
             if let Some(folder) = path.parent() {
@@ -252,11 +288,19 @@ impl OpeningStore for Folder {
             file.and_then(|mut file| file.write_all(&bytes)).map_err(failed(&path))?;
         }
         // A crash before this may leave any of them short or missing: the caller still has them, and puts them again.
-        if openings.is_empty() { Ok(()) } else { self.sync() }
+        self.sync()?;
+        let mut is_left = false;
+        for (leaf, _) in openings.iter().filter(|(leaf, _)| !redacted.contains(leaf)) {
+            is_left |= self.remove_other(leaf)?;
+        }
+        if is_left { self.sync() } else { Ok(()) }
     }
 
     fn get(&self, leaf: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        for path in self.files(leaf) {
+        // As it was kept before comes first: that goes only once the other is durable, which may be cut short until then.
+        let kept = self.file(leaf);
+        let before = self.files(leaf).into_iter().filter(|path| *path != kept);
+        for path in before.chain([kept.clone()]) {
             if let Some(bytes) = read(&path)? {
                 return self.unprotect(path, bytes).map(Some);
             }
@@ -267,7 +311,8 @@ impl OpeningStore for Folder {
     fn replace(&self, leaf: &Digest, openings: &[u8]) -> Result<(), StoreError> {
         self.refuse_held(&[*leaf])?;
         let path = self.file(leaf);
-        let stored = self.files(leaf).iter().find_map(|file| std::fs::metadata(file).and_then(|it| it.modified()).ok());
+        let modified = |file: &PathBuf| std::fs::metadata(file).and_then(|file| file.modified()).ok();
+        let stored = self.files(leaf).iter().filter_map(modified).min();
         let bytes = self.protect(&path, openings)?;
         if let Some(folder) = path.parent() {
             make(folder)?;
@@ -278,13 +323,7 @@ impl OpeningStore for Folder {
             let file = OpenOptions::new().write(true).open(&path);
             file.and_then(|file| file.set_modified(stored)).map_err(failed(&path))?;
         }
-        // As it was kept before, if that was otherwise.
-        for other in self.files(leaf).into_iter().filter(|other| *other != path) {
-            if remove(&other)? {
-                self.sync()?;
-            }
-        }
-        Ok(())
+        if self.remove_other(leaf)? { self.sync() } else { Ok(()) }
     }
 
     fn remove(&self, leaves: &[Digest]) -> Result<usize, StoreError> {
@@ -318,6 +357,12 @@ fn check_mode(folder: &Path) -> Result<(), StoreError> {
         return Err(StoreError::Readable { path: folder.to_owned(), mode, right: 0o700 });
     }
     Ok(())
+}
+
+/// Refuses whoever would leave files that the owner cannot read, such as root.
+pub(super) fn check_owner(folder: &Path, user: u32) -> Result<(), StoreError> {
+    let owner = std::fs::metadata(folder).map_err(failed(folder))?.uid();
+    if owner == user { Ok(()) } else { Err(StoreError::Owner { path: folder.to_owned(), owner, user }) }
 }
 
 /// Reads a file of the store that only its owner can read.

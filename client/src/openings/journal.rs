@@ -9,6 +9,7 @@
 //! agent stores once more after a crash do not come back.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +44,12 @@ struct Layout {
 }
 
 impl Journaled {
+    /// The origin of the log that it was begun for.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.statement.claims().aud.as_deref()
+    }
+
     /// What it names, and the leaf hash of each.
     #[must_use]
     pub fn targets(&self) -> Vec<(Digest, RedactionTarget)> {
@@ -57,6 +64,37 @@ impl Journaled {
 
 /// Reads all of them.
 pub(super) fn read(folder: &Path) -> Result<Vec<Journaled>, StoreError> {
+    let read = files(folder)?.iter().map(|path| read_one(path)).collect::<Result<Vec<_>, _>>()?;
+    Ok(read.into_iter().flatten().collect())
+}
+
+/// The entries of which something was destroyed, or is to be, because the log has a redaction that says so.
+///
+/// A redaction that is only begun does not count: the log may refuse it, and what was not stored meanwhile would be lost.
+#[derive(Debug, Default)]
+pub(super) struct Logged {
+    /// The files that need not be read again: a redaction stays logged, and names what it names.
+    files: HashSet<PathBuf>,
+    leaves: HashSet<Digest>,
+}
+
+impl Logged {
+    /// Reads what was logged since.
+    pub(super) fn refresh(&mut self, folder: &Path) -> Result<&HashSet<Digest>, StoreError> {
+        for path in files(folder)? {
+            if self.files.contains(&path) {
+                continue;
+            }
+            if let Some(logged) = read_one(&path)?.filter(|journaled| journaled.id.is_some()) {
+                self.leaves.extend(logged.targets().into_iter().map(|(leaf, _)| leaf));
+                self.files.insert(path);
+            }
+        }
+        Ok(&self.leaves)
+    }
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let dir = folder.join(NAME);
     let files = match std::fs::read_dir(&dir) {
         Ok(files) => files,
@@ -67,15 +105,19 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Journaled>, StoreError> {
     for file in files {
         let path = file.map_err(|cause| StoreError::Io { path: dir.clone(), cause })?.path();
         if path.extension().is_some_and(|ending| ending == "toml") {
-            found.push(read_one(&path)?);
+            found.push(path);
         }
     }
     Ok(found)
 }
 
-fn read_one(path: &Path) -> Result<Journaled, StoreError> {
+/// Reads one; `None`: it was forgotten meanwhile.
+fn read_one(path: &Path) -> Result<Option<Journaled>, StoreError> {
     let wrong = |why: String| StoreError::Settings { path: path.to_owned(), why };
-    let text = std::fs::read_to_string(path).map_err(|cause| StoreError::Io { path: path.to_owned(), cause })?;
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(|cause| StoreError::Io { path: path.to_owned(), cause })?,
+    };
     let layout: Layout = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
     if layout.version != VERSION {
         return Err(wrong(format!("version {}, this program knows {VERSION}", layout.version)));
@@ -85,7 +127,7 @@ fn read_one(path: &Path) -> Result<Journaled, StoreError> {
     if redaction(&statement).is_none() {
         return Err(wrong("the statement is no redaction".to_owned()));
     }
-    Ok(Journaled { statement, id: layout.id, is_done: layout.done })
+    Ok(Some(Journaled { statement, id: layout.id, is_done: layout.done }))
 }
 
 /// Writes one, durably.
@@ -96,6 +138,8 @@ pub(super) fn write(folder: &Path, journaled: &Journaled) -> Result<(), StoreErr
         move |cause| StoreError::Io { path, cause }
     };
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(failed(&dir))?;
+    // Else a power cut may take the folder away, and with it a statement that was sent.
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))?;
     let path = file(&dir, &journaled.statement);
     let layout = Layout {
         version: VERSION,
@@ -112,11 +156,6 @@ pub(super) fn write(folder: &Path, journaled: &Journaled) -> Result<(), StoreErr
 pub(super) fn forget(folder: &Path, journaled: &Journaled) -> Result<(), StoreError> {
     let path = file(&folder.join(NAME), &journaled.statement);
     std::fs::remove_file(&path).map_err(|cause| StoreError::Io { path, cause })
-}
-
-/// The entries of which something was destroyed, or is to be.
-pub(super) fn leaves(journal: &[Journaled]) -> HashSet<Digest> {
-    journal.iter().flat_map(Journaled::targets).map(|(leaf, _)| leaf).collect()
 }
 
 fn redaction(statement: &SignedStatement) -> Option<Redaction> {

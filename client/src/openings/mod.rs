@@ -15,7 +15,7 @@ mod redact;
 mod sealing;
 mod settings;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::io;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub use folder::{Folder, Lock};
 pub use holds::{Hold, Holds, Release};
 pub use journal::Journaled;
 pub use opened::{Field, Opened, State, is_recorded, open};
-pub use redact::{Ground, MAX_TARGETS, Planned, RedactError, destroy, fields, payload};
+pub use redact::{Ground, MAX_TARGETS, Planned, RedactError, carry_out, fields, payload};
 pub use sealing::{Identities, IdentityError, MAX_RECIPIENTS, NewIdentity, RecipientError, Recipients};
 pub use settings::{Protection, Settings};
 
@@ -89,6 +89,16 @@ pub enum StoreError {
         mode: u32,
         /// What they should be.
         right: u32,
+    },
+    /// Somebody other than the folder's owner would write into it.
+    #[error("{path}: belongs to user {owner}, who could not read what user {user} writes into it; run this as its owner: sudo -u '#{owner}' …", path = path.display())]
+    Owner {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who runs this.
+        user: u32,
     },
     /// What the store says of itself is missing or damaged.
     #[error("{}: {why}", path.display())]

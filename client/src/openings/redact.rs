@@ -8,7 +8,7 @@ use govlog_formats::digest::Digest;
 use govlog_formats::record::redaction::{RedactionExtent, RedactionRule, RedactionTarget};
 use govlog_formats::record::{Link, LinkTarget, Record, RecordError};
 
-use super::{DocumentError, FieldOpening, Journaled, Opened, OpeningStore, Openings, State, StoreError};
+use super::{DocumentError, FieldOpening, Folder, Journaled, Lock, Opened, OpeningStore, Openings, State, StoreError};
 
 /// What of one entry is to be destroyed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,12 @@ pub enum RedactError {
         leaf: Digest,
         /// What is wrong.
         error: DocumentError,
+    },
+    /// It names members of a batch, whose openings this program cannot destroy one by one.
+    #[error("{leaf}: the redaction names members of a batch, which cannot be destroyed one by one here")]
+    Members {
+        /// The batch.
+        leaf: Digest,
     },
 }
 
@@ -112,13 +118,27 @@ fn target(planned: &Planned) -> Value {
     Value::Map(map)
 }
 
-/// Destroys what a published `redaction` names and is still there; says of how many entries. It may be called again after a crash.
+/// Carries out a `redaction` that the log has: notes that, destroys what it names and is still there, and notes that it is done; says of how
+/// many entries. It may be called again after a crash. Nobody stores meanwhile, so that nothing comes back that is being destroyed.
 ///
 /// # Errors
 ///
-/// [`RedactError`]; some may be destroyed.
-pub fn destroy(store: &dyn OpeningStore, redaction: &Journaled) -> Result<usize, RedactError> {
+/// [`RedactError`]; some may be destroyed, and it is noted that the log has it.
+pub fn carry_out(store: &Folder, lock: &Lock, redaction: &mut Journaled) -> Result<usize, RedactError> {
+    let _writing = store.writing()?;
+    store.note_redaction(lock, redaction)?;
+    let destroyed = destroy(store, redaction)?;
+    redaction.is_done = true;
+    store.note_redaction(lock, redaction)?;
+    Ok(destroyed)
+}
+
+pub(super) fn destroy(store: &dyn OpeningStore, redaction: &Journaled) -> Result<usize, RedactError> {
     let targets = redaction.targets();
+    // What cannot be done is not to be noted as done.
+    if let Some((leaf, _)) = targets.iter().find(|(_, target)| target.extent == RedactionExtent::Members) {
+        return Err(RedactError::Members { leaf: *leaf });
+    }
     let whole = targets.iter().filter(|(_, target)| target.extent == RedactionExtent::All).map(|(leaf, _)| *leaf);
     let mut destroyed = store.remove(&whole.collect::<Vec<_>>())?;
     for (leaf, target) in targets.iter().filter(|(_, target)| target.extent == RedactionExtent::Fields) {
@@ -139,15 +159,14 @@ fn destroy_fields(store: &dyn OpeningStore, leaf: &Digest, target: &RedactionTar
     }
     let before = openings.fields.len();
     openings.fields.retain(|field| !is_named(field));
-    if openings.fields.len() == before {
-        return Ok(false);
-    }
+    let is_destroyed = openings.fields.len() < before;
+    // Written anew also when nothing of it was there: beside it may lie what a crash left of how the store was kept before.
     if openings.is_empty() {
         store.remove(&[*leaf])?;
     } else {
         store.replace(leaf, &openings.encode().map_err(document)?)?;
     }
-    Ok(true)
+    Ok(is_destroyed)
 }
 
 /// The most entries that one `redaction` names: with links they take about 30 kB.

@@ -12,6 +12,7 @@ use govlog_formats::record::redaction::RedactionRule;
 use govlog_formats::record::sealed::Opening;
 use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, content_type_of};
 
+use super::redact::destroy;
 use super::*;
 
 /// A folder of each kind, to write and to read.
@@ -277,15 +278,22 @@ fn bounds_hold_on_the_way_in_and_out() {
 }
 
 /// A signed redaction, begun.
-fn redaction(planned: &[Planned]) -> Journaled {
-    let ground = Ground {
+pub(crate) fn redaction(planned: &[Planned]) -> Journaled {
+    journaled(&payload(planned, &ground()).unwrap())
+}
+
+fn ground() -> Ground {
+    Ground {
         rule: RedactionRule::ErasureRequest,
         legal_basis: "GDPR Art. 17".into(),
         reason: None,
         reference: Some("2031-17".into()),
         store: None,
         event_ms: 1,
-    };
+    }
+}
+
+fn journaled(payload: &[u8]) -> Journaled {
     let header = StatementHeader {
         content: Content::Plain(content_type_of("redaction")),
         claims: Claims {
@@ -298,7 +306,7 @@ fn redaction(planned: &[Planned]) -> Journaled {
         },
     };
     let key = SigningKey::from_seed(Curve::Ed25519, &[7; 32]).unwrap();
-    let statement = SignedStatement::sign(&header, &payload(planned, &ground).unwrap(), &key).unwrap();
+    let statement = SignedStatement::sign(&header, payload, &key).unwrap();
     Journaled { statement, id: None, is_done: false }
 }
 
@@ -347,17 +355,20 @@ fn what_was_redacted_does_not_come_back() {
     let store = stores.open(stores.age());
     let [gone, kept] = [b"1", b"2"].map(|text| Digest::sha256(text));
     store.put(&[(gone, b"first")]).unwrap();
+    // An agent has the folder open all the while.
+    let agent = Folder::open(&stores.path(), stores.age()).unwrap();
     let mut journaled = redaction(&[Planned { leaf: gone, fields: None }]);
     let lock = store.lock().unwrap();
     store.note_redaction(&lock, &journaled).unwrap();
-    destroy(&store, &journaled).unwrap();
-    (journaled.id, journaled.is_done) = (Some("1.9".into()), true);
-    store.note_redaction(&lock, &journaled).unwrap();
-    // An agent that was cut off before it let go of them starts, and stores them once more.
-    let agent = Folder::open(&stores.path(), stores.age()).unwrap();
-    agent.put(&[(gone, b"first"), (kept, b"second")]).unwrap();
-    assert!(!agent.has(&gone) && agent.has(&kept));
-    let noted = agent.redactions().unwrap();
+    journaled.id = Some("1.9".into());
+    assert_eq!(carry_out(&store, &lock, &mut journaled).unwrap(), 1);
+    // It was cut off before it let go of them, or starts anew, and stores them once more.
+    for agent in [agent, Folder::open(&stores.path(), stores.age()).unwrap()] {
+        agent.put(&[(gone, b"first"), (kept, b"second")]).unwrap();
+        assert!(!agent.has(&gone) && agent.has(&kept));
+        agent.remove(&[kept]).unwrap();
+    }
+    let noted = store.redactions().unwrap();
     assert_eq!((noted.len(), noted[0].is_done, noted[0].id.as_deref()), (1, true, Some("1.9")));
 }
 
@@ -409,4 +420,122 @@ fn retention_counts_from_when_an_opening_was_stored_first() {
     assert_eq!(store.stored().unwrap(), [(leaf, then)]);
     store.replace(&leaf, b"less").unwrap();
     assert_eq!(store.stored().unwrap(), [(leaf, then)]);
+}
+
+#[test]
+fn what_a_redaction_only_begun_names_is_stored_for_the_log_may_refuse_it() {
+    let stores = Stores::new();
+    let store = stores.open(stores.age());
+    let leaf = Digest::sha256(b"1");
+    let begun = redaction(&[Planned { leaf, fields: None }]);
+    let lock = store.lock().unwrap();
+    store.note_redaction(&lock, &begun).unwrap();
+    store.put(&[(leaf, b"first")]).unwrap();
+    store.forget_redaction(&lock, &begun).unwrap();
+    assert_eq!(store.get(&leaf).unwrap().unwrap(), b"first");
+}
+
+#[test]
+fn a_store_waits_until_what_is_being_destroyed_is() {
+    let stores = Stores::new();
+    let store = stores.open(CLEAR);
+    let leaf = Digest::sha256(b"1");
+    let writing = store.writing().unwrap();
+    let lock = store.lock().unwrap();
+    let agent = std::thread::spawn({
+        let agent = Folder::open(&stores.path(), CLEAR).unwrap();
+        move || agent.put(&[(leaf, b"first")])
+    });
+    // As a redaction under way writes it, whether the agent waits already or comes later.
+    let mut logged = redaction(&[Planned { leaf, fields: None }]);
+    logged.id = Some("1.9".into());
+    store.note_redaction(&lock, &logged).unwrap();
+    drop(writing);
+    agent.join().unwrap().unwrap();
+    assert!(!store.has(&leaf));
+}
+
+#[test]
+fn nothing_of_a_redacted_field_is_left_of_how_the_store_was_kept_before() {
+    let stores = Stores::new();
+    let leaf = Digest::sha256(b"1");
+    let openings = |fields| Openings::new("quarantine", fields).encode().unwrap();
+    let (full, less) = (openings(vec![field("input"), other()]), openings(vec![other()]));
+    let named = Planned { leaf, fields: Some(vec![("/input".into(), field("input").opening.seal().digest)]) };
+    // A crash came after the file as the store is kept now was durable, and before the other was removed; once the store is kept again as it
+    // was before that.
+    for is_changed_back in [false, true] {
+        let clear = stores.open(CLEAR);
+        clear.put(&[(leaf, &full)]).unwrap();
+        let (left, cut) = (clear.file(&leaf), crate::durable::beside(&clear.file(&leaf)));
+        let sealed = stores.open(stores.age());
+        sealed.replace(&leaf, &less).unwrap();
+        for path in [&left, &cut] {
+            std::fs::write(path, &full).unwrap();
+            std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+        }
+        let store = if is_changed_back { stores.open(CLEAR) } else { sealed };
+        destroy(&store, &redaction(std::slice::from_ref(&named))).unwrap();
+        assert_eq!(store.get(&leaf).unwrap().unwrap(), less);
+        let files = std::fs::read_dir(left.parent().unwrap()).unwrap().map(|file| file.unwrap().path());
+        assert_eq!(files.collect::<Vec<_>>(), [store.file(&leaf)], "and nothing that a replacement left");
+    }
+}
+
+#[test]
+fn what_is_put_again_is_kept_as_the_store_is_kept_now() {
+    let stores = Stores::new();
+    let leaf = Digest::sha256(b"1");
+    let clear = stores.open(CLEAR);
+    clear.put(&[(leaf, b"first")]).unwrap();
+    let store = stores.open(stores.age());
+    store.put(&[(leaf, b"first")]).unwrap();
+    assert!(store.file(&leaf).exists() && !clear.file(&leaf).exists());
+}
+
+#[test]
+fn a_redaction_that_is_held_waits_and_stays_logged() {
+    let stores = Stores::new();
+    let store = stores.open(CLEAR);
+    let leaf = Digest::sha256(b"1");
+    store.put(&[(leaf, b"first")]).unwrap();
+    let lock = store.lock().unwrap();
+    let (name, reason) = ("case-7".to_owned(), "litigation".to_owned());
+    store.hold(&lock, Hold { name, reason, placed_ms: 1, everything: true, leaves: vec![], released: None }).unwrap();
+    let mut logged = redaction(&[Planned { leaf, fields: None }]);
+    logged.id = Some("1.9".into());
+    let held = carry_out(&store, &lock, &mut logged);
+    assert!(matches!(held, Err(RedactError::Store(StoreError::Held { .. }))), "{held:?}");
+    let noted = store.redactions().unwrap().remove(0);
+    assert_eq!((noted.id.as_deref(), noted.is_done, store.has(&leaf)), (Some("1.9"), false, true));
+    store.release(&lock, "case-7", Release { reason: "settled".into(), at_ms: 2 }).unwrap();
+    assert_eq!(carry_out(&store, &lock, &mut logged).unwrap(), 1);
+    assert!(store.redactions().unwrap().remove(0).is_done);
+}
+
+#[test]
+fn members_of_a_batch_are_not_said_to_be_destroyed() {
+    let stores = Stores::new();
+    let store = stores.open(CLEAR);
+    let leaf = Digest::sha256(b"1");
+    store.put(&[(leaf, b"first")]).unwrap();
+    let mut whole = cbor::parse(&payload(&[Planned { leaf, fields: None }], &ground()).unwrap()).unwrap();
+    let targets = whole.as_map_mut().unwrap().iter_mut().find(|(key, _)| key.as_text() == Some("targets")).unwrap();
+    let target = targets.1.as_array_mut().unwrap()[0].as_map_mut().unwrap();
+    target.retain(|(key, _)| key.as_text() != Some("extent"));
+    target.push(("extent".into(), "members".into()));
+    target.push(("members".into(), Value::Array(vec![0.into()])));
+    let refused = destroy(&store, &journaled(&cbor::to_deterministic(&whole)));
+    assert!(matches!(refused, Err(RedactError::Members { .. })), "{refused:?}");
+    assert!(store.has(&leaf));
+}
+
+#[test]
+fn a_folder_is_not_written_by_anybody_but_its_owner() {
+    let stores = Stores::new();
+    drop(stores.open(CLEAR));
+    let owner = std::fs::metadata(stores.path()).unwrap().uid();
+    folder::check_owner(&stores.path(), owner).unwrap();
+    let error = folder::check_owner(&stores.path(), owner + 1).unwrap_err().to_string();
+    assert!(error.contains(&format!("sudo -u '#{owner}'")), "{error}");
 }

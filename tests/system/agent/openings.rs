@@ -196,12 +196,31 @@ fn a_redaction_that_was_cut_off_is_finished_by_the_next_run_under_the_same_entry
         .map(|line| line.replace("done = true", "done = false"))
         .collect();
     std::fs::write(&journal, begun.join("\n")).unwrap();
-    std::fs::write(&stored, opening).unwrap();
+    std::fs::write(&stored, &opening).unwrap();
     let again = document(&office.redact(&["--rule", "order", "--yes", &file]), 0);
     assert_eq!(again["redactions"].as_array().unwrap().len(), 1, "{again}");
     assert_eq!(again["redactions"][0]["id"], done["redactions"][0]["id"], "the same statement, so the same entry");
     assert!(!stored.exists());
     assert!(text_of(&journal).contains("done = true"));
+
+    // Held meanwhile, whether the log has it or not: it waits, and keeps no other from being done.
+    let logged = text_of(&journal).replace("done = true", "done = false");
+    let id = text(&done["redactions"][0]["id"]);
+    for (at, (noted, said)) in [(begun.join("\n"), "nothing was destroyed"), (logged, id)].into_iter().enumerate() {
+        let other = office.file(&office.decisions[at + 1]);
+        let others = office.stored(&other);
+        std::fs::write(&journal, noted).unwrap();
+        std::fs::write(&stored, &opening).unwrap();
+        let case = format!("case-{at}");
+        expect(&office.on_store(&["openings", "hold", "--name", &case, "--reason", "litigation", &file]), 0);
+        let ended = office.redact(&["--rule", "order", "--yes", &other]);
+        assert!(ended.stderr.contains(&case) && ended.stderr.contains(said), "{}", ended.stderr);
+        assert_eq!(document(&ended, 6)["redactions"].as_array().unwrap().len(), 1);
+        assert!(stored.exists() && !others.exists());
+        expect(&office.on_store(&["openings", "release", "--name", &case, "--reason", "settled"]), 0);
+        assert_eq!(document(&office.redact(&["--rule", "order", "--yes", &other]), 0)["redactions"][0]["id"], id);
+        assert!(!stored.exists());
+    }
 }
 
 #[test]
