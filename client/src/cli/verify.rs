@@ -45,7 +45,7 @@ impl Verify {
         }
         let entries: Vec<_> = verdicts.iter().filter_map(|verdict| verdict.result.as_ref().ok()).collect();
         let judge_member =
-            |path: &&PathBuf| Ok(verify::member(trust, &path.display().to_string(), &files::read(path)?, &entries));
+            |path: &&PathBuf| Ok(verify::member(&path.display().to_string(), &files::read(path)?, &entries));
         let members = members.iter().map(judge_member).collect::<anyhow::Result<Vec<_>>>()?;
         let proved = members.iter().filter_map(|verdict| verdict.result.as_ref().ok());
         let said: Vec<Said> = entries.iter().map(|entry| Said::from(*entry)).chain(proved.map(Said::from)).collect();

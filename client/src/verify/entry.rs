@@ -1,6 +1,6 @@
 //! One entry, from the bytes someone handed over to what may be believed of it.
 
-use govlog_formats::admission::{Class, Refusal};
+use govlog_formats::admission::{Class, IssuerRow, Refusal};
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::Record;
@@ -19,6 +19,7 @@ pub struct VerifiedEntry {
     statement: SignedStatement,
     included: Included,
     as_of_change: usize,
+    row: Option<IssuerRow>,
 }
 
 /// Where an entry stands, and who saw it there.
@@ -66,6 +67,12 @@ impl VerifiedEntry {
     #[must_use]
     pub fn as_of_change(&self) -> usize {
         self.as_of_change
+    }
+
+    /// What the admission policy in force at its index lets its issuer submit; `None` for an operator.
+    #[must_use]
+    pub fn row(&self) -> Option<&IssuerRow> {
+        self.row.as_ref()
     }
 }
 
@@ -221,20 +228,22 @@ fn compare_with_pinned(trust: &Trust, head: &VerifiedCheckpoint, remarks: &mut V
 fn admit(trust: &Trust, statement: SignedStatement, included: Included) -> Result<VerifiedEntry, Failure> {
     let history = trust.history();
     let as_of_change = history.newest_number();
-    if let Some(change) = history.change_at(included.index) {
+    let row = if let Some(change) = history.change_at(included.index) {
         if change.statement.entry() != statement.entry() {
             return Err(Failure::refuted(format!(
                 "your trust directory holds another entry at index {}",
                 included.index
             )));
         }
+        None
     } else {
         let policy = history
             .in_force_at(included.index)
             .ok_or_else(|| Failure::refuted("entry 0 is not the one your trust directory holds"))?;
         policy.judge(&statement, None).map_err(|refusal| admission_failure(&refusal, as_of_change))?;
-    }
-    Ok(VerifiedEntry { statement, included, as_of_change })
+        policy.issuer(&statement.claims().iss).cloned()
+    };
+    Ok(VerifiedEntry { statement, included, as_of_change, row })
 }
 
 /// What the policy forbids as you know it may be allowed by a change you do not know; what the bytes disprove stays so.

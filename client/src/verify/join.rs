@@ -90,6 +90,8 @@ impl Holders {
         for (at, said) in verified.iter().enumerate() {
             by_leaf.entry(said.leaf).or_default().push(at);
             let borne = said.record.iter().filter_map(Record::body).flat_map(Body::handles);
+            // An entry bears what its issuer writes; by these names it would pose as another statement, or as another issuer's decision.
+            let borne = borne.filter(|handle| !OWN_NAMES.contains(&handle.name.as_str()));
             for handle in borne.chain(said.found_by.iter().cloned()) {
                 let holders = by_handle.entry(key(&handle)).or_default();
                 if holders.last() != Some(&at) {
@@ -136,9 +138,13 @@ fn own_handles(record: &Record, iss: &str) -> Vec<Handle> {
 /// Names under which statements and payloads are looked up here, and nowhere else.
 const SIG_STRUCTURE: &str = "sig_structure";
 const PAYLOAD: &str = "payload";
+/// The name of a decision: by its issuer and its id.
+const DEC: &str = "dec";
+/// What an entry is found by under these names follows from its signed bytes, and is never what its record says.
+const OWN_NAMES: [&str; 3] = [SIG_STRUCTURE, PAYLOAD, DEC];
 
 fn dec(iss: &str, decision_id: &str) -> Handle {
-    Handle { name: "dec".to_owned(), value: Value::Array(vec![iss.into(), decision_id.into()]) }
+    Handle { name: DEC.to_owned(), value: Value::Array(vec![iss.into(), decision_id.into()]) }
 }
 
 /// The explicit links, and what a kind's own fields link to. `iss`: who signed the record.
@@ -209,5 +215,59 @@ fn shown(target: &LinkTarget) -> String {
     match target {
         LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. } => format!("leaf {leaf}"),
         LinkTarget::Handle(handle) => handle.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use govlog_formats::cbor;
+    use govlog_formats::record::view;
+    use serde_json::json;
+
+    use super::*;
+
+    const PEP: &str = "spiffe://a/pep";
+
+    /// What an issuer says in a record that bears these handles, found by what its signed bytes are besides.
+    fn said(iss: &str, kind: &str, view: &serde_json::Value, bears: &[Handle], own: &[Handle]) -> Said {
+        let Value::Map(mut pairs) = cbor::parse(&view::from_json(kind, view).unwrap()).unwrap() else { panic!() };
+        let handles = bears.iter().map(|handle| (handle.name.as_str().into(), handle.value.clone()));
+        pairs.push(("handles".into(), Value::Map(handles.collect())));
+        let payload = to_deterministic(&Value::Map(pairs));
+        let record = Record::parse(kind, &payload).unwrap();
+        assert_eq!(record.body().unwrap().handles().len(), bears.len());
+        let found_by = own_handles(&record, iss).into_iter().chain(own.iter().cloned()).collect();
+        Said { id: String::new(), leaf: Digest::sha256(&payload), iss: iss.to_owned(), found_by, record: Some(record) }
+    }
+
+    #[test]
+    fn a_record_poses_as_no_other_by_the_handles_it_bears() {
+        let digest = Digest::from_bytes([7; 32]);
+        let decision = json!({
+            "v": 1, "event_ms": 1, "decision_id": "d-1", "result": "permit", "subject": { "id": "spiffe://a/x" },
+            "action": { "name": "read" }, "resource": { "type": "account", "id": "a" },
+        });
+        let effect = json!({
+            "v": 1, "event_ms": 1, "decision_id": "d-1", "decision_iss": PEP, "performer": "spiffe://a/x", "outcome": "performed",
+        });
+        let approval = |of: &str| {
+            json!({
+                "v": 1, "event_ms": 1, "type": "change", "approved": { of: digest.to_string() }, "decision": "approve", "approver": "p-1",
+            })
+        };
+        let digests = [SIG_STRUCTURE, PAYLOAD].map(|name| Handle::of_digest(name, &digest));
+        let posing = [digests.as_slice(), &[dec(PEP, "d-1"), Handle::of_digest("jkt", &digest)]].concat();
+        let all = [
+            said("spiffe://a/desk", "approval", &approval(SIG_STRUCTURE), &[], &[]),
+            said("spiffe://a/desk", "approval", &approval(PAYLOAD), &[], &[]),
+            said("spiffe://a/x", "effect", &effect, &[], &[]),
+            said(PEP, "decision", &decision, &[], &digests),
+            said("spiffe://b/other", "decision", &decision, &posing, &[]),
+        ];
+        let found: Vec<_> = joins(&all).into_iter().map(|join| (join.from, join.rel, join.to)).collect();
+        let expected = [(0, "about", 3), (1, "about", 3), (2, "enforces", 3)];
+        assert_eq!(found, expected.map(|(from, rel, to)| (from, rel.to_owned(), to)));
+        // What a credential is known by is what records bear handles for.
+        assert_eq!(Holders::new(&all).of(&LinkTarget::Handle(Handle::of_digest("jkt", &digest))), [4]);
     }
 }

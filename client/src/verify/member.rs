@@ -1,10 +1,10 @@
 //! One member of a `decision-batch`, by the batch's verified entry and a member proof.
 
-use govlog_formats::admission::subject_matches;
+use govlog_formats::admission::{IssuerRow, subject_matches};
 use govlog_formats::digest::Digest;
 use govlog_formats::member::{MemberError, MemberProof};
 use govlog_formats::merkle::TreeSize;
-use govlog_formats::record::{Record, default_subject};
+use govlog_formats::record::{Record, default_subject, short_kind};
 use serde_json::{Value, json};
 
 use super::entry::VerifiedEntry;
@@ -59,8 +59,8 @@ impl VerifiedMember {
 
 /// Judges a member proof (`.member`) offline; `batches` are verified entries, among them that of its batch.
 #[must_use]
-pub fn member(trust: &Trust, name: &str, bytes: &[u8], batches: &[&VerifiedEntry]) -> MemberVerdict {
-    let result = judge(trust, bytes, batches);
+pub fn member(name: &str, bytes: &[u8], batches: &[&VerifiedEntry]) -> MemberVerdict {
+    let result = judge(bytes, batches);
     let mut not_checked = Vec::new();
     if result.is_ok() {
         not_checked.extend(verdict::NEVER_CHECKED.map(str::to_owned));
@@ -72,7 +72,7 @@ pub fn member(trust: &Trust, name: &str, bytes: &[u8], batches: &[&VerifiedEntry
     MemberVerdict { name: name.to_owned(), result, not_checked }
 }
 
-fn judge(trust: &Trust, bytes: &[u8], batches: &[&VerifiedEntry]) -> Result<VerifiedMember, Failure> {
+fn judge(bytes: &[u8], batches: &[&VerifiedEntry]) -> Result<VerifiedMember, Failure> {
     let refuted = |error: MemberError| Failure::refuted(error.to_string());
     let proof = MemberProof::parse(bytes).map_err(refuted)?;
     let batch = batches.iter().find(|entry| entry.statement().leaf_hash() == proof.batch).ok_or_else(|| {
@@ -84,7 +84,7 @@ fn judge(trust: &Trust, bytes: &[u8], batches: &[&VerifiedEntry]) -> Result<Veri
     let (count, root) = tree_of(batch)?;
     let decision = proof.verify(&proof.batch, count, &root).map_err(refuted)?;
     let record = Record::Decision(decision);
-    may_speak_of(trust, batch, &record)?;
+    may_speak_of(batch, &record)?;
     Ok(VerifiedMember { batch: (*batch).clone(), proof, record })
 }
 
@@ -100,19 +100,22 @@ fn tree_of(batch: &VerifiedEntry) -> Result<(TreeSize, Digest), Failure> {
     }
 }
 
-/// A decision that its issuer could not have logged by itself is none that it can log in a batch.
-fn may_speak_of(trust: &Trust, batch: &VerifiedEntry, record: &Record) -> Result<(), Failure> {
-    let (iss, history) = (&batch.statement().claims().iss, trust.history());
-    let row = history.in_force_at(batch.included().index).and_then(|policy| policy.issuer(iss));
-    let subject = default_subject(record);
-    let is_allowed =
-        |subject: &str| row.is_some_and(|row| row.subjects.iter().any(|pattern| subject_matches(pattern, subject)));
-    match subject {
+/// A decision that its issuer could not have logged by itself is none that it can log in a batch: its row must let it submit decisions, and speak
+/// about this one's subject.
+pub(super) fn may_speak_of(batch: &VerifiedEntry, record: &Record) -> Result<(), Failure> {
+    let may_not = |what: String| {
+        let (iss, change) = (batch.statement().claims().iss.escape_debug(), batch.as_of_change());
+        Failure::unknown(format!(
+            "{iss} may not {what} (admission policy as of change {change}); a later change may say otherwise: run govlog trust update"
+        ))
+    };
+    let decides = |row: &&IssuerRow| row.kinds.iter().any(|kind| short_kind(kind) == "decision");
+    let row = batch.row().filter(decides);
+    let row = row.ok_or_else(|| may_not("submit decisions, and so none in a batch".to_owned()))?;
+    let is_allowed = |subject: &str| row.subjects.iter().any(|pattern| subject_matches(pattern, subject));
+    match default_subject(record) {
         Some(subject) if is_allowed(&subject) => Ok(()),
-        Some(subject) => Err(Failure::unknown(format!(
-            "{iss} may not speak about {subject} (admission policy as of change {}); a later change may say otherwise: run govlog trust update",
-            batch.as_of_change()
-        ))),
+        Some(subject) => Err(may_not(format!("speak about {}", subject.escape_debug()))),
         None => Err(Failure::unknown("whether its issuer may speak about its subject: that is sealed")),
     }
 }
@@ -161,7 +164,11 @@ fn lines(text: &mut String, member: &VerifiedMember, trust: &Trust, now_s: u64) 
     let (batch, proof) = (member.batch(), &member.proof);
     let what = format!("{} of {} in the decision-batch {} of {}", proof.index, proof.size, batch.id(), trust.origin());
     verdict::line(text, "member", &what);
-    verdict::line(text, "issuer", &format!("{}, signature of the batch verified", batch.statement().claims().iss));
+    verdict::line(
+        text,
+        "issuer",
+        &format!("{}, signature of the batch verified", batch.statement().claims().iss.escape_debug()),
+    );
     if let Some(subject) = default_subject(member.record()) {
         verdict::line(text, "subject", &subject.escape_debug().to_string());
     }

@@ -7,6 +7,7 @@ use govlog_formats::record::Record;
 use serde_json::{Value, json};
 
 use super::entry::{VerifiedEntry, judge_proof, judge_transparent};
+use super::member::may_speak_of;
 use super::outcome::{Bracket, Failure, Outcome, WitnessSeen};
 use super::said;
 use crate::time;
@@ -78,13 +79,25 @@ impl Verdict {
             self.result = Err(Failure::unknown(why));
             return;
         };
-        match tally::check(body, members) {
-            Ok(unchecked) => self.not_checked.extend(
-                unchecked
-                    .iter()
-                    .map(|field| format!("{field} of the batch: sealed, or not there, in it or in a member")),
-            ),
-            Err(lie) => self.result = Err(Failure::refuted(format!("the batch is not what its members are: {lie}"))),
+        let unchecked = match tally::check(body, members) {
+            Ok(unchecked) => unchecked,
+            Err(lie) => {
+                self.result = Err(Failure::refuted(format!("the batch is not what its members are: {lie}")));
+                return;
+            }
+        };
+        self.not_checked.extend(
+            unchecked.iter().map(|field| format!("{field} of the batch: sealed, or not there, in it or in a member")),
+        );
+        // As of each member alone (`member`): what one of them may not say makes the batch none that can be relied upon.
+        for (index, member) in members.iter().enumerate() {
+            let judged = govlog_formats::member::decision(member.as_ref())
+                .map_err(|error| Failure::refuted(error.to_string()))
+                .and_then(|decision| may_speak_of(batch, &Record::Decision(decision)));
+            if let Err(Failure { outcome, why }) = judged {
+                self.result = Err(Failure { outcome, why: format!("member {index}: {why}") });
+                return;
+            }
         }
     }
 
@@ -128,9 +141,13 @@ pub(super) fn line(text: &mut String, label: &str, value: &str) {
 
 fn entry_lines(text: &mut String, entry: &VerifiedEntry, trust: &Trust, now_s: u64) {
     let claims = entry.statement().claims();
-    line(text, "entry", &format!("{} in {}, kind {}", entry.id(), trust.origin(), entry.statement().kind()));
-    line(text, "issuer", &format!("{}, signature verified", claims.iss));
-    line(text, "subject", &claims.sub);
+    line(
+        text,
+        "entry",
+        &format!("{} in {}, kind {}", entry.id(), trust.origin(), entry.statement().kind().escape_debug()),
+    );
+    line(text, "issuer", &format!("{}, signature verified", claims.iss.escape_debug()));
+    line(text, "subject", &claims.sub.escape_debug().to_string());
     if let Some(record) = entry.record() {
         said::lines(&record).iter().for_each(|(label, value)| line(text, label, value));
     }
@@ -141,7 +158,7 @@ fn entry_lines(text: &mut String, entry: &VerifiedEntry, trust: &Trust, now_s: u
 pub(super) fn place_lines(text: &mut String, entry: &VerifiedEntry, trust: &Trust, now_s: u64) {
     let (claims, included) = (entry.statement().claims(), entry.included());
     if let Some(position) = &claims.stream {
-        line(text, "stream", &format!("{} position {}", position.stream, position.seq));
+        line(text, "stream", &format!("{} position {}", position.stream.escape_debug(), position.seq));
     }
     line(text, "included", &format!("leaf {} in a tree of {}", entry.statement().leaf_hash(), included.size));
     line(text, "witnesses", &witnesses(entry, trust));

@@ -1,5 +1,6 @@
 //! Members of batches: one is proved by the batch's receipt and its own path, and by nothing less.
 
+use govlog_formats::admission::IssuerRow;
 use govlog_formats::cbor::{self, Value, to_deterministic};
 use govlog_formats::member::MemberProof;
 
@@ -39,7 +40,7 @@ impl Batched {
     fn judge(&self, proof: &MemberProof, entries: &[LeafIndex]) -> MemberVerdict {
         let entries: Vec<_> = entries.iter().map(|at| self.entry(*at).result.unwrap()).collect();
         let entries: Vec<_> = entries.iter().collect();
-        member(self.setup.trust(), "file", &proof.to_bytes(), &entries)
+        member("file", &proof.to_bytes(), &entries)
     }
 }
 
@@ -118,6 +119,28 @@ fn a_batch_lets_nobody_speak_about_others_subjects() {
     let verdict = batched.judge(&batched.proof(1), &[batched.index]);
     assert_eq!(verdict.outcome(), Outcome::CannotEvaluate);
     assert!(because(&verdict).contains("may not speak about spiffe://else.example/pay"), "{}", because(&verdict));
+    let mut all = batched.entry(batched.index);
+    all.hold_against(&all.result.clone().unwrap(), &batched.members);
+    assert_eq!(all.outcome(), Outcome::CannotEvaluate);
+    assert!(why(&all).contains("member 1: ") && why(&all).contains("may not speak about"), "{}", why(&all));
+}
+
+#[test]
+fn a_batch_lets_nobody_decide_who_may_not_log_decisions() {
+    let mut batched = Batched::new();
+    let kinds = vec!["decision-batch".to_owned()];
+    let set = vec![IssuerRow { kinds, ..batched.setup.log.issuer_row() }];
+    let at = batched.setup.log.change(ChangeFields { set, ..ChangeFields::default() });
+    batched.index = batched.setup.log.add("decision-batch", &batch(&batched.members));
+    let (note, log) = (batched.setup.note(), &batched.setup.log);
+    batched.setup.dir.add_change(at, &log.entries[6], &log.tlog_proof(at, &note)).unwrap();
+    let one = batched.judge(&batched.proof(1), &[batched.index]);
+    let mut all = batched.entry(batched.index);
+    all.hold_against(&all.result.clone().unwrap(), &batched.members);
+    assert_eq!((one.outcome(), all.outcome()), (Outcome::CannotEvaluate, Outcome::CannotEvaluate));
+    for why in [because(&one), why(&all)] {
+        assert!(why.contains("may not submit decisions") && why.contains("as of change 2"), "{why}");
+    }
 }
 
 #[test]
@@ -162,7 +185,7 @@ fn arbitrary_bytes_prove_no_member() {
         let mut bad = good.clone();
         prop_assume!(bad[at] != byte);
         bad[at] = byte;
-        prop_assert_ne!(member(batched.setup.trust(), "file", &bad, &[&entry]).outcome(), Outcome::Verified);
+        prop_assert_ne!(member("file", &bad, &[&entry]).outcome(), Outcome::Verified);
         Ok(())
     });
     verdict.unwrap();

@@ -5,6 +5,7 @@ mod members;
 use govlog_formats::admission::ChangeFields;
 use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::statement::{Content, SignedStatement, StatementHeader, content_type_of};
 use govlog_formats::transparent;
 
 use super::*;
@@ -239,6 +240,18 @@ fn a_verdict_says_what_was_decided_and_of_whose_event_it_is() {
 
     let issued = setup.judge(&setup.log.transparent(LeafIndex::new(2), &note)).json(setup.trust(), COSIGNED);
     assert_eq!((issued.get("decision"), issued.get("source")), (None, None));
+}
+
+#[test]
+fn what_an_issuer_claims_forges_no_line_of_a_verdict() {
+    let mut setup = Setup::new();
+    let mut claims = sign(&setup.log.issuer, "decision", &decision("d-9"), None).claims().clone();
+    claims.sub = "spiffe://prod.example/a\n  witnesses    3\u{9b}2J\u{202e}".to_owned();
+    let header = StatementHeader { content: Content::Plain(content_type_of("decision")), claims };
+    let statement = SignedStatement::sign(&header, &decision("d-9"), &setup.log.issuer).unwrap();
+    let index = setup.log.append(statement.entry().to_vec());
+    let text = setup.judge(&setup.log.transparent(index, &setup.note())).text(setup.trust(), COSIGNED);
+    assert!(text.contains("subject      spiffe://prod.example/a\\n  witnesses    3\\u{9b}2J\\u{202e}\n"), "{text}");
 }
 
 #[test]
