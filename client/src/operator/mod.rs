@@ -22,6 +22,8 @@ use govlog_formats::digest::Digest;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::statement::{SignedStatement, Signer, StatementError};
 
+use crate::people::visible;
+
 /// A signed change of the admission policy that the log would take, once enough operators stand behind it.
 #[derive(Clone, Debug)]
 pub struct Proposal {
@@ -130,7 +132,7 @@ impl Proposal {
         }
     }
 
-    /// The text that an operator is to see before a word is said on it.
+    /// The text that an operator is to see before a word is said on it: nothing in it hides or forges a line.
     #[must_use]
     pub fn text(&self, policy: &PolicyState) -> String {
         let signer = self.signer().map_or_else(|| "a certificate".to_owned(), |kid| kid.to_string());
@@ -142,7 +144,7 @@ impl Proposal {
         ];
         lines.extend(in_words(policy, &self.change).into_iter().map(|line| format!("it says    {line}")));
         lines.push(format!("{:#}", self.change.to_view()));
-        lines.join("\n")
+        visible(&lines.join("\n"))
     }
 }
 

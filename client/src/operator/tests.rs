@@ -1,6 +1,6 @@
 //! Proposals: what is read is what was signed, and what speaks against it is said.
 
-use govlog_formats::admission::{ChangeFields, PolicyState, Word};
+use govlog_formats::admission::{ChangeFields, Credentials, IssuerRow, PolicyState, Word};
 use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::statement::SignedStatement;
 
@@ -58,6 +58,25 @@ fn what_is_no_proposal_is_refused() {
     assert!(matches!(Proposal::sign(&policy, retire(), NOW_S, &stranger), Err(ProposalError::Refused(_))));
     let spoken = say(&policy, (&digest, Word::Approve), None, "", NOW_S, &stranger);
     assert!(matches!(spoken, Err(ProposalError::Refused(_))));
+}
+
+#[test]
+fn what_a_change_holds_forges_no_line_of_what_an_operator_sees() {
+    const FORGED: &str = "a\nit says    nothing\u{9b}2J\u{202e}";
+    let ([first, second], policy) = agreeing();
+    let row = IssuerRow {
+        iss: format!("spiffe://x/{FORGED}"),
+        credentials: Credentials::Keys(vec![second.public()]),
+        kinds: vec![FORGED.to_owned()],
+        subjects: vec![format!("spiffe://x/{FORGED}")],
+        rate: None,
+        max_age_s: None,
+    };
+    let fields = ChangeFields { set: vec![row], retire: vec![FORGED.to_owned()], ..ChangeFields::default() };
+    let shown = Proposal::sign(&policy, fields, NOW_S, &first).unwrap().text(&policy);
+    assert!(shown.contains("a\\nit says    nothing\\u{9b}2J\\u{202e} may submit nothing more"), "{shown}");
+    assert!(shown.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{shown:?}");
+    assert_eq!(shown.lines().filter(|line| line.starts_with("it says")).count(), 2, "{shown}");
 }
 
 #[test]

@@ -11,8 +11,8 @@ pub fn in_words(policy: &PolicyState, change: &Change) -> Vec<String> {
     let fields = change.fields();
     let mut lines: Vec<String> = fields.set.iter().map(|row| issuer(policy, row)).collect();
     lines.extend(fields.retire.iter().map(|iss| match policy.issuer(iss) {
-        Some(_) => format!("{iss} may submit nothing more"),
-        None => format!("{iss} may submit nothing more (it is no issuer now)"),
+        Some(_) => format!("{} may submit nothing more", iss.escape_debug()),
+        None => format!("{} may submit nothing more (it is no issuer now)", iss.escape_debug()),
     }));
     if !fields.operators.is_empty() {
         lines.extend(operators(policy, &fields.operators.iter().map(|key| key.thumbprint()).collect()));
@@ -40,8 +40,13 @@ fn issuer(policy: &PolicyState, row: &IssuerRow) -> String {
         }
         Credentials::X509(anchors) => format!("with certificates under {} trust anchors", anchors.len()),
     };
-    let (kinds, subjects) = (row.kinds.join(", "), row.subjects.join(", "));
-    format!("{verb} {}: it may submit {kinds} about {subjects}, {credentials}", row.iss)
+    let (iss, kinds, subjects) = (row.iss.escape_debug(), listed(&row.kinds), listed(&row.subjects));
+    format!("{verb} {iss}: it may submit {kinds} about {subjects}, {credentials}")
+}
+
+/// These may be any text: what a terminal would hide or obey is written as escapes.
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn operators(policy: &PolicyState, after: &BTreeSet<Digest>) -> Vec<String> {

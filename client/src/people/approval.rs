@@ -92,11 +92,16 @@ pub fn approval(
     sheet.shown = shown;
     sheet.time("expires_ms", facts.expires_ms)?;
     sheet.put_some(&["thread"], facts.thread.as_deref())?;
-    if let Approved::OpDigest(_) = approved {
-        let why =
-            "an operation can often be guessed from its digest; --seal approved hides it from whoever has no opening";
-        sheet.warnings.push(why.to_owned());
-    }
+    let note = match (approved, facts.approval_type) {
+        (Approved::OpDigest(_), _) => Some(
+            "an operation can often be guessed from its digest; --seal approved hides it from whoever has no opening",
+        ),
+        (_, ApprovalType::Operation) => Some(
+            "this approves the statement or record and not the operation in it: it holds no op_digest, or a sealed one; name op_digest:… for that",
+        ),
+        _ => None,
+    };
+    sheet.warnings.extend(note.map(str::to_owned));
     if facts.expires_ms.is_none() && facts.decision == ApprovalDecision::Approve {
         sheet.warnings.push("this approval never expires; --expires 8h would end it".to_owned());
     }

@@ -7,6 +7,7 @@ use govlog_formats::record::{LinkTarget, Record, view};
 use govlog_formats::statement::UnsignedStatement;
 use serde_json::{Map, Value, json};
 
+use super::approval::visible;
 use super::sheet::{Built, Linked};
 use crate::time;
 use crate::verify::summary;
@@ -29,7 +30,7 @@ pub struct Preview<'a> {
 }
 
 impl Preview<'_> {
-    /// Writes it for people.
+    /// Writes it for people: what a terminal would hide or obey stands there as escapes.
     #[must_use]
     pub fn text(&self) -> String {
         let (built, claims) = (self.built, self.statement.claims());
@@ -71,7 +72,7 @@ impl Preview<'_> {
             write!(text, "\nWhat it is about:\n{}", indented(shown)).ok();
         }
         write!(text, "\nThe record:\n{}", indented(&format!("{:#}", self.record()))).ok();
-        text
+        visible(&text)
     }
 
     /// Writes it for programs.

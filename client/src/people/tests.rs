@@ -119,6 +119,21 @@ fn an_operation_is_approved_by_its_own_digest_and_a_draft_by_its_payload() {
 }
 
 #[test]
+fn who_approves_an_operation_that_is_sealed_is_told_that_it_is_the_statement() {
+    let facts = approving(ApprovalType::Operation);
+    let notes = |decision: &Value| {
+        let target = Target::Found(entry("decision", decision));
+        let (built, view) = built(&[], false, |seals| approval(&target, &facts, NOW, seals)).unwrap();
+        (view["approved"].clone(), built.warnings.iter().any(|note| note.contains("and not the operation in it")))
+    };
+    let mut sealed = decision();
+    sealed["op_digest"] = json!({ "$sealed": "A".repeat(43) });
+    let (approved, said) = notes(&sealed);
+    assert!(approved.get("sig_structure").is_some() && said, "{approved}");
+    assert_eq!(notes(&decision()), (json!({ "op_digest": "22".repeat(32) }), false));
+}
+
+#[test]
 fn what_cannot_be_approved_is_refused_with_advice() {
     let refused = |what: What| {
         let target = Target::Found(Found { name: "it".to_owned(), what });
@@ -400,6 +415,21 @@ fn the_preview_shows_the_bytes_that_will_be_signed() {
     assert_eq!(view::from_json("approval", &document["record"]).unwrap(), statement.payload());
     assert_eq!((&document["sealed"], &document["links"][0]["verified"]), (&json!(["approver"]), &json!(false)));
     assert!(!format!("{text}{document}").contains("a@b"));
+}
+
+#[test]
+fn no_record_writes_to_the_terminal_of_who_is_asked() {
+    let facts = ApprovalFacts { thread: Some("a\u{9b}2J\u{202e}b".to_owned()), ..approving(ApprovalType::Exception) };
+    let target = Target::Found(entry("decision", &decision()));
+    let (built, _) = built(&[], false, |seals| approval(&target, &facts, NOW, seals)).unwrap();
+    let claims = sign(&key(), "approval", &built.draft.payload, None).claims().clone();
+    let header = StatementHeader { content: Content::Plain(content_type_of("approval")), claims };
+    let statement = UnsignedStatement::new(&header, &built.draft.payload, &key()).unwrap();
+    let kid = key().public().thumbprint();
+    let text = Preview { built: &built, statement: &statement, kid, now_s: NOW, pending: 0, openings: None }.text();
+    let record = text.split_once("The record:").unwrap().1;
+    assert!(record.contains(r#""thread": "a\u{9b}2J\u{202e}b""#), "{record}");
+    assert!(!text.contains(['\u{9b}', '\u{202e}']), "{text:?}");
 }
 
 fn text() -> impl Strategy<Value = String> {

@@ -90,7 +90,8 @@ impl Found {
         let subject = match &self.what {
             What::Entry(entry) => Some(entry.statement.claims().sub.clone()),
             What::Certificate(found) => found.spiffe_id.clone(),
-            What::Token(found) => found.sub.clone(),
+            // Of a token it goes no further than here unless it names a workload: a `sub` is a person's as often, and headers are public.
+            What::Token(found) => found.sub.clone().filter(|sub| sub.starts_with("spiffe://")),
             What::Name(name) => Some(name.clone()),
             What::Leaf(_) | What::Key(_) | What::Handle(_) => None,
         };
@@ -111,7 +112,7 @@ impl Found {
             What::Leaf(leaf) => format!("the entry with leaf hash {leaf}, NOT VERIFIED: it was not read"),
             What::Certificate(found) => format!(
                 "certificate of {}, valid until {}, tbs_s256 {}; its signature was not looked at",
-                found.spiffe_id.as_deref().unwrap_or("no SPIFFE ID"),
+                found.spiffe_id.as_deref().unwrap_or("no SPIFFE ID").escape_debug(),
                 time::utc(found.not_after_ms / 1000),
                 found.tbs_s256
             ),
@@ -162,9 +163,9 @@ impl Entry {
             self.record().and_then(|record| summary(&record)).map(|said| format!(" ({said})")).unwrap_or_default();
         let what = format!(
             "{}{said} about {} by {}",
-            self.statement.kind(),
-            self.statement.claims().sub,
-            self.statement.claims().iss
+            self.statement.kind().escape_debug(),
+            self.statement.claims().sub.escape_debug(),
+            self.statement.claims().iss.escape_debug()
         );
         match &self.standing {
             Standing::Verified(entry) => format!("entry {}: {what}, verified", entry.id()),

@@ -4,6 +4,7 @@ use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::LinkTarget;
+use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, content_type_of};
 
 use super::*;
 use crate::testing::{TestLog, decision, issuance};
@@ -113,6 +114,50 @@ fn a_token_gives_handles_and_is_repeated_nowhere() {
     let broken = format!("{TOKEN}*");
     let error = setup.resolver(false).content("stdin", broken.as_bytes()).unwrap_err();
     assert!(!format!("{error}{error:?}").contains("eyJ"), "{error}");
+}
+
+#[test]
+fn a_token_is_about_nobody_but_a_workload() {
+    let setup = Setup::new();
+    let subject = |sub: &str| {
+        let claims = serde_json::json!({ "iss": "https://idp.example", "sub": sub, "jti": "j-1" }).to_string();
+        let claims = govlog_formats::base64::encode_url(claims.as_bytes());
+        let header = TOKEN.split_once('.').unwrap().0;
+        let token = format!("{header}.{claims}.c2ln");
+        setup.resolver(false).content("stdin", token.as_bytes()).unwrap().subject()
+    };
+    assert_eq!(subject("spiffe://prod.example/pay").as_deref(), Some("spiffe://prod.example/pay"));
+    for person in ["acct:alice", "https://idp.example/people/alice", "auth0|alice/1"] {
+        assert_eq!(subject(person), None, "{person}");
+    }
+}
+
+#[test]
+fn a_summary_is_one_line_whatever_an_entry_says() {
+    let mut setup = Setup::new();
+    let claims = Claims {
+        iss: "spiffe://x/a\nverified".to_owned(),
+        sub: "spiffe://x/\u{9b}2J\u{202e}".to_owned(),
+        aud: None,
+        iat: 1_700_000_000,
+        stream: None,
+        head: None,
+    };
+    let header = StatementHeader { content: Content::Plain(content_type_of("decision")), claims };
+    let statement = SignedStatement::sign(&header, &decision("d"), &setup.log.issuer).unwrap();
+    setup.log.append(statement.entry().to_vec());
+    let said = setup.resolver(true).content("d.cose", statement.entry()).unwrap().summary();
+    assert!(said.contains("about spiffe://x/\\u{9b}2J\\u{202e} by spiffe://x/a\\nverified, NOT VERIFIED"), "{said}");
+    assert!(said.chars().all(|c| (' '..='~').contains(&c)), "{said:?}");
+    let mut certificate = setup.resolver(false).content("pay.pem", PAY_1).unwrap();
+    if let What::Certificate(handles) = &mut certificate.what {
+        handles.spiffe_id = Some("spiffe://x/\n\u{202e}".to_owned());
+    }
+    assert!(
+        certificate.summary().contains("certificate of spiffe://x/\\n\\u{202e}, valid"),
+        "{}",
+        certificate.summary()
+    );
 }
 
 #[test]
