@@ -3,8 +3,11 @@
 //! An issuer that signs two statements for one place of one stream tells two stories; the log takes the first and keeps the other. The server's
 //! list is unsigned and bounded, so it shows what is in it and no more, and what is in it counts only when the statement itself proves it.
 
+use std::collections::BTreeSet;
+
 use govlog_formats::admission::{Class, Refusal};
 use govlog_formats::base64;
+use govlog_formats::digest::Digest;
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::statement::SignedStatement;
@@ -19,6 +22,8 @@ use crate::verify::Outcome;
 
 /// A page of `/v1/conflicts`: 64 statements.
 const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
+/// Most rows that are read. A log keeps 1,024; while they are read the oldest go and new ones come, a page's worth at most.
+const MAX_ROWS: usize = 1024 + 64;
 
 #[derive(Deserialize)]
 struct Page {
@@ -53,7 +58,7 @@ pub(super) fn conflicts(
 ) -> Result<Vec<Conflict>, AuditError> {
     let mut proved = Vec::new();
     let tree = Tree::new(source, head.size());
-    let mut from = 0;
+    let (mut from, mut rows, mut seen) = (0, 0_usize, BTreeSet::new());
     loop {
         let path = format!("v1/conflicts?from={from}");
         // A mirror that keeps the list has it under this name.
@@ -62,7 +67,17 @@ pub(super) fn conflicts(
             return Ok(proved);
         };
         let page: Page = serde_json::from_slice(&body).map_err(|error| AuditError::Conflicts(error.to_string()))?;
+        // A page without rows counts as well: else a server could send such pages for ever.
+        rows = rows.saturating_add(page.conflicts.len().max(1));
+        if rows > MAX_ROWS {
+            not_checked.push(format!("statements that collided, from {from} on: the server lists more than {MAX_ROWS}, the most that a log keeps"));
+            return Ok(proved);
+        }
         for listed in &page.conflicts {
+            // What was said once is not said again.
+            if !seen.insert(Digest::sha256(listed.statement.as_bytes())) {
+                continue;
+            }
             let Some(history) = walk.history() else { return Ok(proved) };
             match judge(listed, &tree, head, history)? {
                 Ok(conflict) => proved.push(conflict),
@@ -85,7 +100,8 @@ pub(super) fn conflicts(
 
 impl Listed {
     fn name(&self) -> String {
-        format!("a second statement of {} for position {} of stream {}", self.issuer, self.seq, self.stream)
+        let (issuer, stream) = (self.issuer.escape_debug(), self.stream.escape_debug());
+        format!("a second statement of {issuer} for position {} of stream {stream}", self.seq)
     }
 }
 
@@ -97,7 +113,8 @@ fn judge(
     history: &History,
 ) -> Result<Result<Conflict, Unproved>, AuditError> {
     let read = || {
-        let id: EntryId = listed.entry.parse().map_err(|error| format!("entry {}: {error}", listed.entry))?;
+        let id: EntryId =
+            listed.entry.parse().map_err(|error| format!("entry {}: {error}", listed.entry.escape_debug()))?;
         let bytes = base64::decode_url(&listed.statement).map_err(|error| format!("its bytes: {error}"))?;
         let statement = SignedStatement::parse_entry(&bytes).map_err(|error| error.to_string())?;
         Ok::<_, String>((id, statement))
@@ -124,7 +141,7 @@ fn judge(
     }))
 }
 
-/// Both statements claim the place that is named, and they are not one.
+/// Both statements claim the place that is named in one log, and they are not one.
 fn compare(listed: &Listed, logged: &SignedStatement, other: &SignedStatement) -> Result<(), Unproved> {
     for (which, statement) in [("the statement", other), ("the entry", logged)] {
         let claims = statement.claims();
@@ -132,6 +149,10 @@ fn compare(listed: &Listed, logged: &SignedStatement, other: &SignedStatement) -
         if at != Some((&listed.issuer, &listed.stream, listed.seq)) {
             return Err(Unproved::False(format!("{which} claims another place")));
         }
+    }
+    // Streams are counted for each log: an issuer may use one name in two, and both of its statements are then good.
+    if logged.claims().aud != other.claims().aud {
+        return Err(Unproved::False("it was made for another log".to_owned()));
     }
     if logged.sig_structure_digest() == other.sig_structure_digest() {
         return Err(Unproved::False("it is the entry itself, at most under other signature bytes".to_owned()));

@@ -6,6 +6,7 @@ use govlog_formats::entry_id::EntryId;
 use govlog_formats::statement::SignedStatement;
 use serde_json::{Value, json};
 
+use crate::people::visible;
 use crate::verify::Outcome;
 
 /// A rule that the audit holds the whole log to.
@@ -65,7 +66,8 @@ impl Conflict {
     }
 
     fn text(&self) -> String {
-        let Self { issuer, stream, seq, entry, digests: [logged, refused], .. } = self;
+        let Self { seq, entry, digests: [logged, refused], .. } = self;
+        let (issuer, stream) = (self.issuer.escape_debug(), self.stream.escape_debug());
         format!(
             "issuer {issuer} signed two statements for position {seq} of stream {stream}: entry {entry} ({logged}) and one that was refused ({refused})"
         )
@@ -199,7 +201,7 @@ impl Report {
         }
         lines.extend(self.conflicts.iter().map(|conflict| format!("  conflict     {}", conflict.text())));
         lines.extend(self.not_checked.iter().map(|what| format!("  not checked  {what}")));
-        lines.join("\n")
+        visible(&lines.join("\n"))
     }
 
     /// Writes the report for programs.

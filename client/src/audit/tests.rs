@@ -4,12 +4,12 @@ use std::path::Path;
 
 use govlog_formats::admission::{ChangeFields, Credentials, IssuerRow, Word};
 use govlog_formats::cose::{Curve, SigningKey};
-use govlog_formats::statement::SignedStatement;
+use govlog_formats::statement::{Content, SignedStatement, StatementHeader, content_type_of};
 use serde_json::json;
 
 use super::{Check, Report, audit};
 use crate::source::Source;
-use crate::testing::{ISSUER, TestLog, decision, sign};
+use crate::testing::{ISSUER, ORIGIN, TestLog, decision, sign};
 use crate::trust::TrustDir;
 use crate::verify::Outcome;
 
@@ -147,15 +147,24 @@ fn a_statement_logged_twice_is_found() {
 }
 
 /// The server's list with these rows: issuer, stream, place, entry, statement.
-fn with_conflicts(log: &TestLog, rows: &[(&str, &str, u64, &str, &[u8])]) -> Report {
-    let row = |(issuer, stream, seq, entry, statement): &(&str, &str, u64, &str, &[u8])| {
+fn with_conflicts(log: &TestLog, rows: &[Row<'_>]) -> Report {
+    with_pages(log, &[(rows, None)])
+}
+
+type Row<'a> = (&'a str, &'a str, u64, &'a str, &'a [u8]);
+
+/// The same in pages, each with the number that it says comes next; the n-th page begins at n.
+fn with_pages(log: &TestLog, pages: &[(&[Row<'_>], Option<u64>)]) -> Report {
+    let row = |(issuer, stream, seq, entry, statement): &Row<'_>| {
         let statement = govlog_formats::base64::encode_url(statement);
         json!({"issuer": issuer, "stream": stream, "seq": seq, "entry": entry, "statement": statement})
     };
-    let page = json!({"conflicts": rows.iter().map(row).collect::<Vec<_>>(), "next": null}).to_string();
     run(log, |folder| {
         std::fs::create_dir_all(folder.join("v1")).unwrap();
-        std::fs::write(folder.join("v1/conflicts?from=0"), page).unwrap();
+        for (from, (rows, next)) in pages.iter().enumerate() {
+            let page = json!({"conflicts": rows.iter().map(row).collect::<Vec<_>>(), "next": next}).to_string();
+            std::fs::write(folder.join(format!("v1/conflicts?from={from}")), page).unwrap();
+        }
     })
 }
 
@@ -210,6 +219,50 @@ fn a_false_accusation_is_told_from_a_true_one() {
     let report = with_conflicts(&log, &[(ISSUER, "s-1", 0, "1.99", own.entry())]);
     assert_eq!(report.outcome(), Outcome::Verified, "{}", report.text());
     assert!(report.not_checked.iter().any(|what| what.contains("beyond the audited head")));
+}
+
+/// Another statement of the issuer for the first place of its stream, made for a log of this origin.
+fn made_for(log: &TestLog, origin: &str) -> SignedStatement {
+    let mut claims = SignedStatement::parse(&log.entries[2]).unwrap().claims().clone();
+    claims.aud = Some(origin.to_owned());
+    let header = StatementHeader { content: Content::Plain(content_type_of("decision")), claims };
+    SignedStatement::sign(&header, &decision("elsewhere"), &log.issuer).unwrap()
+}
+
+#[test]
+fn what_was_made_for_another_log_is_no_second_story() {
+    let log = log_of(5);
+    let row = |other: &SignedStatement| with_conflicts(&log, &[(ISSUER, "s-1", 0, "1.2", other.entry())]);
+    let report = row(&made_for(&log, "log.example/other"));
+    assert_eq!((report.outcome(), report.conflicts.len()), (Outcome::Refuted, 0), "{}", report.text());
+    assert!(report.text().contains("it was made for another log"), "{}", report.text());
+    assert_eq!(row(&made_for(&log, ORIGIN)).conflicts.len(), 1);
+}
+
+#[test]
+fn a_list_without_end_is_read_to_the_most_that_a_log_keeps() {
+    let log = log_of(5);
+    let second = made_for(&log, ORIGIN);
+    let row: Row<'_> = (ISSUER, "s-1", 0, "1.2", second.entry());
+    let repeated = vec![row; 64];
+    // The page after these is not there: a list read further would be an error.
+    let full: Vec<_> = (1..=18).map(|next| (repeated.as_slice(), Some(next))).collect();
+    let empty: Vec<_> = (1..=1089).map(|next| (&[] as &[Row<'_>], Some(next))).collect();
+    for (pages, conflicts) in [(full, 1), (empty, 0)] {
+        let report = with_pages(&log, &pages);
+        assert_eq!((report.outcome(), report.conflicts.len()), (Outcome::Verified, conflicts), "{}", report.text());
+        let unread: Vec<_> = report.not_checked.iter().filter(|what| what.contains("collided")).collect();
+        assert!(unread.len() == 1 && unread[0].contains("lists more than 1088"), "{unread:?}");
+    }
+}
+
+#[test]
+fn what_a_server_writes_forges_no_line() {
+    let log = log_of(5);
+    let report = with_conflicts(&log, &[("a\n  ok  all", "s\u{9b}2J", 0, "1\n\u{202e}", b"".as_slice())]);
+    let text = report.text();
+    assert!(text.contains("a\\n  ok  all") && text.contains("s\\u{9b}2J") && text.contains("1\\n\\u{202e}"), "{text}");
+    assert!(!text.contains(['\u{9b}', '\u{202e}']) && !text.contains("\n  ok  all"), "{text}");
 }
 
 #[test]

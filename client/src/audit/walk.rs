@@ -96,7 +96,8 @@ impl<'a> Walk<'a> {
         let key = (claims.iss.clone(), position.stream.clone());
         let expected = self.streams.get(&key).copied().unwrap_or(Expected::START);
         if let Err(conflict) = judge_stream(expected, position) {
-            let what = format!("entry 1.{index} in stream {} of {}: {conflict}", position.stream, claims.iss);
+            let (stream, iss) = (position.stream.escape_debug(), claims.iss.escape_debug());
+            let what = format!("entry 1.{index} in stream {stream} of {iss}: {conflict}");
             self.finding(Check::Streams, Outcome::Refuted, what);
         }
         // Go on from what stands there, so that one break is one finding.
