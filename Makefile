@@ -22,11 +22,13 @@ help: ## List the targets
 # What is off by default for what it weighs, and on in what is shipped, is tested and looked at as well.
 all := --features govlog-daemon/fake-workload-api
 
+shipped := govlog-server/spiffe,govlog-witness/spiffe,govlog-agent/spiffe
+
 # By name, not --workspace: features that only the tests ask for, such as the fail points, must not reach a release.
 .PHONY: build
 build: ## Build the release binaries: govlog-server, govlog-witness, govlog-agent, govlog
 	@$(prepare); cargo build --release --locked --bins -p govlog-server -p govlog-witness -p govlog-agent -p govlog-client \
-		--features govlog-server/spiffe,govlog-witness/spiffe,govlog-agent/spiffe
+		--features $(shipped)
 
 # The binaries first: the tests of the parties together start them, and cargo only builds those of a test's own package.
 .PHONY: test
@@ -51,8 +53,12 @@ fuzz: ## Fuzz every parser for 30 s each; FUZZ_SECONDS=600 make fuzz: longer
 	@.build/packages; formats/fuzz/run "$${FUZZ_SECONDS:-30}"
 
 .PHONY: demo
-demo: build ## Build, then log what a real OPA decided and verify it offline (DEMO_ONCE=1: check it and stop)
+demo: $(if $(GOVLOG_BIN),,build) ## Build, then log what a real OPA decided and verify it offline (DEMO_ONCE=1: check it and stop)
 	@deploy/demo/run
+
+.PHONY: shipped
+shipped:
+	@$(prepare); cargo check --locked --bins -p govlog-server -p govlog-witness -p govlog-agent -p govlog-client --features $(shipped)
 
 .PHONY: bench
 bench: build ## Offer load to a log with three witnesses on this machine and print what it took
