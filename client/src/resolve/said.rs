@@ -28,18 +28,11 @@ pub(super) enum Said {
 }
 
 /// The handles whose value is a digest of 32 bytes.
-const DIGESTS: [&str; 10] = [
-    "cert_s256",
-    "tbs_s256",
-    "spki_s256",
-    "tok_s256",
-    "jws_input_s256",
-    "jkt",
-    "schema_digest",
-    "entities_digest",
-    "entry_digest",
-    "op_digest",
-];
+const DIGESTS: [&str; 8] =
+    ["cert_s256", "tbs_s256", "spki_s256", "tok_s256", "jws_input_s256", "jkt", "entry_digest", "op_digest"];
+
+/// The handles whose value is a digest beside its algorithm.
+const SCHEME_DIGESTS: [&str; 4] = ["policy_digest", "bundle_digest", "schema_digest", "entities_digest"];
 
 /// Tells the forms apart; the first that fits is meant. `pdp`: who issued a decision that is named by its id alone.
 pub(super) fn read(text: &str, pdp: Option<&str>, is_file: impl Fn(&Path) -> bool) -> Result<Said, ResolveError> {
@@ -85,7 +78,7 @@ fn prefixed(name: &str, value: &str, text: &str, pdp: Option<&str>) -> Option<Re
         "sha256" => scheme_digest(text)
             .map(|value| Said::Handle(Handle { name: "policy_digest".to_owned(), value }))
             .ok_or_else(|| wrong(SCHEMED)),
-        "policy_digest" | "bundle_digest" => scheme_digest(value).map(handle).ok_or_else(|| wrong(SCHEMED)),
+        name if SCHEME_DIGESTS.contains(&name) => scheme_digest(value).map(handle).ok_or_else(|| wrong(SCHEMED)),
         "serial_aki" => pair(value)
             .and_then(|(serial, aki)| Some(vec![Value::Bytes(without_zeros(hex(serial)?)), Value::Bytes(hex(aki)?)]))
             .map(|parts| handle(Value::Array(parts)))
@@ -182,7 +175,13 @@ mod tests {
         assert_eq!(handle(&format!("jkt:{}", base64::encode_url(digest.as_bytes()))).digest(), Some(digest));
         let policy = SchemeDigest { scheme: "sha256".into(), bytes: digest.as_bytes().to_vec() }.to_value();
         assert_eq!(handle(&format!("sha256:{HEX}")), Handle { name: "policy_digest".into(), value: policy.clone() });
-        assert_eq!(handle(&format!("bundle_digest:{HEX}")), Handle { name: "bundle_digest".into(), value: policy });
+        for name in SCHEME_DIGESTS {
+            let expected = Handle { name: name.to_owned(), value: policy.clone() };
+            assert_eq!(handle(&format!("{name}:{HEX}")), expected);
+            assert_eq!(handle(&format!("{name}:sha256:{HEX}")), expected);
+        }
+        let other = SchemeDigest { scheme: "cedar-1".into(), bytes: vec![0x1f, 0x2e] }.to_value();
+        assert_eq!(handle("entities_digest:cedar-1:1f2e").value, other);
         assert_eq!(
             handle("serial_aki:00:1f,126e").value,
             Value::Array(vec![Value::Bytes(vec![0x1f]), Value::Bytes(vec![0x12, 0x6e])])
@@ -201,9 +200,16 @@ mod tests {
         assert!(matches!(read_here(HEX, Some("pdp")), Err(ResolveError::BareDigest(_))));
         assert!(matches!(read_here("d-1", None), Err(ResolveError::NotUnderstood(_))));
         assert!(matches!(read_here("dec:d-1", None), Err(ResolveError::NoPdp(_))));
-        for text in
-            ["cert_s256:12", "sha256:12", "leaf:", "serial_aki:1f", "jti_iss:a,", "policy_digest::12", "serial_aki:1,2"]
-        {
+        for text in [
+            "cert_s256:12",
+            "sha256:12",
+            "leaf:",
+            "serial_aki:1f",
+            "jti_iss:a,",
+            "policy_digest::12",
+            "schema_digest:12",
+            "serial_aki:1,2",
+        ] {
             assert!(matches!(read_here(text, None), Err(ResolveError::Value { .. })), "{text}");
         }
     }

@@ -46,7 +46,7 @@ pub struct Handle {
     pub value: Value,
 }
 
-/// A digest whose algorithm is named beside it, as policies and bundles have.
+/// A digest whose algorithm is named beside it, as policies, bundles, schemas and sets of entities have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemeDigest {
     /// How the digest is made.

@@ -161,7 +161,7 @@ fn inner(group: &'static Group) -> Vec<&'static Group> {
     found
 }
 
-/// Names the handles among the fields of a kind.
+/// Names the handles among the fields of a kind. One whose shape is not the handle's shares its name only, as a tool's `schema_digest` does.
 fn handles(group: &'static Group) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     walk(group, &mut |field| {
@@ -172,7 +172,11 @@ fn handles(group: &'static Group) -> BTreeSet<String> {
         };
         if any {
             found.insert(format!("any in `{}`", field.key));
-        } else if HANDLES.fields.iter().any(|handle| handle.key == field.key) {
+        } else if HANDLES
+            .fields
+            .iter()
+            .any(|handle| handle.key == field.key && shape(&handle.shape) == shape(&field.shape))
+        {
             found.insert(format!("`{}`", field.key));
         }
     });

@@ -89,8 +89,8 @@ pub(crate) static HANDLES: Group = Group {
         optional("jkt", Shape::Digest, "RFC 7638 thumbprint"),
         optional("policy_digest", SCHEME_DIGEST, ""),
         optional("bundle_digest", SCHEME_DIGEST, ""),
-        optional("schema_digest", Shape::Digest, ""),
-        optional("entities_digest", Shape::Digest, ""),
+        optional("schema_digest", SCHEME_DIGEST, ""),
+        optional("entities_digest", SCHEME_DIGEST, ""),
         optional("entry_digest", Shape::Digest, "a registration entry at a revision, canonical"),
         optional("op_digest", Shape::Digest, "the operation as both ends see it"),
         optional(

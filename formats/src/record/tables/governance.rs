@@ -32,7 +32,7 @@ pub(super) static POLICY: Group = Group {
         optional("version", Shape::Text, "as its publisher numbers it"),
         optional("policy_digest", SCHEME_DIGEST, "of the policy").indexed(),
         optional("bundle_digest", SCHEME_DIGEST, "of the bundle it came in").indexed(),
-        optional("schema_digest", Shape::Digest, "of the schema it was checked against"),
+        optional("schema_digest", SCHEME_DIGEST, "of the schema it was checked against"),
         optional("revision", Shape::Text, "as decisions name it").indexed(),
         optional("signer_key_id", Shape::TextOrBytes, "the key that signed the bundle"),
         optional("signer_alg", Shape::Text, "the algorithm it signed with"),

@@ -72,8 +72,26 @@ fn of_an_issuance() {
             "handles.serial_aki: list of 1, should be a list [serial, aki]",
         ),
         (json!({"handles": {"jti_iss": ["j", 1]}}), "handles.jti_iss[1]: integer 1, should be text"),
+        (
+            json!({"handles": {"schema_digest": {"$bytes": "AQID"}}}),
+            "handles.schema_digest: byte string of 3, should be a list [scheme, digest]",
+        ),
+        (
+            json!({"handles": {"entities_digest": ["sha256"]}}),
+            "handles.entities_digest: list of 1, should be a list [scheme, digest]",
+        ),
     ];
     each("issuance", cases);
+}
+
+#[test]
+fn of_a_policy() {
+    let bare = json!({"$bytes": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"});
+    let cases = [
+        (json!({"policy_digest": bare}), "policy_digest: byte string of 32, should be a list [scheme, digest]"),
+        (json!({"schema_digest": bare}), "schema_digest: byte string of 32, should be a list [scheme, digest]"),
+    ];
+    each("policy", cases);
 }
 
 #[test]
