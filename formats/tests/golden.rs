@@ -1,8 +1,9 @@
-//! One frozen statement of each kind and format version, which every later version must read as this one does.
+//! One frozen statement of each kind and format version, and one of each further curve, which every later version must read as this one does.
 //!
 //! `golden/v1/<kind>.cose` are statements as they are logged, `golden/v1/index.json` says what each is: leaf hash, digest of the
-//! Sig_structure, JSON view. A new kind gets its file by `GOVLOG_MAKE_GOLDEN=1 cargo test -p govlog-formats --test golden`, which writes what is
-//! absent and never touches what is there; the digest of the index below is then to be changed by hand.
+//! Sig_structure, JSON view, and the public key where it is not the common one. A new kind gets its file by
+//! `GOVLOG_MAKE_GOLDEN=1 cargo test -p govlog-formats --test golden`, which writes what is absent and never touches what is there; the digest
+//! of the index below is then to be changed by hand.
 #![expect(clippy::disallowed_methods, reason = "the files are compared, not read by the crate")]
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test")]
 
@@ -16,9 +17,22 @@ use serde_json::{Map, Value, json};
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1");
 
 /// SHA-256 of the index: it, and so everything it speaks of, stays as it is.
-const INDEX: &str = "5b3a4c08b36702388096805f9f8bfe52858081814f656dde7acd6a272d8db281";
+const INDEX: &str = "162f76ebad556bb28cc0d4e16fe74a3b912bcfdcaeba0d0b2ed538de68ef8e56";
 
 const ORIGIN: &str = "log.example.org/2026";
+
+/// The files: name, kind, curve of the key.
+fn files() -> impl Iterator<Item = (&'static str, &'static str, Curve)> {
+    let curves = [("decision-es256", "decision", Curve::P256), ("decision-es384", "decision", Curve::P384)];
+    KINDS.into_iter().map(|kind| (kind, kind, Curve::Ed25519)).chain(curves)
+}
+
+/// A key of the examples, and of nothing else.
+fn key(curve: Curve) -> SigningKey {
+    let mut seed = Digest::sha256(b"govlog golden files").as_bytes().to_vec();
+    seed.resize(curve.secret_bytes(), 0);
+    SigningKey::from_seed(curve, &seed).unwrap()
+}
 
 fn index() -> Map<String, Value> {
     serde_json::from_slice(&std::fs::read(format!("{FOLDER}/index.json")).unwrap()).unwrap()
@@ -28,19 +42,21 @@ fn index() -> Map<String, Value> {
 fn what_was_frozen_is_read_as_ever() {
     make_what_is_absent();
     let index = index();
-    let key = PublicKey::from_spki_pem(index["public_key"].as_str().unwrap()).unwrap();
     let statements = index["statements"].as_object().unwrap();
-    for kind in KINDS {
-        let frozen = statements.get(kind).unwrap_or_else(|| panic!("{kind} has no golden file"));
-        let entry = std::fs::read(format!("{FOLDER}/{kind}.cose")).unwrap();
+    for (name, kind, curve) in files() {
+        let frozen = statements.get(name).unwrap_or_else(|| panic!("{name} has no golden file"));
+        let entry = std::fs::read(format!("{FOLDER}/{name}.cose")).unwrap();
         let statement = SignedStatement::parse_entry(&entry).unwrap();
+        let pem = frozen.get("public_key").unwrap_or(&index["public_key"]);
+        let key = PublicKey::from_spki_pem(pem.as_str().unwrap()).unwrap();
+        assert_eq!(key.curve(), curve, "{name}");
         statement.verify_signature(&key).unwrap();
-        assert_eq!(statement.entry(), entry, "{kind}");
-        assert_eq!(statement.content_type(), content_type_of(kind), "{kind}");
-        assert_eq!(frozen["leaf"], statement.leaf_hash().to_string(), "{kind}");
-        assert_eq!(frozen["sig_structure"], statement.sig_structure_digest().to_string(), "{kind}");
-        assert_eq!(frozen["view"], view::to_json(kind, statement.payload()).unwrap(), "{kind}");
-        assert_eq!(view::from_json(kind, &frozen["view"]).unwrap(), statement.payload(), "{kind}");
+        assert_eq!(statement.entry(), entry, "{name}");
+        assert_eq!(statement.content_type(), content_type_of(kind), "{name}");
+        assert_eq!(frozen["leaf"], statement.leaf_hash().to_string(), "{name}");
+        assert_eq!(frozen["sig_structure"], statement.sig_structure_digest().to_string(), "{name}");
+        assert_eq!(frozen["view"], view::to_json(kind, statement.payload()).unwrap(), "{name}");
+        assert_eq!(view::from_json(kind, &frozen["view"]).unwrap(), statement.payload(), "{name}");
         assert_eq!(Record::parse(kind, statement.payload()).unwrap().kind(), kind);
     }
     assert_eq!(std::fs::read_dir(FOLDER).unwrap().count(), statements.len() + 1, "a file that nobody reads");
@@ -71,27 +87,29 @@ fn make_what_is_absent() {
 
 fn make() {
     std::fs::create_dir_all(FOLDER).unwrap();
-    // Of the examples, and of nothing else.
-    let key = SigningKey::from_seed(Curve::Ed25519, Digest::sha256(b"govlog golden files").as_bytes()).unwrap();
-    let pem = key.public().to_spki_pem();
+    let pem = key(Curve::Ed25519).public().to_spki_pem();
     let mut index = if std::fs::exists(format!("{FOLDER}/index.json")).unwrap() {
         index()
     } else {
         Map::from_iter([("public_key".to_owned(), json!(pem)), ("statements".to_owned(), json!({}))])
     };
     assert_eq!(index["public_key"], pem);
-    for kind in KINDS {
-        let path = format!("{FOLDER}/{kind}.cose");
+    for (name, kind, curve) in files() {
+        let path = format!("{FOLDER}/{name}.cose");
         if std::fs::exists(&path).unwrap() {
             continue;
         }
+        let key = key(curve);
         let statement = statement(kind, &key);
         std::fs::write(&path, statement.entry()).unwrap();
-        index["statements"][kind] = json!({
+        index["statements"][name] = json!({
             "leaf": statement.leaf_hash().to_string(),
             "sig_structure": statement.sig_structure_digest().to_string(),
             "view": view::to_json(kind, statement.payload()).unwrap(),
         });
+        if curve != Curve::Ed25519 {
+            index["statements"][name]["public_key"] = json!(key.public().to_spki_pem());
+        }
     }
     let text = serde_json::to_string_pretty(&Value::Object(index)).unwrap() + "\n";
     std::fs::write(format!("{FOLDER}/index.json"), text).unwrap();
