@@ -25,6 +25,8 @@ use govlog_formats::tile::{self, TilePath};
 use govlog_formats::tlog_proof::TlogProof;
 use govlog_formats::transparent;
 
+use crate::trust::TrustDir;
+
 /// The log's origin.
 pub const ORIGIN: &str = "log.example/test";
 /// Who may submit decisions and issuances.
@@ -55,6 +57,17 @@ pub struct TestLog {
 }
 
 impl TestLog {
+    /// Makes a trust directory that knows the log's admission policy as of entry 1.
+    ///
+    /// # Panics
+    /// When the folder cannot be written.
+    pub fn trusted_in(&self, folder: &Path) -> TrustDir {
+        let mut dir = TrustDir::create(folder, &self.policy(), &self.entries[0]).unwrap();
+        let (change, note) = (LeafIndex::new(1), self.note_of(self.size(), &[0, 1]));
+        dir.add_change(change, &self.entries[1], &self.tlog_proof(change, &note)).unwrap();
+        dir
+    }
+
     /// Makes a log whose entry 0 names its keys, and whose entry 1 lets [`ISSUER`] submit decisions.
     pub fn new() -> Self {
         let key = |curve, byte| SigningKey::from_seed(curve, &[byte; 32]).unwrap();

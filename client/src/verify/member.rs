@@ -130,33 +130,17 @@ impl MemberVerdict {
     /// Writes the verdict for people; `now_s` is the reader's clock.
     #[must_use]
     pub fn text(&self, trust: &Trust, now_s: u64) -> String {
-        let mut text = format!("{}  {}", self.outcome().word(), self.name);
-        match &self.result {
-            Ok(member) => lines(&mut text, member, trust, now_s),
-            Err(failure) => verdict::line(&mut text, "because", &failure.why),
-        }
-        for remark in &self.not_checked {
-            verdict::line(&mut text, "not checked", remark);
-        }
-        text
+        verdict::framed_text(self.outcome(), &self.name, &self.result, &self.not_checked, |text, member| {
+            lines(text, member, trust, now_s);
+        })
     }
 
     /// Writes the verdict for programs; `now_s` is the reader's clock.
     #[must_use]
     pub fn json(&self, trust: &Trust, now_s: u64) -> Value {
-        let mut document = json!({
-            "file": self.name,
-            "verdict": self.outcome().word().to_lowercase().replace(' ', "-"),
-            "not_checked": self.not_checked,
-        });
-        let fields = match &self.result {
-            Ok(member) => member_json(member, trust, now_s),
-            Err(failure) => json!({ "because": failure.why }),
-        };
-        if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), fields) {
-            document.extend(fields);
-        }
-        document
+        verdict::framed_json(self.outcome(), &self.name, &self.result, &self.not_checked, |member| {
+            member_json(member, trust, now_s)
+        })
     }
 }
 

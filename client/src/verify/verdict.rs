@@ -104,34 +104,60 @@ impl Verdict {
     /// Writes the verdict for people; `now_s` is the reader's clock.
     #[must_use]
     pub fn text(&self, trust: &Trust, now_s: u64) -> String {
-        let mut text = format!("{}  {}", self.outcome().word(), self.name);
-        match &self.result {
-            Ok(entry) => entry_lines(&mut text, entry, trust, now_s),
-            Err(failure) => line(&mut text, "because", &failure.why),
-        }
-        for remark in &self.not_checked {
-            line(&mut text, "not checked", remark);
-        }
-        text
+        framed_text(self.outcome(), &self.name, &self.result, &self.not_checked, |text, entry| {
+            entry_lines(text, entry, trust, now_s);
+        })
     }
 
     /// Writes the verdict for programs; `now_s` is the reader's clock.
     #[must_use]
     pub fn json(&self, trust: &Trust, now_s: u64) -> Value {
-        let mut document = json!({
-            "file": self.name,
-            "verdict": self.outcome().word().to_lowercase().replace(' ', "-"),
-            "not_checked": self.not_checked,
-        });
-        let fields = match &self.result {
-            Ok(entry) => entry_json(entry, trust, now_s),
-            Err(failure) => json!({ "because": failure.why }),
-        };
-        if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), fields) {
-            document.extend(fields);
-        }
-        document
+        framed_json(self.outcome(), &self.name, &self.result, &self.not_checked, |entry| {
+            entry_json(entry, trust, now_s)
+        })
     }
+}
+
+/// Writes what every verdict for people has: its word, what was found or why nothing was, and what was not checked.
+pub(super) fn framed_text<T>(
+    outcome: Outcome,
+    name: &str,
+    result: &Result<T, Failure>,
+    not_checked: &[String],
+    lines: impl FnOnce(&mut String, &T),
+) -> String {
+    let mut text = format!("{}  {name}", outcome.word());
+    match result {
+        Ok(found) => lines(&mut text, found),
+        Err(failure) => line(&mut text, "because", &failure.why),
+    }
+    for remark in not_checked {
+        line(&mut text, "not checked", remark);
+    }
+    text
+}
+
+/// As [`framed_text`], for programs.
+pub(super) fn framed_json<T>(
+    outcome: Outcome,
+    name: &str,
+    result: &Result<T, Failure>,
+    not_checked: &[String],
+    fields: impl FnOnce(&T) -> Value,
+) -> Value {
+    let mut document = json!({
+        "file": name,
+        "verdict": outcome.word().to_lowercase().replace(' ', "-"),
+        "not_checked": not_checked,
+    });
+    let fields = match result {
+        Ok(found) => fields(found),
+        Err(failure) => json!({ "because": failure.why }),
+    };
+    if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), fields) {
+        document.extend(fields);
+    }
+    document
 }
 
 pub(super) fn line(text: &mut String, label: &str, value: &str) {

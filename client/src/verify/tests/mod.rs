@@ -26,10 +26,7 @@ impl Setup {
         log.add("decision", &decision("d-1"));
         log.add("decision", &decision("d-2"));
         let temporary = tempfile::tempdir().unwrap();
-        let mut dir = TrustDir::create(&temporary.path().join("trust"), &log.policy(), &log.entries[0]).unwrap();
-        let note = log.note_of(log.size(), &[0, 1]);
-        let change = LeafIndex::new(1);
-        dir.add_change(change, &log.entries[1], &log.tlog_proof(change, &note)).unwrap();
+        let dir = log.trusted_in(&temporary.path().join("trust"));
         Self { log, _dir: temporary, dir }
     }
 
