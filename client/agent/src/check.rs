@@ -16,7 +16,8 @@ use crate::config::Config;
 use crate::names::Names;
 use crate::opa::Group;
 use crate::outbox::{self, Outbox, OutboxError};
-use crate::run;
+use crate::run::{self, RunError};
+use crate::sources::Sources;
 use crate::world::Machine;
 
 /// What was tried, and what came of it.
@@ -129,7 +130,10 @@ fn outbox_of(config: &Config, origin: &str) -> Finding {
         return ok(WHAT, format!("{} will be made", config.outbox.display()));
     }
     match Outbox::open(&config.outbox, origin, &config.iss) {
-        Ok(outbox) => match run::check_groups(&outbox, config) {
+        Ok(outbox) => match Sources::of(config)
+            .map_err(RunError::Route)
+            .and_then(|sources| run::check_routes(&outbox, &sources.adapters))
+        {
             Ok(()) => {
                 let backlog = outbox.backlog();
                 ok(WHAT, format!("{} inputs and {} statements wait", backlog.waiting, backlog.signed))

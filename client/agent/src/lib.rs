@@ -1,22 +1,25 @@
 //! The party that observes and submits: takes what an enforcement point already emits and makes provable entries of it.
 //!
 //! ```text
-//! upload ─▶ Event ─▶ outbox ─▶ Draft ─▶ statement ─▶ log ─▶ proof ─▶ gone
-//!      http      opa    │          opa       sign      pump         │
-//!                       └── durable before the source hears 200     └── published, verified, openings stored
+//! upload ─▶ http ─┐
+//!                 ├─▶ outbox ─▶ Draft ─▶ statement ─▶ log ─▶ proof ─▶ gone
+//! file, API ─▶ feed ┘  │    adapter    sign        pump         │
+//!                      └── durable before the source hears 200, or is read on   └── published, verified, openings stored
 //! ```
 //!
-//! **In scope**: adapters ([`opa`]), the durable [`outbox`], signing ([`mod@sign`]) alone or in batches ([`capture`]), sending until there is a proof ([`pump`]), sealing values that stay out of the log
+//! **In scope**: adapters ([`adapter`], [`opa`]), reading what is not uploaded ([`feed`]), the durable [`outbox`], signing ([`mod@sign`]) alone or in batches ([`capture`]), sending until there is a proof ([`pump`]), sealing values that stay out of the log
 //! ([`seal`]). **Out of scope**: what the bytes mean (`govlog-formats`), judging a log and keeping openings (`govlog-client`, whose submitting,
 //! trust and opening store this uses), deciding anything at an enforcement point.
 //!
 //! An adapter is one module with one shape: bytes in, events, records; it knows no clock, file or socket.
 
+pub mod adapter;
 pub mod capture;
 pub mod check;
 pub mod cli;
 pub mod config;
 pub mod failpoints;
+pub mod feed;
 pub mod http;
 pub mod json;
 pub mod names;
@@ -26,6 +29,7 @@ pub mod pump;
 mod run;
 pub mod seal;
 pub mod sign;
+pub mod sources;
 pub mod telemetry;
 #[cfg(test)]
 mod testing;

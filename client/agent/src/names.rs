@@ -73,18 +73,18 @@ impl Names {
         Ok(Self { path, world, last: Mutex::new(last) })
     }
 
-    /// Makes the name of a new stream for a source's instance; of the agent's own where there is none.
+    /// Makes the name of a new stream for an instance of a system; of the agent's own where there is none.
     ///
     /// records.md §1: "A stream name ends in a random instance id". Names have no `:` and no `/`, so that none can pose as a subject.
     #[must_use]
-    pub fn fresh(&self, route: &str, instance: &str) -> Fresh {
+    pub fn fresh(&self, system: &str, route: &str, instance: &str) -> Fresh {
         let plain = |letter: char| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '_' };
         let shown: String = instance.chars().take(SHOWN).map(plain).collect();
         // Without randomness the time has to do: a name that is taken is refused by the log, and another is made.
         let bytes = self.world.random().unwrap_or_default();
         let random = if bytes == [0; 32] { self.world.now_ms().to_be_bytes().to_vec() } else { bytes[..8].to_vec() };
         let random: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        let name = if shown.is_empty() { format!("agent-{random}") } else { format!("opa-{shown}-{random}") };
+        let name = if shown.is_empty() { format!("agent-{random}") } else { format!("{system}-{shown}-{random}") };
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         Fresh { name, predecessor: last.get(&(route.to_owned(), instance.to_owned())).cloned() }
     }
@@ -116,12 +116,12 @@ impl Names {
     /// Names the streams that one upload may open, and hands on which did.
     pub(crate) fn naming<T, E>(
         &self,
-        route: &str,
+        (system, route): (&str, &str),
         open: impl FnOnce(&dyn Fn(&str) -> Fresh) -> Result<T, E>,
     ) -> Result<T, E> {
         let opened = RefCell::new(Vec::new());
         let done = open(&|instance| {
-            let fresh = self.fresh(route, instance);
+            let fresh = self.fresh(system, route, instance);
             opened.borrow_mut().push((route.to_owned(), instance.to_owned(), fresh.name.clone()));
             fresh
         });
@@ -159,10 +159,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let names = names(&dir).unwrap();
         for instance in ["", "3abbf636-0276-4f35-9507-61f3e0574466", "a/b:c ü", &"x".repeat(3_000)] {
-            let Fresh { name, predecessor } = names.fresh("/r", instance);
+            let Fresh { name, predecessor } = names.fresh("opa", "/r", instance);
             assert!((1..=255).contains(&name.len()), "{name}");
             assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)), "{name}");
-            assert_ne!(name, names.fresh("/r", instance).name);
+            assert_ne!(name, names.fresh("opa", "/r", instance).name);
             assert_eq!(predecessor, None);
         }
     }
@@ -171,12 +171,12 @@ mod tests {
     fn the_last_stream_of_a_source_is_known_to_the_next_process() {
         let dir = tempfile::tempdir().unwrap();
         let first = names(&dir).unwrap();
-        let opened = first.naming("/r", |name| Ok::<_, ()>(name("a").name)).unwrap();
-        assert_eq!(first.naming("/r", |name| Err::<(), _>(name("b").predecessor)), Err(None));
+        let opened = first.naming(("opa", "/r"), |name| Ok::<_, ()>(name("a").name)).unwrap();
+        assert_eq!(first.naming(("opa", "/r"), |name| Err::<(), _>(name("b").predecessor)), Err(None));
         let second = names(&dir).unwrap();
-        assert_eq!(second.fresh("/r", "a").predecessor, Some(opened));
-        assert_eq!(second.fresh("/r", "b").predecessor, None, "it was not opened");
-        assert_eq!(second.fresh("/other", "a").predecessor, None);
+        assert_eq!(second.fresh("opa", "/r", "a").predecessor, Some(opened));
+        assert_eq!(second.fresh("opa", "/r", "b").predecessor, None, "it was not opened");
+        assert_eq!(second.fresh("opa", "/other", "a").predecessor, None);
     }
 
     #[test]

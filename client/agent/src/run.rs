@@ -19,12 +19,15 @@ use govlog_daemon::tls::{Tls, TlsError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::adapter::Adapters;
 use crate::config::Config;
+use crate::feed::{Feed, Reader};
 use crate::http::{self, Health, Intake};
 use crate::names::Names;
 use crate::outbox::{Outbox, OutboxError};
 use crate::pump::{Confirmer, PumpError, Sender, Shared, Terms};
 use crate::sign::{Identity, Signer};
+use crate::sources::Sources;
 use crate::telemetry::Telemetry;
 use crate::world::{Machine, World};
 
@@ -40,6 +43,7 @@ pub struct Agent {
     trust: Arc<TrustDir>,
     names: Arc<Names>,
     openings: Arc<Folder>,
+    feeds: Vec<Box<dyn Feed>>,
 }
 
 /// The sockets an agent is reached on.
@@ -78,16 +82,19 @@ pub enum RunError {
     /// The outbox cannot be used.
     #[error("outbox: {0}")]
     Outbox(#[from] OutboxError),
-    /// Events wait for a group that is configured no more.
+    /// Events wait for a source that is configured no more.
     #[error(
-        "outbox: {count} events of {prefix} wait, and no [[opa]] table has that prefix; put it back until they are logged"
+        "outbox: {count} events of {route} wait, and nothing in the configuration has that route; put it back until they are logged"
     )]
     Orphans {
         /// How many at least.
         count: u64,
-        /// The prefix.
-        prefix: String,
+        /// Its route: the prefix of an `[[opa]]` table, or as `envoy:edge-1` kind and name of another one.
+        route: String,
     },
+    /// Two tables of the configuration have one route.
+    #[error("{0} stands twice in the configuration; each source needs a prefix, or a name, of its own")]
+    Route(String),
     /// A metric has no buckets.
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -156,12 +163,13 @@ impl Agent {
         };
         let origin = trust.trust().origin().to_owned();
         let outbox = Arc::new(Outbox::open(&config.outbox, &origin, &config.iss)?);
-        check_groups(&outbox, &config)?;
+        let sources = Sources::of(&config).map_err(RunError::Route)?;
+        check_routes(&outbox, &sources.adapters)?;
         let openings = Folder::open(&config.openings, config.keeping.clone())?;
         let world: Arc<dyn World> = Arc::new(Machine);
         let names = Names::beside(&config.key, Arc::clone(&world)).map_err(RunError::Names)?;
         let identity = Identity { iss: config.iss.clone(), origin, key };
-        let signer = Signer::new(identity, config.groups.clone(), Arc::clone(&outbox), Arc::clone(&world), config.beat)
+        let signer = Signer::new(identity, sources.adapters, Arc::clone(&outbox), Arc::clone(&world), config.beat)
             .with_capture(config.capture.clone());
         let shared = Arc::new(Shared::new(outbox, signer, Arc::new(Telemetry::new()?)));
         Ok(Self {
@@ -172,6 +180,7 @@ impl Agent {
             trust: Arc::new(trust),
             names: Arc::new(names),
             openings: Arc::new(openings),
+            feeds: sources.feeds,
         })
     }
 
@@ -180,7 +189,11 @@ impl Agent {
     /// # Errors
     ///
     /// [`RunError`], when something fails whose effect on disk is not known.
-    pub async fn serve(self, listeners: Listeners, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+    pub async fn serve(
+        mut self,
+        listeners: Listeners,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), RunError> {
         let (fatal, mut failed) = watch::channel(false);
         let threads = self.start(&fatal)?;
         let (stop, stopping) = watch::channel(false);
@@ -218,8 +231,8 @@ impl Agent {
         if poisoned { Err(RunError::Poisoned) } else { Ok(()) }
     }
 
-    /// Starts the three stations.
-    fn start(&self, fatal: &watch::Sender<bool>) -> Result<Vec<JoinHandle<Result<(), PumpError>>>, RunError> {
+    /// Starts the three stations, and one for each feed.
+    fn start(&mut self, fatal: &watch::Sender<bool>) -> Result<Vec<JoinHandle<Result<(), PumpError>>>, RunError> {
         let (shared, world, config) = (&self.shared, &self.world, &self.config);
         let sign = {
             let (shared, world, keep_closed) = (Arc::clone(shared), Arc::clone(world), config.beat.idle_close * 2);
@@ -244,7 +257,14 @@ impl Agent {
                 shared.run(|| confirmer.round())
             }
         };
-        Ok(vec![station("sign", fatal, sign)?, station("send", fatal, send)?, station("confirm", fatal, confirm)?])
+        let mut stations =
+            vec![station("sign", fatal, sign)?, station("send", fatal, send)?, station("confirm", fatal, confirm)?];
+        for feed in std::mem::take(&mut self.feeds) {
+            let (shared, names, world) = (Arc::clone(&self.shared), Arc::clone(&self.names), Arc::clone(&self.world));
+            let mut reader = Reader::new(feed, Arc::clone(&shared), names, world, self.config.hold);
+            stations.push(station("feed", fatal, move || shared.run(|| reader.round()))?);
+        }
+        Ok(stations)
     }
 
     /// Waits for the stations, but not for one that waits for the log: it changes nothing any more.
@@ -303,12 +323,12 @@ impl Drop for Ending {
 }
 
 /// Refuses to begin where events wait that nobody could map.
-pub(crate) fn check_groups(outbox: &Outbox, config: &Config) -> Result<(), RunError> {
+pub(crate) fn check_routes(outbox: &Outbox, adapters: &Adapters) -> Result<(), RunError> {
     for (number, stream) in outbox.streams()? {
-        let is_known = config.groups.iter().any(|group| group.prefix() == stream.route);
+        let is_known = adapters.of(&stream.route).is_some();
         let count = if is_known { 0 } else { outbox.count_waiting(number)? };
         if count > 0 {
-            return Err(RunError::Orphans { count, prefix: stream.route });
+            return Err(RunError::Orphans { count, route: stream.route });
         }
     }
     Ok(())

@@ -116,6 +116,17 @@ impl Telemetry {
         self.record(|| counter!(UNREACHABLE).increment(1));
     }
 
+    /// A feed was read, or could not be.
+    pub fn feed(&self, route: &str, reads: &str, is_well: bool) {
+        let labels = [("route", route.to_owned()), ("reads", reads.to_owned())];
+        self.record(|| {
+            gauge!(FEED_FAILING, &labels).set(if is_well { 0.0 } else { 1.0 });
+            if !is_well {
+                counter!(FEED_FAILURES, &labels).increment(1);
+            }
+        });
+    }
+
     /// Somebody must look.
     pub fn alarm(&self, kind: &'static str) {
         self.record(|| counter!(ALARMS, "kind" => kind).increment(1));
@@ -152,6 +163,8 @@ fn describe() {
     describe_counter!(COMMITTED, "statements that the log proved to have committed");
     describe_counter!(PUBLISHED, "statements proved to be published, and deleted from the outbox");
     describe_counter!(UNREACHABLE, "batches that got no answer from the log");
+    describe_gauge!(FEED_FAILING, "1: what this feed reads cannot be read now");
+    describe_counter!(FEED_FAILURES, "how often what a feed reads could not be read, or not be kept");
     describe_counter!(HEADERS_IGNORED, "client certificates named by a header that is not believed, by why");
     describe_counter!(ALARMS, "what somebody must look at, by kind");
     describe_gauge!(HELD, "streams that the log refuses for now");
@@ -174,6 +187,8 @@ const PUBLISHED_EVENTS: &str = "govlog_agent_published_events_total";
 const COMMITTED: &str = "govlog_agent_committed_total";
 const PUBLISHED: &str = "govlog_agent_published_total";
 const UNREACHABLE: &str = "govlog_agent_log_unreachable_total";
+const FEED_FAILING: &str = "govlog_agent_feed_failing";
+const FEED_FAILURES: &str = "govlog_agent_feed_failures_total";
 const HEADERS_IGNORED: &str = "govlog_agent_headers_ignored_total";
 const ALARMS: &str = "govlog_agent_alarms_total";
 const HELD: &str = "govlog_agent_streams_held";

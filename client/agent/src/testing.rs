@@ -19,6 +19,7 @@ use govlog_formats::statement::SignedStatement;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::adapter::Adapters;
 use crate::capture::Capture;
 use crate::names::Names;
 use crate::opa::{Event, Group, Limits, RawGroup};
@@ -87,7 +88,7 @@ pub(crate) fn arrival(event: &Value) -> Arrival {
 /// An agent without doors: outbox, signer, and a log in memory.
 pub(crate) struct Bench {
     pub(crate) world: Arc<StillWorld>,
-    pub(crate) shared: Shared,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) log: FakeLog,
     pub(crate) trust: TrustDir,
     pub(crate) names: Arc<Names>,
@@ -121,7 +122,7 @@ impl Bench {
         let log = TestLog::new();
         let trust = TrustDir::create(&dir.path().join("trust"), &log.policy(), &log.entries[0]).unwrap();
         let world = StillWorld::at(1_795_320_442_000);
-        let shared = open(&dir, &log, &world, capture.clone());
+        let shared = Arc::new(open(&dir, &log, &world, capture.clone()));
         let clock: Arc<dyn World> = Arc::clone(&world) as Arc<dyn World>;
         let names = Arc::new(Names::beside(&dir.path().join("agent.key"), clock).unwrap());
         Self { world, shared, log: FakeLog::new(log), trust, names, dir, capture }
@@ -137,7 +138,7 @@ impl Bench {
         let Self { world, shared, log, trust, names, dir, capture } = self;
         drop(shared);
         meanwhile(&dir.path().join("outbox"));
-        let shared = log.with(|state| open(&dir, &state.log, &world, capture.clone()));
+        let shared = Arc::new(log.with(|state| open(&dir, &state.log, &world, capture.clone())));
         Self { world, shared, log, trust, names, dir, capture }
     }
 
@@ -154,7 +155,11 @@ impl Bench {
     pub(crate) fn take(&self, arrivals: &[Arrival]) {
         let limits = crate::outbox::Limits { bytes: 1 << 30, streams: 100 };
         let now_ms = self.world.now_ms();
-        self.names.naming(ROUTE, |name| self.shared.outbox.receive(ROUTE, arrivals, limits, now_ms, name)).unwrap();
+        self.names
+            .naming((crate::opa::SYSTEM, ROUTE), |name| {
+                self.shared.outbox.receive(ROUTE, arrivals, limits, now_ms, name)
+            })
+            .unwrap();
     }
 
     /// Takes a status of the one instance.
@@ -162,7 +167,9 @@ impl Bench {
         let limits = crate::outbox::Limits { bytes: 1 << 30, streams: 100 };
         let now_ms = self.world.now_ms();
         let outbox = &self.shared.outbox;
-        self.names.naming(ROUTE, |name| outbox.heard(ROUTE, INSTANCE, counters, limits, now_ms, name)).unwrap();
+        self.names
+            .naming((crate::opa::SYSTEM, ROUTE), |name| outbox.heard(ROUTE, INSTANCE, counters, limits, now_ms, name))
+            .unwrap();
     }
 
     pub(crate) fn sign(&self) {
@@ -179,10 +186,11 @@ impl Bench {
 fn open(dir: &TempDir, log: &TestLog, world: &Arc<StillWorld>, capture: Option<Capture>) -> Shared {
     let outbox = Arc::new(Outbox::open(&dir.path().join("outbox"), ORIGIN, ISSUER).unwrap());
     let identity = Identity { iss: ISSUER.into(), origin: ORIGIN.into(), key: log.issuer.clone() };
-    let groups = vec![Group::try_from(RawGroup::at(ROUTE)).unwrap()];
+    let mut adapters = Adapters::default();
+    adapters.add(Arc::new(Group::try_from(RawGroup::at(ROUTE)).unwrap())).unwrap();
     let beat = Beat { heartbeat: Duration::from_secs(60), idle_close: Duration::from_secs(3_600) };
     let world: Arc<dyn World> = Arc::clone(world) as Arc<dyn World>;
-    let signer = Signer::new(identity, groups, Arc::clone(&outbox), world, beat).with_capture(capture);
+    let signer = Signer::new(identity, adapters, Arc::clone(&outbox), world, beat).with_capture(capture);
     Shared::new(outbox, signer, Arc::new(Telemetry::new().unwrap()))
 }
 

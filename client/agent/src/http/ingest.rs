@@ -73,8 +73,9 @@ impl Intake {
     /// Keeps an upload; says what became of it, or why nothing was kept. Blocks.
     fn keep(&self, prefix: &str, arrivals: &[Arrival]) -> Result<Taken, ReceiveError> {
         let now_ms = self.world.now_ms();
-        let taken =
-            self.names.naming(prefix, |name| self.shared.outbox.receive(prefix, arrivals, self.hold, now_ms, name))?;
+        let taken = self.names.naming((opa::SYSTEM, prefix), |name| {
+            self.shared.outbox.receive(prefix, arrivals, self.hold, now_ms, name)
+        })?;
         self.shared.found_room(true);
         self.shared.telemetry.received(taken);
         if taken.conflicting > 0 {
@@ -104,9 +105,9 @@ impl Intake {
             Ok(status) => {
                 let counters = status.counters.iter().map(|(name, count)| (name.clone(), count.to_string())).collect();
                 let (outbox, now_ms) = (&self.shared.outbox, self.world.now_ms());
-                let heard = self
-                    .names
-                    .naming(prefix, |name| outbox.heard(prefix, &status.instance, &counters, self.hold, now_ms, name));
+                let heard = self.names.naming((opa::SYSTEM, prefix), |name| {
+                    outbox.heard(prefix, &status.instance, &counters, self.hold, now_ms, name)
+                });
                 heard.map_err(|error| self.not_kept(&error))?;
                 Ok(Taken::default())
             }

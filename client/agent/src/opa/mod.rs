@@ -8,6 +8,7 @@
 //!
 //! In scope: values of bytes. Out of scope: receiving and storing (the agent's door and outbox), signing (its submitter).
 
+mod adapter;
 pub mod decision;
 pub mod event;
 pub mod mapping;

@@ -38,7 +38,7 @@ pub use write::Fork;
 use load::Load;
 pub use tables::OWN;
 
-use tables::{FORGET, MEMBERS, META, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING};
+use tables::{FORGET, MEMBERS, META, PLACES, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING};
 
 /// The outbox of one issuer for one log.
 #[derive(Debug)]
@@ -148,8 +148,8 @@ impl Outbox {
             for (key, wanted) in [("version", VERSION), ("log", log), ("iss", iss)] {
                 let found = meta.get(key)?.map(|found| found.value().to_owned());
                 match found {
-                    // Version 1 had no batches: what is in it is version 2 as well.
-                    Some(found) if key == "version" && found == WITHOUT_BATCHES => {
+                    // What is in an older one is in the same form: version 1 had no batches, version 2 no sources that are read.
+                    Some(found) if key == "version" && OLDER.contains(&found.as_str()) => {
                         meta.insert(key, wanted)?;
                     }
                     None => {
@@ -164,6 +164,7 @@ impl Outbox {
             tx.open_table(WAITING)?;
             tx.open_table(SIGNED)?;
             tx.open_table(MEMBERS)?;
+            tx.open_table(PLACES)?;
             tx.open_table(SEEN)?;
             tx.open_table(FORGET)?;
             Ok(Some(Ok(())))
@@ -265,7 +266,7 @@ const fn all_of(number: StreamNumber) -> std::ops::RangeInclusive<(u64, u64)> {
 }
 
 const FILE: &str = "outbox.redb";
-const VERSION: &str = "2";
-const WITHOUT_BATCHES: &str = "1";
+const VERSION: &str = "3";
+const OLDER: [&str; 2] = ["1", "2"];
 /// Uploads are written once and read once or twice, soon after: little is gained by more.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;

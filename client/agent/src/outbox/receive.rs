@@ -7,7 +7,7 @@ use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, WriteTransacti
 
 use super::load::Load;
 use super::row::{Stream, StreamNumber};
-use super::tables::{FOR_NOW, SEEN, SPEAKERS, STREAMS, WAITING, WaitingRow};
+use super::tables::{FOR_NOW, PLACES, SEEN, SPEAKERS, STREAMS, WAITING, WaitingRow};
 use super::write::next_number;
 use super::{Outbox, OutboxError, all_of, size, stream_of, stream_row};
 use crate::names::Fresh;
@@ -30,6 +30,13 @@ pub struct Arrival {
 pub enum Content {
     /// An event, to be made a record of.
     Event(Vec<u8>),
+    /// Something else that an adapter makes a record of.
+    Formed {
+        /// What it is, by the name that the adapter gave it.
+        form: String,
+        /// The thing itself.
+        bytes: Vec<u8>,
+    },
     /// An input that is no event.
     Input {
         /// Why not.
@@ -107,15 +114,25 @@ impl Content {
     /// How many bytes are kept of it.
     pub(crate) fn bytes(&self) -> u64 {
         match self {
-            Self::Event(bytes) | Self::Input { bytes, .. } => size(bytes),
+            Self::Event(bytes) | Self::Formed { bytes, .. } | Self::Input { bytes, .. } => size(bytes),
             Self::Digest { .. } => 0,
         }
     }
 
-    /// The form in `waiting`: what it is, reason, bytes.
+    /// What an adapter is to make a record of, if it is that: its form, and the thing itself.
+    pub(crate) fn event(&self) -> Option<(&str, &[u8])> {
+        match self {
+            Self::Event(bytes) => Some(("", bytes)),
+            Self::Formed { form, bytes } => Some((form, bytes)),
+            Self::Input { .. } | Self::Digest { .. } => None,
+        }
+    }
+
+    /// The form in `waiting`: what it is, reason or form, bytes.
     fn row(&self) -> (u8, &str, std::borrow::Cow<'_, [u8]>) {
         match self {
             Self::Event(bytes) => (EVENT, "", bytes.into()),
+            Self::Formed { form, bytes } => (FORMED, form, bytes.into()),
             Self::Input { reason, bytes } => (INPUT, reason, bytes.into()),
             Self::Digest { reason, digest, size } => {
                 (DIGEST, reason, [digest.as_bytes().as_slice(), &size.to_be_bytes()].concat().into())
@@ -128,6 +145,7 @@ impl Content {
         let reason = reason.to_owned();
         match what {
             EVENT => Some(Self::Event(bytes.to_vec())),
+            FORMED => Some(Self::Formed { form: reason, bytes: bytes.to_vec() }),
             INPUT => Some(Self::Input { reason, bytes: bytes.to_vec() }),
             DIGEST => {
                 let (digest, size) = bytes.split_first_chunk::<32>()?;
@@ -153,12 +171,44 @@ impl Outbox {
         now_ms: u64,
         name: &dyn Fn(&str) -> Fresh,
     ) -> Result<Taken, ReceiveError> {
+        self.receive_read(route, arrivals, None, limits, now_ms, name)
+    }
+
+    /// Takes what was read of a source, and how far it was read: both, or neither. `place` is a name, and what [`Outbox::place`] gives then.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError`]; nothing was taken then.
+    pub fn receive_read(
+        &self,
+        route: &str,
+        arrivals: &[Arrival],
+        place: Option<(&str, &[u8])>,
+        limits: Limits,
+        now_ms: u64,
+        name: &dyn Fn(&str) -> Fresh,
+    ) -> Result<Taken, ReceiveError> {
         let mut intake = Intake { route, now_ms, name, limits, taken: Taken::default(), refused: None };
-        self.change(|tx, load| intake.take_all(tx, load, arrivals))?;
+        self.change(|tx, load| {
+            let done = intake.take_all(tx, load, arrivals)?;
+            if let (Some(()), Some((of, place))) = (done, place) {
+                tx.open_table(PLACES)?.insert((route, of), place)?;
+            }
+            Ok(done)
+        })?;
         match intake.refused {
             Some(refused) => Err(refused),
             None => Ok(intake.taken),
         }
+    }
+
+    /// Gives how far a source was read, as it was noted with the last that was taken of it.
+    ///
+    /// # Errors
+    ///
+    /// The store is not well.
+    pub fn place(&self, route: &str, of: &str) -> Result<Option<Vec<u8>>, OutboxError> {
+        self.look(|tx| Ok(tx.open_table(PLACES)?.get((route, of))?.map(|place| place.value().to_vec())))
     }
 
     /// Notes that an instance lives, and what it counts itself; opens its stream if it has none, so that its heartbeats carry that.
@@ -319,7 +369,7 @@ impl Intake<'_> {
         load.waits(&bytes);
         match what {
             _ if conflict => self.taken.conflicting += 1,
-            EVENT => self.taken.new += 1,
+            EVENT | FORMED => self.taken.new += 1,
             _ => self.taken.inputs += 1,
         }
         Ok(())
@@ -345,3 +395,4 @@ pub(super) const CONFLICT: &str = "another event came under this id before, with
 const EVENT: u8 = 0;
 const INPUT: u8 = 1;
 const DIGEST: u8 = 2;
+const FORMED: u8 = 3;

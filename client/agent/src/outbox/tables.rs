@@ -8,12 +8,13 @@
 //! | `waiting` | stream number, arrival | what came in and is not signed yet |
 //! | `signed` | stream number, seq | a signed statement that is not known to be published, and what opens its sealed values |
 //! | `members` | stream number, seq | the idempotency keys of a signed batch's members, one behind the other, in the batch's order |
+//! | `places` | route, what is read | how far it was read, as its feed writes it |
 //! | `seen` | idempotency key | digest of what the event says, and until when that is remembered |
 //! | `forget` | time, idempotency key | nothing: the order in which `seen` is forgotten |
 
 use redb::TableDefinition;
 
-/// POSIX milliseconds, what it is, idempotency key, reason (empty for an event), bytes.
+/// POSIX milliseconds, what it is, idempotency key, reason or form (empty for an event of the source's own), bytes.
 pub(super) type WaitingRow = (u64, u8, &'static [u8; 32], &'static str, &'static [u8]);
 /// POSIX milliseconds of arrival, idempotency key (zeros: the agent's own record, or a batch), entry, openings.
 pub(super) type SignedRow = (u64, &'static [u8; 32], &'static [u8], &'static [u8]);
@@ -24,6 +25,7 @@ pub(super) const SPEAKERS: TableDefinition<'_, (&str, &str), u64> = TableDefinit
 pub(super) const WAITING: TableDefinition<'_, (u64, u64), WaitingRow> = TableDefinition::new("waiting");
 pub(super) const SIGNED: TableDefinition<'_, (u64, u64), SignedRow> = TableDefinition::new("signed");
 pub(super) const MEMBERS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("members");
+pub(super) const PLACES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("places");
 pub(super) const SEEN: TableDefinition<'_, &[u8; 32], (&[u8; 32], u64)> = TableDefinition::new("seen");
 pub(super) const FORGET: TableDefinition<'_, (u64, &[u8; 32]), ()> = TableDefinition::new("forget");
 

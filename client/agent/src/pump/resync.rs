@@ -43,7 +43,7 @@ impl Sender<'_> {
             let why = format!("the log had published {first} statements of this stream and now has {}", place.next_seq);
             return Ok(self.alarm("rolled-back", item, &why));
         }
-        let name = self.names.fresh(&stream.route, &stream.instance).name;
+        let name = self.shared.signer().fresh(self.names, &stream);
         tracing::error!(
             alarm = "forked",
             stream = stream.name,

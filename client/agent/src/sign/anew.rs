@@ -8,7 +8,6 @@ use govlog_formats::statement::SignedStatement;
 use super::own::{Op, Quarantined};
 use super::{Chain, Page, SignError, Signer, own};
 use crate::capture::Capture;
-use crate::opa;
 use crate::outbox::{Content, Counters, Fork, OWN, Signed, Stream, StreamNumber};
 
 /// What came of replacing a refused statement.
@@ -57,7 +56,7 @@ impl Signer {
         let quarantined = Quarantined {
             reason: &reason,
             what: &Content::Event(refused.entry.clone()),
-            source: (opa::SYSTEM, &stream.instance),
+            source: (self.system(&stream), &stream.instance),
             refused: Some(status),
             received_ms: refused.received_ms,
         };

@@ -11,7 +11,6 @@ use govlog_formats::record::{Decision, Handle, Link, LinkTarget, Record, RecordE
 
 use super::{NotSigned, Page, SignError, own};
 use crate::capture::{Capture, batch_subject};
-use crate::opa;
 use crate::outbox::{OWN, Signed, Waiting};
 use crate::seal::Draft;
 
@@ -99,13 +98,13 @@ impl Group {
     }
 
     /// The record of the batch.
-    fn draft(&self, capture: &Capture, instance: &str, iss: &str) -> Result<Draft, RecordError> {
+    fn draft(&self, capture: &Capture, (system, instance): (&str, &str), iss: &str) -> Result<Draft, RecordError> {
         let root = member::tree(self.members.iter().map(|member| member.draft.payload.as_slice())).root();
         let (pdp, pep) = self.members.first().map(|first| parties(&first.decision)).unwrap_or_default();
         let ((from_ms, to_ms), digest) = (self.tally.time_ms(), capture.policy_digest());
         let rule = Handle { name: "policy_digest".to_owned(), value: digest.clone() };
         let link = Link { rel: "governed_by".to_owned(), target: LinkTarget::Handle(rule) };
-        let source = vec![("system".into(), opa::SYSTEM.into()), ("instance".into(), instance.into())];
+        let source = vec![("system".into(), system.into()), ("instance".into(), instance.into())];
         let mut map: Vec<(Value, Value)> = vec![
             ("v".into(), 1.into()),
             ("event_ms".into(), to_ms.unwrap_or_default().into()),
@@ -141,10 +140,11 @@ impl Page<'_> {
         &mut self,
         group: Group,
         capture: &Capture,
-        (instance, iss): (&str, &str),
+        source: (&str, &str),
+        iss: &str,
     ) -> Result<(), SignError> {
         if group.is_batch() {
-            let draft = group.draft(capture, instance, iss).map_err(own)?;
+            let draft = group.draft(capture, source, iss).map_err(own)?;
             match self.chain.sign(draft.kind, draft.sub.as_deref(), &draft.payload, None) {
                 Ok(statement) => {
                     self.rows.push(group.signed(statement.into_entry()).map_err(own)?);

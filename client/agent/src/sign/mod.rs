@@ -31,10 +31,11 @@ use batch::{Candidate, Held};
 use chain::Chain;
 use own::{Op, Quarantined, Told};
 
+use crate::adapter::{Adapter, Adapters, Kept};
 use crate::capture::Capture;
 use crate::failpoints;
+use crate::names::Names;
 use crate::opa::xfcc::Unknown;
-use crate::opa::{self, Group};
 use crate::outbox::{self, Content, Counters, Outbox, OutboxError, Signed, Stream, StreamNumber, Waiting};
 use crate::seal::{Draft, Sealer};
 use crate::world::World;
@@ -51,7 +52,7 @@ pub struct Beat {
 /// Signs for one issuer.
 pub struct Signer {
     identity: Identity,
-    groups: Vec<Group>,
+    adapters: Adapters,
     outbox: Arc<Outbox>,
     world: Arc<dyn World>,
     beat: Beat,
@@ -99,8 +100,8 @@ pub struct Step {
 impl Signer {
     /// Makes a signer.
     #[must_use]
-    pub fn new(identity: Identity, groups: Vec<Group>, outbox: Arc<Outbox>, world: Arc<dyn World>, beat: Beat) -> Self {
-        Self { identity, groups, outbox, world, beat, head: None, capture: None, held: RefCell::default() }
+    pub fn new(identity: Identity, adapters: Adapters, outbox: Arc<Outbox>, world: Arc<dyn World>, beat: Beat) -> Self {
+        Self { identity, adapters, outbox, world, beat, head: None, capture: None, held: RefCell::default() }
     }
 
     /// Makes it batch what a rule lets it; without one each event is an entry of its own.
@@ -143,7 +144,7 @@ impl Signer {
             self.record(&mut work, &stream, waiting)?;
             // Of what is held it is counted when its batch closes.
             if look.closes || work.taken.last() == Some(&waiting.arrival) {
-                self.count_headers(&stream, &waiting.content, &mut work.step);
+                self.count_doubts(&stream, waiting, &mut work.step);
             }
         }
         let held = Held::of(look.held, &work.permits).filter(|_| !look.closes);
@@ -249,7 +250,7 @@ impl Signer {
             }
             work.step.emitted += group.count();
             work.step.batches += u64::from(group.is_batch());
-            work.page.put_group(group, capture, (&stream.instance, &self.identity.iss))?;
+            work.page.put_group(group, capture, (self.system(stream), &stream.instance), &self.identity.iss)?;
         }
         Ok(())
     }
@@ -259,7 +260,7 @@ impl Signer {
         // A clock that was set back makes differences of 0.
         let since = |ms: u64| Duration::from_millis(now_ms.saturating_sub(ms));
         // The agent's own stream goes on as long as its route is there.
-        let is_own = stream.instance.is_empty() && self.groups.iter().any(|group| group.prefix() == stream.route);
+        let is_own = stream.instance.is_empty() && self.adapters.of(&stream.route).is_some();
         let idle = since(stream.heard_ms) >= self.beat.idle_close && !is_own;
         match () {
             () if stream.next_seq == 0 => None,
@@ -287,8 +288,8 @@ impl Signer {
     /// Puts the record of an input on the page; a permit that may be batched is put with the others of its kind.
     fn record(&self, work: &mut Work<'_>, stream: &Stream, waiting: &Waiting) -> Result<(), SignError> {
         let reason = match &waiting.content {
-            Content::Event(bytes) => match self.decision(stream, bytes)? {
-                Ok(draft) => match work.take_decision(waiting, draft, self.capture.as_ref()) {
+            Content::Event(_) | Content::Formed { .. } => match self.draft(stream, waiting)? {
+                Ok(draft) => match work.take_draft(waiting, draft, self.capture.as_ref()) {
                     Ok(()) => return Ok(()),
                     Err(error) => error.to_string(),
                 },
@@ -300,7 +301,7 @@ impl Signer {
         let quarantined = Quarantined {
             reason: &reason,
             what,
-            source: (opa::SYSTEM, &stream.instance),
+            source: (self.system(stream), &stream.instance),
             refused: None,
             received_ms: waiting.received_ms,
         };
@@ -312,22 +313,31 @@ impl Signer {
     }
 
     /// Counts what names a client's certificate and is not believed: somebody may be forging, or a proxy is not configured.
-    fn count_headers(&self, stream: &Stream, content: &Content, step: &mut Step) {
-        let group = self.groups.iter().find(|group| group.prefix() == stream.route && !group.xfcc_from().is_empty());
-        if let (Some(group), Content::Event(bytes)) = (group, content) {
-            match opa::decision::client(bytes, group) {
-                Err(Unknown::NotTrusted) => step.untrusted += 1,
-                Err(Unknown::Malformed(_)) => step.malformed += 1,
-                Err(Unknown::Absent) | Ok(_) => {}
-            }
+    fn count_doubts(&self, stream: &Stream, waiting: &Waiting, step: &mut Step) {
+        let adapter = self.adapters.of(&stream.route);
+        match adapter.zip(kept(stream, waiting)).and_then(|(adapter, event)| adapter.doubt(&event)) {
+            Some(Unknown::NotTrusted) => step.untrusted += 1,
+            Some(Unknown::Malformed(_)) => step.malformed += 1,
+            Some(Unknown::Absent) | None => {}
         }
     }
 
-    fn decision(&self, stream: &Stream, bytes: &[u8]) -> Result<Result<Draft, String>, SignError> {
-        let Some(group) = self.groups.iter().find(|group| group.prefix() == stream.route) else {
-            return Ok(Err(format!("no [[opa]] table has the prefix {} any more", stream.route)));
+    fn draft(&self, stream: &Stream, waiting: &Waiting) -> Result<Result<Draft, String>, SignError> {
+        let Some(adapter) = self.adapters.of(&stream.route) else {
+            return Ok(Err(format!("nothing in the configuration has the route {} any more", stream.route)));
         };
-        Ok(self.with_sealer(|sealer| opa::decision(bytes, group, sealer))?.map_err(|unmapped| unmapped.to_string()))
+        let Some(event) = kept(stream, waiting) else { return Ok(Err("it is no event".to_owned())) };
+        self.with_sealer(|sealer| adapter.draft(&event, sealer))
+    }
+
+    /// How records name the system that a stream's source is.
+    fn system(&self, stream: &Stream) -> &'static str {
+        self.adapters.of(&stream.route).map_or(UNKNOWN, Adapter::system)
+    }
+
+    /// Makes a new name for a stream.
+    pub(crate) fn fresh(&self, names: &Names, stream: &Stream) -> String {
+        names.fresh(self.system(stream), &stream.route, &stream.instance).name
     }
 
     /// Drafts something with sealed values under randomness of this machine.
@@ -349,6 +359,11 @@ impl std::fmt::Debug for Signer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Signer").field("iss", &self.identity.iss).finish_non_exhaustive()
     }
+}
+
+fn kept<'a>(stream: &'a Stream, waiting: &'a Waiting) -> Option<Kept<'a>> {
+    let (form, bytes) = waiting.content.event()?;
+    Some(Kept { instance: &stream.instance, form, received_ms: waiting.received_ms, bytes })
 }
 
 /// Why a draft does not become a statement.
@@ -392,7 +407,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn take_decision(&mut self, waiting: &Waiting, draft: Draft, capture: Option<&Capture>) -> Result<(), NotSigned> {
+    fn take_draft(&mut self, waiting: &Waiting, draft: Draft, capture: Option<&Capture>) -> Result<(), NotSigned> {
         let alone = match capture {
             Some(capture) => match Candidate::new(waiting, draft, capture) {
                 Ok(permit) => {
@@ -454,5 +469,7 @@ fn count<T>(items: &[T]) -> u64 {
     u64::try_from(items.len()).unwrap_or(u64::MAX)
 }
 
+/// The system of a source that is configured no more.
+const UNKNOWN: &str = "unknown";
 /// What one step reads and writes at a time.
 const MAX_STEP_BYTES: u64 = 8 * 1024 * 1024;

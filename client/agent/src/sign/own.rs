@@ -112,7 +112,7 @@ impl Quarantined<'_> {
     pub(super) fn draft(&self, mut sealer: Sealer<'_>) -> Result<Draft, RecordError> {
         let (digest, size, input) = match self.what {
             Content::Digest { digest, size, .. } => (*digest, *size, None),
-            Content::Event(bytes) | Content::Input { bytes, .. } => {
+            Content::Event(bytes) | Content::Formed { bytes, .. } | Content::Input { bytes, .. } => {
                 (Digest::sha256(bytes), u64::try_from(bytes.len()).unwrap_or(u64::MAX), Some(bytes))
             }
         };

@@ -43,7 +43,7 @@ impl Doors {
         )
         .unwrap();
         let config = Config::load(&file).unwrap();
-        let (shared, clock) = (Arc::new(shared), Arc::clone(&world) as Arc<dyn World>);
+        let clock = Arc::clone(&world) as Arc<dyn World>;
         let (fatal, is_fatal) = watch::channel(false);
         let intake = Intake::new(Arc::clone(&shared), names, Arc::clone(&clock), &config, fatal);
         let health = Health { shared: Arc::clone(&shared), world: clock, tls: None };
@@ -79,7 +79,7 @@ impl Doors {
     /// The reasons of what will be quarantined.
     pub(super) fn reasons(&self) -> Vec<String> {
         let reason = |waiting: Waiting| match waiting.content {
-            Content::Event(_) => None,
+            Content::Event(_) | Content::Formed { .. } => None,
             Content::Input { reason, .. } | Content::Digest { reason, .. } => Some(reason),
         };
         self.waiting().into_iter().filter_map(reason).collect()

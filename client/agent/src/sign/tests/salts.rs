@@ -9,6 +9,7 @@ use govlog_formats::cbor;
 use govlog_formats::record::sealed::{Opening, Sealed};
 
 use super::record;
+use crate::adapter::Adapters;
 use crate::opa::{Group, RawGroup};
 use crate::sign::{Beat, Identity, SignError, Signer};
 use crate::testing::{Bench, ROUTE, event};
@@ -61,9 +62,10 @@ fn nothing_is_sealed_with_a_salt_that_is_known() {
     bench.receive(&[event("d-1")]);
     let key = bench.log.with(|state| state.log.issuer.clone());
     let identity = Identity { iss: ISSUER.into(), origin: ORIGIN.into(), key };
-    let groups = vec![Group::try_from(RawGroup::at(ROUTE)).unwrap()];
+    let mut adapters = Adapters::default();
+    adapters.add(Arc::new(Group::try_from(RawGroup::at(ROUTE)).unwrap())).unwrap();
     let beat = Beat { heartbeat: Duration::from_secs(60), idle_close: Duration::from_secs(60) };
-    let signer = Signer::new(identity, groups, Arc::clone(&bench.shared.outbox), Arc::new(Dry), beat);
+    let signer = Signer::new(identity, adapters, Arc::clone(&bench.shared.outbox), Arc::new(Dry), beat);
     assert!(matches!(signer.step(0, 9), Err(SignError::Random)));
     assert_eq!((bench.shared.outbox.backlog().waiting, bench.shared.outbox.backlog().signed), (1, 0));
 }

@@ -1,0 +1,70 @@
+//! Sources that the agent reads itself: files that are followed, interfaces that are polled.
+//!
+//! What was read and how far is noted together or not at all, so a crash neither loses nor repeats: the file, or the system behind the
+//! interface, is what a feed reads again. While the outbox is full nothing more is read.
+//!
+//! A feed that cannot read says so and tries again; it stops no other part of the agent.
+
+mod reader;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use reader::Reader;
+
+use crate::outbox::Arrival;
+
+/// Something that is read.
+pub trait Feed: Send {
+    /// The route of the adapter that makes records of what is found.
+    fn route(&self) -> &str;
+
+    /// How records name the system that is read.
+    fn system(&self) -> &'static str;
+
+    /// What is read, as an operator knows it: a file, an address. Of one route no two feeds read the same.
+    fn reads(&self) -> &str;
+
+    /// Begins where the last process ended: with the place that was last found, or none.
+    ///
+    /// # Errors
+    ///
+    /// It is no place that this feed wrote.
+    fn resume(&mut self, place: Option<&[u8]>) -> Result<(), FeedError>;
+
+    /// Reads what is new since the last call; called again only when what this gave is kept.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, for people; it is tried again.
+    fn read(&mut self, now_ms: u64) -> Result<Found, FeedError>;
+}
+
+/// What a feed found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// New events, and what is none.
+    pub arrivals: Vec<Arrival>,
+    /// How far was read, in the feed's own form, if that changed.
+    pub place: Option<Vec<u8>>,
+    /// Which instances live, and what they count themselves: their heartbeats repeat it.
+    pub heard: Vec<(String, BTreeMap<String, String>)>,
+    /// Whether there is more to be read at once.
+    pub more: bool,
+    /// After which time it is worth looking again.
+    pub again: Duration,
+}
+
+/// Why nothing can be read now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FeedError(pub String);
+
+impl FeedError {
+    /// Makes one of what a system, a library or a parser says.
+    pub fn new(why: impl std::fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}

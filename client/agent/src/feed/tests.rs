@@ -1,0 +1,130 @@
+//! A feed in memory, read into a real outbox.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::outbox::{Content, Limits, idempotency_key};
+use crate::pump::Round;
+use crate::testing::{Bench, INSTANCE, ROUTE, event};
+
+/// Finds what a test puts into it, one by one, and fails when there is nothing.
+#[derive(Clone, Default)]
+struct Shelf(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    resumed: Vec<Option<Vec<u8>>>,
+    finds: VecDeque<Found>,
+}
+
+impl Feed for Shelf {
+    fn route(&self) -> &str {
+        ROUTE
+    }
+
+    fn system(&self) -> &'static str {
+        "opa"
+    }
+
+    fn reads(&self) -> &str {
+        "shelf"
+    }
+
+    fn resume(&mut self, place: Option<&[u8]>) -> Result<(), FeedError> {
+        self.0.lock().unwrap().resumed.push(place.map(<[u8]>::to_vec));
+        Ok(())
+    }
+
+    fn read(&mut self, _now_ms: u64) -> Result<Found, FeedError> {
+        self.0.lock().unwrap().finds.pop_front().ok_or_else(|| FeedError::new("nothing is on the shelf"))
+    }
+}
+
+fn found(ids: &[&str], place: &str) -> Found {
+    let arrivals = ids.iter().map(|id| crate::testing::arrival(&event(id))).collect();
+    Found { arrivals, place: Some(place.as_bytes().to_vec()), again: Duration::from_secs(5), ..Found::default() }
+}
+
+fn reader(bench: &Bench, shelf: &Shelf, hold: Limits) -> Reader {
+    let world: Arc<dyn crate::world::World> = Arc::clone(&bench.world) as _;
+    Reader::new(Box::new(shelf.clone()), Arc::clone(&bench.shared), Arc::clone(&bench.names), world, hold)
+}
+
+fn waiting(bench: &Bench) -> usize {
+    usize::try_from(bench.shared.outbox.backlog().waiting).unwrap()
+}
+
+const ROOM: Limits = Limits { bytes: 1 << 20, streams: 8 };
+
+#[test]
+fn what_is_found_is_kept_with_its_place_and_the_next_process_goes_on_there() {
+    let (bench, shelf) = (Bench::new(), Shelf::default());
+    shelf.0.lock().unwrap().finds.extend([found(&["1", "2"], "two"), Found { more: true, ..found(&[], "three") }]);
+    let mut first = reader(&bench, &shelf, ROOM);
+    assert!(matches!(first.round().unwrap(), Round::Later(again) if again == Duration::from_secs(5)));
+    assert_eq!(waiting(&bench), 2);
+    assert!(matches!(first.round().unwrap(), Round::Worked), "there is more");
+    drop(first);
+    let mut second = reader(&bench, &shelf, ROOM);
+    shelf.0.lock().unwrap().finds.push_back(found(&["2", "3"], "four"));
+    second.round().unwrap();
+    assert_eq!(waiting(&bench), 3, "an event that is found again is known");
+    assert_eq!(shelf.0.lock().unwrap().resumed, [None, Some(b"three".to_vec())]);
+    assert_eq!(bench.shared.outbox.place(ROUTE, "shelf").unwrap(), Some(b"four".to_vec()));
+    assert_eq!(bench.shared.outbox.place(ROUTE, "other").unwrap(), None);
+    assert_eq!(bench.shared.outbox.place("/other", "shelf").unwrap(), None);
+}
+
+#[test]
+fn while_there_is_no_room_nothing_more_is_read_and_nothing_is_lost() {
+    let (bench, shelf) = (Bench::new(), Shelf::default());
+    shelf.0.lock().unwrap().finds.extend([found(&["1"], "one"), found(&["2"], "two"), found(&["3"], "three")]);
+    let mut cramped = reader(&bench, &shelf, Limits { bytes: 400, streams: 8 });
+    cramped.round().unwrap();
+    for _ in 0..3 {
+        cramped.round().unwrap();
+        assert_eq!(shelf.0.lock().unwrap().finds.len(), 1, "the second is held, the third not asked for");
+        assert!(bench.shared.is_full());
+    }
+    assert_eq!(
+        bench.shared.outbox.place(ROUTE, "shelf").unwrap(),
+        Some(b"one".to_vec()),
+        "the place of what is not kept is not kept"
+    );
+    cramped.hold = ROOM;
+    cramped.round().unwrap();
+    cramped.round().unwrap();
+    assert_eq!(waiting(&bench), 3);
+    assert!(!bench.shared.is_full());
+}
+
+#[test]
+fn a_feed_that_fails_is_tried_again_and_what_it_hears_opens_a_stream() {
+    let (bench, shelf) = (Bench::new(), Shelf::default());
+    let mut reader = reader(&bench, &shelf, ROOM);
+    assert!(matches!(reader.round().unwrap(), Round::Later(_)));
+    assert!(reader.fails);
+    let counters = BTreeMap::from([("dropped".to_owned(), "3".to_owned())]);
+    let heard = vec![(INSTANCE.to_owned(), counters.clone())];
+    shelf.0.lock().unwrap().finds.push_back(Found { heard, ..Found::default() });
+    reader.round().unwrap();
+    assert!(!reader.fails);
+    let streams = bench.shared.outbox.streams().unwrap();
+    assert_eq!((streams.len(), &streams[0].1.source_counters), (1, &counters));
+}
+
+#[test]
+fn a_form_of_an_adapters_own_is_kept_with_its_name() {
+    let (bench, shelf) = (Bench::new(), Shelf::default());
+    let content = Content::Formed { form: "activation".to_owned(), bytes: b"{}".to_vec() };
+    let semantic = govlog_formats::digest::Digest::sha256(b"{}");
+    let arrival =
+        Arrival { instance: INSTANCE.to_owned(), key: idempotency_key("opa", INSTANCE, "a"), semantic, content };
+    shelf.0.lock().unwrap().finds.push_back(Found { arrivals: vec![arrival.clone()], ..Found::default() });
+    reader(&bench, &shelf, ROOM).round().unwrap();
+    let (number, _) = bench.shared.outbox.streams().unwrap()[0];
+    let waiting = bench.shared.outbox.waiting(number, 9, 1 << 20).unwrap();
+    assert_eq!(waiting[0].content, arrival.content);
+    assert_eq!(waiting[0].content.event(), Some(("activation", b"{}".as_slice())));
+}
