@@ -30,6 +30,7 @@ mod run;
 pub mod seal;
 pub mod sign;
 pub mod sources;
+pub mod tail;
 pub mod telemetry;
 #[cfg(test)]
 mod testing;
