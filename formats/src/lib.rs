@@ -17,7 +17,7 @@
 //! | signed notes and what they carry | [`note`], [`checkpoint`], [`cosignature`], [`tlog_policy`], [`tlog_proof`], [`wire`] |
 //! | signed statements and receipts | [`cbor`], [`cose`], [`statement`], [`receipt`], [`transparent`], [`key_set`] |
 //! | what statements say | [`record`], [`member`] |
-//! | who may submit what | [`admission`] |
+//! | who may submit what | [`admission`], [`x509`] |
 //! | bodies of the log's HTTP interface | [`batch`], [`problem`] |
 
 pub mod admission;
@@ -43,3 +43,4 @@ pub mod tlog_policy;
 pub mod tlog_proof;
 pub mod transparent;
 pub mod wire;
+pub mod x509;

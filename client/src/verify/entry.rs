@@ -241,7 +241,7 @@ fn admit(trust: &Trust, statement: SignedStatement, included: Included) -> Resul
             .in_force_at(included.index)
             .ok_or_else(|| Failure::refuted("entry 0 is not the one your trust directory holds"))?;
         policy.judge(&statement, None).map_err(|refusal| admission_failure(&refusal, as_of_change))?;
-        policy.issuer(&statement.claims().iss).cloned()
+        policy.row_of(&statement).cloned()
     };
     Ok(VerifiedEntry { statement, included, as_of_change, row })
 }

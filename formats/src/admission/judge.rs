@@ -5,10 +5,9 @@
 
 use std::num::NonZeroU64;
 
-use crate::cose::PublicKey;
 use crate::digest::Digest;
 use crate::merkle::LeafIndex;
-use crate::statement::{SignedStatement, Signer, StreamPosition, content_type_of};
+use crate::statement::{SignedStatement, StreamPosition, content_type_of};
 
 use super::approval::OperatorApproval;
 use super::change::{Change, Credentials};
@@ -124,14 +123,14 @@ impl PolicyState {
         Ok(Some(OperatorRecord::Change(Box::new(change))))
     }
 
-    /// Finds the key a statement names in its issuer's row, and verifies the signature.
+    /// Finds the key a statement names in its issuer's row, or the leaf of a chain under the row's trust anchors, and verifies the signature.
     ///
     /// # Errors
-    /// exact.md §2: "Unknown issuer, or a kid that is not in its row: 403. Then the signature: 400."
+    /// exact.md §2: "Unknown issuer, or a kid that is not in its row: 403. Then the signature: 400." A chain stands in the place of the kid.
     pub fn authenticate(&self, statement: &SignedStatement) -> Result<Authenticated, Refusal> {
         let (kid, key, rate) = self.key_of(statement)?;
         let iss = &statement.claims().iss;
-        statement.verify_signature(key).map_err(|error| Refusal::BadSignature {
+        statement.verify_signature(&key).map_err(|error| Refusal::BadSignature {
             iss: iss.clone(),
             kid,
             why: error.to_string(),
@@ -171,8 +170,8 @@ impl PolicyState {
 
     /// Judges a statement again that was accepted under an earlier policy, without verifying its signature a second time.
     ///
-    /// A key is named by its thumbprint: where this policy lists the same one, it is the key the signature verified under. The age of `iat`
-    /// is not judged again.
+    /// A key is named by its thumbprint: where this policy lists the same one, or its trust anchors still lead to it, it is the key the signature
+    /// verified under. The age of `iat` is not judged again.
     ///
     /// # Errors
     /// As [`PolicyState::judge`]. An [`Accepted`] that belongs to another statement counts for nothing: the signature is then verified.
@@ -185,41 +184,6 @@ impl PolicyState {
         self.check_bytes(statement)?;
         let iss = statement.claims().iss.clone();
         self.authorise(statement, &Authenticated { identity, key: kid, iss, rate }, None)
-    }
-
-    fn key_of(&self, statement: &SignedStatement) -> Result<(Digest, &PublicKey, Option<NonZeroU64>), Refusal> {
-        let iss = &statement.claims().iss;
-        if iss == self.operator_iss() {
-            return self.operator_key_of(statement);
-        }
-        let Some(issuer) = self.row_for(statement) else {
-            return Err(Refusal::UnknownIssuer { iss: iss.clone(), as_of: self.as_of().get() });
-        };
-        match (&issuer.row.credentials, statement.signer()) {
-            (Credentials::Keys(_), Signer::Kid(kid)) => match issuer.keys.get(kid) {
-                Some(key) => Ok((*kid, key, issuer.row.rate)),
-                None => Err(unknown_key(iss, kid, issuer.keys.keys())),
-            },
-            (Credentials::X509(_), Signer::X5chain(_)) => Err(Refusal::X509Unsupported { iss: iss.clone() }),
-            (Credentials::Keys(_), Signer::X5chain(_)) => {
-                Err(wrong_credential(iss, "keys", "a certificate chain (33)"))
-            }
-            (Credentials::X509(_), Signer::Kid(_)) => Err(wrong_credential(iss, "X.509 trust anchors", "a kid (4)")),
-        }
-    }
-
-    fn operator_key_of(
-        &self,
-        statement: &SignedStatement,
-    ) -> Result<(Digest, &PublicKey, Option<NonZeroU64>), Refusal> {
-        let iss = &statement.claims().iss;
-        let Signer::Kid(kid) = statement.signer() else {
-            return Err(wrong_credential(iss, "keys", "a certificate chain (33)"));
-        };
-        match self.operator_key(kid) {
-            Some(key) => Ok((*kid, key, None)),
-            None => Err(unknown_key(iss, kid, self.operators().map(|(thumbprint, _)| thumbprint))),
-        }
     }
 
     /// Judges stream and subject of what is signed in the operator's name.
@@ -335,14 +299,6 @@ fn check_iat(statement: &SignedStatement, row: Option<&Issuer>, now: i64) -> Res
         return Err(Refusal::Ahead { iat, now, ahead_s: apart_s });
     }
     Ok(())
-}
-
-fn unknown_key<'a>(iss: &str, kid: &Digest, allowed: impl Iterator<Item = &'a Digest>) -> Refusal {
-    Refusal::UnknownKey { iss: iss.to_owned(), kid: *kid, allowed: allowed.map(Digest::to_string).collect() }
-}
-
-fn wrong_credential(iss: &str, registered: &'static str, found: &'static str) -> Refusal {
-    Refusal::WrongCredential { iss: iss.to_owned(), registered, found }
 }
 
 impl Expected {

@@ -1,6 +1,7 @@
 //! Why a statement is not admitted: one variant per reason, in the order of judgement.
 
 use crate::digest::Digest;
+use crate::x509::ChainError;
 
 use super::change::ChangeError;
 use super::names::{listed, short_kind, shown};
@@ -99,11 +100,21 @@ pub enum Refusal {
         /// What the statement holds.
         found: &'static str,
     },
-    /// The statement is signed with an X.509 credential, which this version does not judge.
-    #[error("X.509 issuers are not supported yet: {} is registered by trust anchors (label 33, x5chain)", shown(iss))]
-    X509Unsupported {
+    /// The certificates are not a chain of a workload under the row's trust anchors.
+    #[error("x5chain (33) of issuer {}: {error}", shown(iss))]
+    Chain {
         /// The `iss` claim.
         iss: String,
+        /// What is wrong with them.
+        error: ChainError,
+    },
+    /// The certificate is another workload's.
+    #[error("iss is {}; the leaf of its x5chain (33) is the certificate of {}", shown(iss), shown(spiffe_id))]
+    OtherSubject {
+        /// The `iss` claim.
+        iss: String,
+        /// The leaf's SPIFFE ID.
+        spiffe_id: String,
     },
 
     /// The signature does not verify.
@@ -283,7 +294,10 @@ impl Refusal {
             | Self::Change(_)
             | Self::OperatorAsIssuer { .. } => Class::Malformed,
             Self::BadSignature { .. } => Class::BadSignature,
-            Self::X509Unsupported { .. } => Class::Unsupported,
+            Self::Chain { error, .. } if error.is_unsupported() => Class::Unsupported,
+            // Anchors can be added; what the certificates themselves say stays.
+            Self::Chain { error: ChainError::Anchor { .. }, .. } => Class::Forbidden,
+            Self::Chain { .. } | Self::OtherSubject { .. } => Class::Malformed,
             Self::Conflict(_) => Class::Conflict,
             Self::UnknownIssuer { .. }
             | Self::UnknownKey { .. }

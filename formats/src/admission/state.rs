@@ -6,6 +6,7 @@ use crate::cose::PublicKey;
 use crate::digest::Digest;
 use crate::merkle::LeafIndex;
 use crate::statement::{SignedStatement, Signer};
+use crate::x509::Anchor;
 
 use super::approval::{Approvals, OperatorApproval};
 use super::change::{Change, ChangeError, Credentials, IssuerRow, LogRow, ReceiptKey};
@@ -30,11 +31,13 @@ pub struct PolicyState {
     next: Expected,
 }
 
-/// An issuer's row in force, its keys by thumbprint.
+/// An issuer's row in force, its keys by thumbprint, its trust anchors read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Issuer {
     pub(super) row: IssuerRow,
     pub(super) keys: BTreeMap<Digest, PublicKey>,
+    /// Those that can be one. Any byte string may stand in a row: what is no certificate admits nobody.
+    pub(super) anchors: Vec<Anchor>,
 }
 
 /// Why a statement can not be entry 0 of a log.
@@ -201,18 +204,15 @@ impl PolicyState {
 
     /// Finds the row that admits a statement's issuer by the kind of credential the statement names.
     ///
-    /// DESIGN §6: "An X.509 issuer row `spiffe://TD` admits any SPIFFE ID of that trust domain".
+    /// DESIGN §6: "An X.509 issuer row `spiffe://TD` admits any SPIFFE ID of that trust domain". One for this SPIFFE ID alone is the nearer.
     pub(super) fn row_for(&self, statement: &SignedStatement) -> Option<&Issuer> {
         let iss = statement.claims().iss.as_str();
         let exact = self.issuers.get(iss);
-        let of_domain = || {
-            trust_domain(iss)
-                .and_then(|domain| self.issuers.get(domain))
-                .filter(|issuer| matches!(issuer.row.credentials, Credentials::X509(_)))
-        };
+        let by_x509 = |issuer: &&Issuer| matches!(issuer.row.credentials, Credentials::X509(_));
+        let of_domain = || trust_domain(iss).and_then(|domain| self.issuers.get(domain)).filter(by_x509);
         match statement.signer() {
             Signer::Kid(_) => exact.or_else(of_domain),
-            Signer::X5chain(_) => of_domain().or(exact),
+            Signer::X5chain(_) => exact.filter(by_x509).or_else(of_domain).or(exact),
         }
     }
 
@@ -332,11 +332,12 @@ impl PolicyState {
 
 impl Issuer {
     fn new(row: IssuerRow) -> Self {
-        let keys = match &row.credentials {
-            Credentials::Keys(keys) => by_thumbprint(keys),
-            Credentials::X509(_) => BTreeMap::new(),
-        };
-        Self { row, keys }
+        let (mut keys, mut anchors) = (BTreeMap::new(), Vec::new());
+        match &row.credentials {
+            Credentials::Keys(listed) => keys = by_thumbprint(listed),
+            Credentials::X509(listed) => anchors = listed.iter().filter_map(|der| Anchor::parse(der).ok()).collect(),
+        }
+        Self { row, keys, anchors }
     }
 }
 

@@ -344,6 +344,21 @@ impl PublicKey {
         };
         result.map_err(|_| SignatureError::Mismatch)
     }
+
+    /// Checks a signature as certificates have it: of ECDSA the two numbers in DER (RFC 3279 §2.2.3), of Ed25519 as [`PublicKey::verify`] does.
+    pub(crate) fn verify_x509(
+        &self,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
+        let fixed = match self.curve() {
+            Curve::Ed25519 => Some(signature.to_vec()),
+            Curve::P256 => p256::ecdsa::Signature::from_der(signature).ok().map(|found| found.to_bytes().to_vec()),
+            Curve::P384 => p384::ecdsa::Signature::from_der(signature).ok().map(|found| found.to_bytes().to_vec()),
+        };
+        self.verify(algorithm, message, &fixed.ok_or(SignatureError::Mismatch)?)
+    }
 }
 
 impl fmt::Debug for PublicKey {

@@ -1,6 +1,6 @@
 //! A statement before it is signed: what a signature would cover, byte for byte, so that it can be shown and agreed to first.
 
-use super::{Claims, SignedStatement, StatementError, StatementHeader};
+use super::{Claims, SignedStatement, Signer, StatementError, StatementHeader};
 use crate::cose::{SigningKey, encode_sign1, sig_structure};
 use crate::digest::Digest;
 
@@ -18,7 +18,7 @@ impl UnsignedStatement {
     ///
     /// [`StatementError`] when the header or the payload breaks a rule.
     pub fn new(header: &StatementHeader, payload: &[u8], key: &SigningKey) -> Result<Self, StatementError> {
-        let protected = header.encode(key);
+        let protected = header.encode(key.algorithm(), &Signer::Kid(key.public().thumbprint()));
         let entry = encode_sign1(&protected, super::EMPTY_MAP, Some(payload), &[0; 64]);
         Ok(Self { draft: SignedStatement::parse_entry(&entry)? })
     }

@@ -9,3 +9,4 @@ mod properties;
 mod rules;
 mod view;
 mod world;
+mod x509;

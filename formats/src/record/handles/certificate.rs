@@ -105,15 +105,15 @@ pub fn issuance_from_certificate(der: &[u8]) -> Result<Map<String, Json>, Handle
 }
 
 /// Parts of a certificate, as their bytes stand in it.
-struct Parts<'a> {
-    tbs: &'a [u8],
-    spki: &'a [u8],
+pub(crate) struct Parts<'a> {
+    pub(crate) tbs: &'a [u8],
+    pub(crate) spki: &'a [u8],
     /// The serial number's content bytes.
     serial: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
-    fn find(der: &'a [u8]) -> der::Result<Self> {
+    pub(crate) fn find(der: &'a [u8]) -> der::Result<Self> {
         let mut reader = SliceReader::new(der)?;
         let tbs = reader.sequence(|certificate| {
             let tbs = certificate.tlv_bytes()?;
@@ -151,22 +151,24 @@ fn magnitude(serial: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn spiffe_id(certificate: &Certificate) -> Result<Option<String>, HandleError> {
-    let names = certificate.tbs_certificate().get_extension::<SubjectAltName>().map_err(malformed)?;
-    let uris: Vec<&str> = names
-        .iter()
-        .flat_map(|(_, names)| &names.0)
-        .filter_map(|name| match name {
-            GeneralName::UniformResourceIdentifier(uri) => Some(uri.as_str()),
-            _ => None,
-        })
-        .collect();
+    let uris = uris(certificate).map_err(malformed)?;
     match uris.as_slice() {
         [] => Ok(None),
         // X509-SVID §2: "An X.509 SVID MUST contain exactly one URI SAN, and by extension, exactly one SPIFFE ID."
-        [uri] if is_spiffe_id(uri) => Ok(Some((*uri).to_owned())),
-        [uri] => Err(HandleError::SpiffeId((*uri).to_owned())),
+        [uri] if is_spiffe_id(uri) => Ok(Some(uri.clone())),
+        [uri] => Err(HandleError::SpiffeId(uri.clone())),
         several => Err(HandleError::Uris(several.len())),
     }
+}
+
+/// The URIs among a certificate's names.
+pub(crate) fn uris(certificate: &Certificate) -> der::Result<Vec<String>> {
+    let names = certificate.tbs_certificate().get_extension::<SubjectAltName>()?;
+    let uri = |name: &GeneralName| match name {
+        GeneralName::UniformResourceIdentifier(uri) => Some(uri.as_str().to_owned()),
+        _ => None,
+    };
+    Ok(names.iter().flat_map(|(_, names)| &names.0).filter_map(uri).collect())
 }
 
 /// Says whether text is a workload's SPIFFE ID: at most 2,048 bytes, a trust domain and a path, in their own characters alone.

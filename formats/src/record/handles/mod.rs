@@ -9,8 +9,9 @@ mod pem;
 mod token;
 
 pub use certificate::{CertificateHandles, is_spiffe_id, issuance_from_certificate};
+pub(crate) use certificate::{Parts, uris};
 pub use jwk::{jwk_thumbprint, key_handles, spki_thumbprint};
-pub use pem::{certificate_from_pem, public_key_from_pem};
+pub use pem::{certificate_from_pem, certificates_from_pem, public_key_from_pem};
 pub use token::TokenHandles;
 
 /// How many bytes a certificate, a token or a key may have.

@@ -20,6 +20,16 @@ pub fn certificate_from_pem(text: &[u8]) -> Result<Vec<u8>, HandleError> {
     find(text, CERTIFICATE)?.map_err(HandleError::NoCertificate)
 }
 
+/// Finds all certificates in PEM text, in their order, and gives their DER bytes: a chain, or a bundle.
+///
+/// # Errors
+///
+/// As [`certificate_from_pem`].
+pub fn certificates_from_pem(text: &[u8]) -> Result<Vec<Vec<u8>>, HandleError> {
+    let (found, others) = blocks(text, CERTIFICATE, usize::MAX)?;
+    if found.is_empty() { Err(HandleError::NoCertificate(others)) } else { Ok(found) }
+}
+
 /// Finds the first public key (SubjectPublicKeyInfo) in PEM text and gives its DER bytes.
 ///
 /// # Errors
@@ -31,21 +41,31 @@ pub fn public_key_from_pem(text: &[u8]) -> Result<Vec<u8>, HandleError> {
 
 /// Finds the first block with a label; without one, the labels of what is there instead.
 fn find(text: &[u8], wanted: &str) -> Result<Result<Vec<u8>, Vec<String>>, HandleError> {
+    let (found, others) = blocks(text, wanted, 1)?;
+    Ok(found.into_iter().next().ok_or(others))
+}
+
+/// Finds the first blocks with a label, and the labels of the others up to them.
+fn blocks(text: &[u8], wanted: &str, most: usize) -> Result<(Vec<Vec<u8>>, Vec<String>), HandleError> {
     bounded(text)?;
-    let mut others = Vec::new();
-    let Ok(text) = std::str::from_utf8(text) else { return Ok(Err(others)) };
+    let (mut found, mut others) = (Vec::new(), Vec::new());
+    let text = std::str::from_utf8(text).unwrap_or_default();
     let mut offset = 0;
     for (number, line) in text.split_inclusive('\n').enumerate() {
         if let Some(label) = line.trim_end().strip_prefix(BEGIN) {
             let label = label.trim_end_matches('-');
             if label == wanted {
-                return block(text.get(offset..).unwrap_or_default(), label, number + 1).map(Ok);
+                found.push(block(text.get(offset..).unwrap_or_default(), label, number + 1)?);
+                if found.len() == most {
+                    break;
+                }
+            } else {
+                others.push(label.to_owned());
             }
-            others.push(label.to_owned());
         }
         offset += line.len();
     }
-    Ok(Err(others))
+    Ok((found, others))
 }
 
 /// Decodes the block that begins `text`, up to its end line.

@@ -22,6 +22,17 @@ fn leaf(pem: &[u8]) -> CertificateHandles {
     CertificateHandles::from_der(&certificate_from_pem(pem).unwrap()).unwrap()
 }
 
+#[test]
+fn all_certificates_of_a_file_come_in_their_order() {
+    let both = [b"text before\n".as_slice(), PAY_1, b"text between\n", PAY_2].concat();
+    let found = certificates_from_pem(&both).unwrap();
+    assert_eq!(found, [certificate_from_pem(PAY_1).unwrap(), certificate_from_pem(PAY_2).unwrap()]);
+    let text = String::from_utf8(both.clone()).unwrap();
+    let cut = text.rfind("-----END").unwrap();
+    assert!(matches!(certificates_from_pem(&both[..cut]), Err(HandleError::Pem { line: 15.., .. })));
+    assert!(matches!(certificates_from_pem(b"nothing"), Err(HandleError::NoCertificate(_))));
+}
+
 /// What openssl and sha256sum make of the captured certificates: file, digests of certificate, TBS, key and JWK, serial, SPIFFE ID, validity.
 #[test]
 fn certificates_as_captured() {

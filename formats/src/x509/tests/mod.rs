@@ -1,0 +1,7 @@
+//! Tests of certificate chains, by what they are about.
+
+pub(crate) mod authority;
+mod bits;
+mod captured;
+mod path;
+mod rules;
