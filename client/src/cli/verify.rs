@@ -10,7 +10,7 @@ use super::output::Output;
 use super::{Exit, files};
 use crate::time;
 use crate::trust::{Trust, TrustDir};
-use crate::verify::{self, MemberVerdict, Said, Verdict};
+use crate::verify::{self, Join, MemberVerdict, Said, Verdict};
 
 /// `govlog verify`
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ use crate::verify::{self, MemberVerdict, Said, Verdict};
     file beside it, a .member (govlog batch prove) for the batch whose .cose is among the files. Over several files, links between them are \
     shown, as of a decision to the issuance of its credential.\n\n\
     With --json: `verdicts`, one for each file, with its `kind` and what it `says`, a decision's id, result, action and resource in `decision`, and in `source` \
-    whose event it is; `links`: the entries `from` and `to`, their relation `rel`, and the handle `by` which they are joined; and \
+    whose event it is; `links`: the entries `from` and `to`, their relation `rel`, the handle `by` which they are joined, and the entry with the certificate `through` which, where that has another handle in each; and \
     `redactions`: the `entry` of which openings were destroyed, `by` which entry, `what` of it, and why."
 )]
 pub(crate) struct Verify {
@@ -55,8 +55,12 @@ impl Verify {
         let mut text: Vec<String> = verdicts.iter().map(|verdict| verdict.text(trust, now_s)).collect();
         text.extend(members.iter().map(|verdict| verdict.text(trust, now_s)));
         if !joins.is_empty() {
-            let lines =
-                joins.iter().map(|join| format!("  {} {} {} by {}", id(join.from), join.rel, id(join.to), join.by));
+            let through = |join: &Join| join.through.map(|at| format!(", of the certificate in {}", id(at)));
+            let line = |join: &Join| {
+                let through = through(join).unwrap_or_default();
+                format!("  {} {} {} by {}{through}", id(join.from), join.rel, id(join.to), join.by)
+            };
+            let lines = joins.iter().map(line);
             text.push(format!("LINKS between the verified entries\n{}", lines.collect::<Vec<_>>().join("\n")));
         }
         let statements: Vec<_> = entries.iter().map(|entry| entry.statement()).collect();
@@ -81,7 +85,7 @@ impl Verify {
         });
         let links = joins
             .iter()
-            .map(|join| json!({ "from": id(join.from), "rel": join.rel, "to": id(join.to), "by": join.by }));
+            .map(|join| json!({ "from": id(join.from), "rel": join.rel, "to": id(join.to), "by": join.by, "through": join.through.map(id) }));
         let documents = verdicts.iter().map(|verdict| verdict.json(trust, now_s));
         let document = json!({
             "verdicts": documents.chain(members.iter().map(|verdict| verdict.json(trust, now_s))).collect::<Vec<_>>(),

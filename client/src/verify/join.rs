@@ -1,12 +1,16 @@
 //! What verified entries say of each other: a decision's credential and the issuance behind it, an effect and its decision, an approval and
 //! what it approves, a revocation and what it ends.
+//!
+//! An enforcement point names a certificate by the digest of its bytes, its issuer's log by serial number and key id. Whoever logged the
+//! certificate itself, as an `observation`, ties both: its bytes hash to the one and hold the other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ciborium::Value;
 use govlog_formats::cbor::to_deterministic;
 use govlog_formats::digest::Digest;
 use govlog_formats::record::approval::Approved;
+use govlog_formats::record::handles::CertificateHandles;
 use govlog_formats::record::revocation::RevocationTarget;
 use govlog_formats::record::{Body, Handle, LinkTarget, Record, Recorded};
 
@@ -56,6 +60,8 @@ pub struct Join {
     pub rel: String,
     /// What both entries hold, such as `cert_s256 292c42db…`.
     pub by: String,
+    /// Position of the entry with the certificate that has the handle linked to, and the one that the other entry holds.
+    pub through: Option<usize>,
 }
 
 /// Finds the links between verified entries and members, by leaf hash or by a handle that both hold.
@@ -69,11 +75,22 @@ pub fn joins(verified: &[Said]) -> Vec<Join> {
     for (from, said) in verified.iter().enumerate() {
         for (rel, target) in said.record.iter().flat_map(|record| targets(record, &said.iss)) {
             let fits = |to: &&usize| verified.get(**to).is_some_and(|to| fits(&rel, &target, to.record.as_ref()));
+            let by = shown(&target);
+            let join = |to: &usize, through| Join { from, to: *to, rel: rel.clone(), by: by.clone(), through };
             let others = holders.of(&target).iter().filter(|to| **to != from).filter(fits);
-            found.extend(others.map(|to| Join { from, to: *to, rel: rel.clone(), by: shown(&target) }));
+            let direct: Vec<Join> = others.map(|to| join(to, None)).collect();
+            if !direct.is_empty() {
+                found.extend(direct);
+                continue;
+            }
+            for (through, same) in holders.same_certificate(&target) {
+                let others = holders.of(&LinkTarget::Handle(same)).iter().filter(|to| **to != from).filter(fits);
+                found.extend(others.map(|to| join(to, Some(through))));
+            }
         }
     }
-    found.dedup();
+    let mut known = HashSet::new();
+    found.retain(|join| known.insert((join.from, join.to, join.rel.clone())));
     found
 }
 
@@ -82,6 +99,8 @@ struct Holders {
     by_leaf: HashMap<Digest, Vec<usize>>,
     /// By the handle's canonical bytes.
     by_handle: HashMap<Vec<u8>, Vec<usize>>,
+    /// The names of one certificate, by each of them, and which entry holds its bytes.
+    certificates: HashMap<Vec<u8>, (usize, Vec<Handle>)>,
 }
 
 impl Holders {
@@ -99,7 +118,14 @@ impl Holders {
                 }
             }
         }
-        Self { by_leaf, by_handle }
+        Self { by_leaf, by_handle, certificates: certificates(verified) }
+    }
+
+    /// Other names of the certificate that a handle names, where an entry holds its bytes.
+    fn same_certificate(&self, target: &LinkTarget) -> Vec<(usize, Handle)> {
+        let LinkTarget::Handle(handle) = target else { return Vec::new() };
+        let Some((through, names)) = self.certificates.get(&key(handle)) else { return Vec::new() };
+        names.iter().filter(|name| *name != handle).map(|name| (*through, name.clone())).collect()
     }
 
     fn of(&self, target: &LinkTarget) -> &[usize] {
@@ -110,6 +136,27 @@ impl Holders {
         holders.map(Vec::as_slice).unwrap_or_default()
     }
 }
+
+/// The names of every certificate that an entry holds whole: taken from its bytes, whatever the entry says of them.
+///
+/// Not by key, which many certificates may share.
+fn certificates(verified: &[Said]) -> HashMap<Vec<u8>, (usize, Vec<Handle>)> {
+    let mut found = HashMap::new();
+    for (at, said) in verified.iter().enumerate() {
+        let Some(Record::Observation(observation)) = &said.record else { continue };
+        let Recorded::Present(der) = observation.certificate() else { continue };
+        let Ok(certificate) = CertificateHandles::from_der(der) else { continue };
+        let names = certificate.handles().into_iter().filter(|handle| NAMES.contains(&handle.name.as_str()));
+        let names: Vec<Handle> = names.collect();
+        for name in &names {
+            found.entry(key(name)).or_insert_with(|| (at, names.clone()));
+        }
+    }
+    found
+}
+
+/// What names one certificate. By `tbs_s256` whoever signs it again with ECDSA makes no other one.
+const NAMES: [&str; 3] = ["cert_s256", "tbs_s256", "serial_aki"];
 
 fn key(handle: &Handle) -> Vec<u8> {
     to_deterministic(&handle.to_value())
@@ -206,6 +253,7 @@ fn fits(rel: &str, target: &LinkTarget, record: Option<&Record>) -> bool {
         "on_behalf_of" | "derived_from" => &["delegation"],
         "enforces" => &["decision"],
         "revokes" => return record.kind() != "revocation",
+        "observes" => return record.kind() != "observation",
         _ => return true,
     };
     kinds.contains(&record.kind())
@@ -221,6 +269,7 @@ fn shown(target: &LinkTarget) -> String {
 #[cfg(test)]
 mod tests {
     use govlog_formats::cbor;
+    use govlog_formats::record::handles::certificate_from_pem;
     use govlog_formats::record::view;
     use serde_json::json;
 
@@ -269,5 +318,50 @@ mod tests {
         assert_eq!(found, expected.map(|(from, rel, to)| (from, rel.to_owned(), to)));
         // What a credential is known by is what records bear handles for.
         assert_eq!(Holders::new(&all).of(&LinkTarget::Handle(Handle::of_digest("jkt", &digest))), [4]);
+    }
+
+    /// A certificate as SPIRE issued it.
+    const PAY: &str = include_str!("../../agent/tests/data/capture/spire/pay-1.pem");
+
+    #[test]
+    fn who_logged_the_certificate_ties_the_names_that_others_have_for_it() {
+        let der = certificate_from_pem(PAY.as_bytes()).unwrap();
+        let handles = CertificateHandles::from_der(&der).unwrap().handles();
+        let of = |name: &str| handles.iter().find(|handle| handle.name == name).unwrap().clone();
+        let decision = json!({
+            "v": 1, "event_ms": 1, "decision_id": "d-1", "result": "permit", "action": { "name": "read" },
+            "subject": { "id": "spiffe://a/x", "credential": { "handle": ["cert_s256", shown_digest(&of("cert_s256"))] } },
+            "resource": { "type": "account", "id": "a" },
+        });
+        let issuance =
+            json!({ "v": 1, "event_ms": 1, "stage": "issued", "credential_type": "x509", "subject": "spiffe://a/x" });
+        let without = json!({ "v": 1, "event_ms": 1, "observed": "credential" });
+        let pairs = [
+            ("v", 1.into()),
+            ("event_ms", 1.into()),
+            ("observed", "credential".into()),
+            ("certificate", Value::Bytes(der)),
+        ];
+        let whole = Value::Map(pairs.map(|(key, value): (&str, Value)| (key.into(), value)).to_vec());
+        let observation = view::to_json("observation", &to_deterministic(&whole)).unwrap();
+        let decided = said(PEP, "decision", &decision, &[], &[]);
+        let issued = said("spiffe://a/spire", "issuance", &issuance, &[of("serial_aki")], &[]);
+        let other = said("spiffe://a/spire", "issuance", &issuance, &[of("spki_s256")], &[]);
+        let seen = said("spiffe://a/agent", "observation", &observation, &[], &[]);
+        let found = joins(&[decided.clone(), issued.clone(), other, seen]);
+        let by = format!("cert_s256 {}", shown_digest(&of("cert_s256")));
+        assert_eq!(found, [Join { from: 0, to: 1, rel: "authenticated_by".into(), by, through: Some(3) }]);
+        // Handles are anybody's to write: without the bytes they tie nothing, however the entry that bears them is called.
+        let claimed = said("spiffe://a/agent", "observation", &without, &[of("cert_s256"), of("serial_aki")], &[]);
+        assert_eq!(joins(&[decided.clone(), issued.clone(), claimed]), []);
+        // What an issuer names by the same handle needs nobody between.
+        let whole = said("spiffe://a/spire", "issuance", &issuance, &[of("cert_s256")], &[]);
+        let seen = said("spiffe://a/agent", "observation", &observation, &[], &[]);
+        let found = joins(&[decided, issued, whole, seen]);
+        assert_eq!(found.iter().map(|join| (join.to, join.through)).collect::<Vec<_>>(), [(2, None)]);
+    }
+
+    fn shown_digest(handle: &Handle) -> String {
+        handle.value.as_bytes().unwrap().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

@@ -196,7 +196,7 @@ fn a_decision_joins_the_issuance_of_its_credential() {
     let verdicts: Vec<_> = [3, 2].map(|at| setup.judge(&setup.log.transparent(LeafIndex::new(at), &note))).into();
     let entries: Vec<Said> = verdicts.iter().map(|verdict| verdict.result.as_ref().unwrap().into()).collect();
     let by = format!("cert_s256 {}", "11".repeat(32));
-    assert_eq!(joins(&entries), [Join { from: 0, to: 1, rel: "authenticated_by".to_owned(), by }]);
+    assert_eq!(joins(&entries), [Join { from: 0, to: 1, rel: "authenticated_by".to_owned(), by, through: None }]);
 }
 
 #[test]
