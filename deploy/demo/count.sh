@@ -30,7 +30,7 @@ read_verdicts() {
 
 # Prints of each link to the issuance of a certificate: the decision's id, the issuance's id, the digest.
 read_links() {
-    grep -o '{"by":"cert_s256 [0-9a-f]*","from":"[0-9.]*","rel":"authenticated_by","to":"[0-9.]*"}' "$work/verdicts.json" |
+    grep -o '{"by":"cert_s256 [0-9a-f]*","from":"[0-9.]*","rel":"authenticated_by","through":[^,]*,"to":"[0-9.]*"}' "$work/verdicts.json" |
         sed 's/.*cert_s256 \([0-9a-f]*\)","from":"\([0-9.]*\)".*"to":"\([0-9.]*\)".*/\2\t\3\t\1/' | sort -u |
         LC_ALL=C awk -F '\t' 'NR == FNR { kind[$1] = $2; next } kind[$1] == "decision" && kind[$2] == "issuance"' "$work/verdicts" - || true
 }

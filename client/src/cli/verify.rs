@@ -18,7 +18,7 @@ use crate::verify::{self, Join, MemberVerdict, Said, Verdict};
     after_help = "Nothing is fetched and the trust directory is never written. A .tlog-proof is judged for the entry in the .cose \
     file beside it, a .member (govlog batch prove) for the batch whose .cose is among the files. Over several files, links between them are \
     shown, as of a decision to the issuance of its credential.\n\n\
-    With --json: `verdicts`, one for each file, with its `kind` and what it `says`, a decision's id, result, action and resource in `decision`, and in `source` \
+    With --json: `verdicts`, one for each file, with its `kind`, the whole `record` and what it `says` in a line, a decision's id, result, action and resource in `decision`, and in `source` \
     whose event it is; `links`: the entries `from` and `to`, their relation `rel`, the handle `by` which they are joined, and the entry with the certificate `through` which, where that has another handle in each; and \
     `redactions`: the `entry` of which openings were destroyed, `by` which entry, `what` of it, and why."
 )]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use govlog_formats::member::tally;
-use govlog_formats::record::Record;
+use govlog_formats::record::{Record, view};
 use serde_json::{Value, json};
 
 use super::entry::{VerifiedEntry, judge_proof, judge_transparent};
@@ -231,6 +231,8 @@ fn entry_json(entry: &VerifiedEntry, trust: &Trust, now_s: u64) -> Value {
     if let (Some(document), Value::Object(own)) = (document.as_object_mut(), own) {
         document.extend(own);
         document.extend(entry.record().iter().flat_map(said::json));
+        let view = |_: Record| view::to_json(entry.statement().kind(), entry.statement().payload()).ok();
+        document.extend(entry.record().and_then(view).map(|view| ("record".to_owned(), view)));
     }
     document
 }
