@@ -18,6 +18,7 @@ pub mod capture;
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod failpoints;
 pub mod feed;
 pub mod http;

@@ -1,0 +1,3 @@
+package system.log
+
+mask contains "/input/context/session_token"
