@@ -3,16 +3,18 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use govlog_client::key_file;
 use govlog_client::openings::{Folder, Protection, StoreError};
 use govlog_client::source::Source;
 use govlog_client::trust::{Trust, TrustDir};
-use govlog_formats::admission::{Credentials, IssuerRow, subject_matches};
-use govlog_formats::cose::SigningKey;
+use govlog_formats::admission::{Credentials, DEFAULT_MAX_AGE_S, DEFAULT_MAX_AGE_X509_S, IssuerRow, subject_matches};
+use govlog_formats::x509::{Anchor, Chain};
 
 use crate::capture::{batch_subject, rule_uri};
 use crate::config::Config;
+use crate::credential::{self, Credential, SvidError};
 use crate::names::Names;
 use crate::opa::Group;
 use crate::outbox::{self, Outbox, OutboxError};
@@ -40,15 +42,16 @@ pub fn check(path: &Path) -> Vec<Finding> {
     };
     let prefixes: Vec<&str> = config.groups.iter().map(|group| group.prefix()).collect();
     let mut findings = vec![ok("configuration", format!("uploads to {}", prefixes.join(", ")))];
-    let key = key_file::load(&config.key);
-    findings.push(of("key", &key, |key| key.public().thumbprint().to_string()));
+    let credential = credential(&config);
+    let what = if config.x509.is_some() { "x509" } else { "key" };
+    findings.push(of(what, &credential, shown));
     let trust = TrustDir::load(&config.trust);
     findings.push(of("trust", &trust, |trust| format!("log {}", trust.trust().origin())));
     if let Err(error) = Names::beside(&config.key, Arc::new(Machine)) {
         findings.push(wrong("names of streams", error.to_string()));
     }
-    if let (Ok(key), Ok(trust)) = (&key, &trust) {
-        findings.extend(admission(&config, key, trust.trust()));
+    if let (Ok(credential), Ok(trust)) = (&credential, &trust) {
+        findings.extend(admission(&config, credential, trust.trust()));
     }
     if let Ok(trust) = &trust {
         findings.push(outbox_of(&config, trust.trust().origin()));
@@ -63,23 +66,78 @@ pub fn check(path: &Path) -> Vec<Finding> {
     findings
 }
 
+/// What statements would be signed with now.
+fn credential(config: &Config) -> Result<Credential, String> {
+    let Some(settings) = &config.x509 else {
+        return key_file::load(&config.key)
+            .map(|key| Credential::Key(Arc::new(key)))
+            .map_err(|error| error.to_string());
+    };
+    let source = credential::open(settings, &config.iss).map_err(|error| error.to_string())?;
+    let end = Instant::now() + PATIENCE;
+    // A Workload API answers in the background.
+    loop {
+        match source.newest() {
+            Err(SvidError::Workload { .. }) if Instant::now() < end => std::thread::sleep(Duration::from_millis(50)),
+            newest => {
+                let svid = newest.map_err(|error| error.to_string())?;
+                svid.check_at(now_s())?;
+                return Ok(Credential::Svid(svid));
+            }
+        }
+    }
+}
+
+fn shown(credential: &Credential) -> String {
+    let public = credential.public();
+    let kid = public.thumbprint();
+    match credential.not_after_s() {
+        None => kid.to_string(),
+        Some(until) => {
+            let until = govlog_client::time::utc(u64::try_from(until).unwrap_or(0));
+            format!("an X.509-SVID until {until}, {} key {kid}", public.curve())
+        }
+    }
+}
+
+/// Whether the row lets in what is signed so; why not, if not.
+fn is_admitted(config: &Config, credential: &Credential, row: &IssuerRow) -> Result<(), String> {
+    match (&row.credentials, credential) {
+        (Credentials::Keys(keys), Credential::Key(key)) if keys.contains(&key.public()) => Ok(()),
+        (Credentials::Keys(_), Credential::Key(_)) => {
+            Err(format!("{} is admitted with other keys than {}", config.iss, config.key.display()))
+        }
+        (Credentials::X509(anchors), Credential::Svid(svid)) => {
+            let anchors: Vec<Anchor> = anchors.iter().filter_map(|der| Anchor::parse(der).ok()).collect();
+            let judged = Chain::parse(svid.chain()).and_then(|chain| chain.verify(&anchors, now_s()));
+            let advice =
+                "run govlog admission add with the authorities of now (--x509-anchors), or govlog trust update";
+            judged.map_err(|error| format!("the X.509-SVID is not one of {}: {error}; {advice}", row.iss))
+        }
+        (Credentials::Keys(_), Credential::Svid(_)) => {
+            Err(format!("{} is admitted with keys, not with certificates; set key instead of [x509]", config.iss))
+        }
+        (Credentials::X509(_), Credential::Key(_)) => {
+            Err(format!("{} is admitted with certificates, not with keys; set [x509] instead of key", config.iss))
+        }
+    }
+}
+
+fn now_s() -> i64 {
+    i64::try_from(govlog_client::time::now_s()).unwrap_or(i64::MAX)
+}
+
 /// What the newest known admission policy says of this issuer.
-fn admission(config: &Config, key: &SigningKey, trust: &Trust) -> Vec<Finding> {
+fn admission(config: &Config, credential: &Credential, trust: &Trust) -> Vec<Finding> {
     const WHAT: &str = "admission";
     let policy = &trust.history().newest().after;
-    let Some(row) = policy.issuer(&config.iss) else {
+    let Some(row) = policy.row_by(&config.iss, config.x509.is_some()) else {
         let advice =
             "is not admitted, as far as the trust directory knows; run govlog admission add, or govlog trust update";
         return vec![wrong(WHAT, format!("{} {advice}", config.iss))];
     };
     let mut findings = Vec::new();
-    let has_key = match &row.credentials {
-        Credentials::Keys(keys) => keys.contains(&key.public()),
-        Credentials::X509(_) => false,
-    };
-    if !has_key {
-        findings.push(wrong(WHAT, format!("{} is admitted with other keys than {}", config.iss, config.key.display())));
-    }
+    findings.extend(is_admitted(config, credential, row).err().map(|why| wrong(WHAT, why)));
     let is_allowed = |kind: &str| row.kinds.iter().any(|allowed| govlog_formats::record::short_kind(allowed) == kind);
     let needed = ["decision", "decision-batch", "policy"];
     // Without batches the first alone.
@@ -118,7 +176,11 @@ fn batch_subjects(config: &Config, row: &IssuerRow) -> Option<Finding> {
 }
 
 fn max_age(config: &Config, row: &IssuerRow) -> Option<Finding> {
-    let (configured, admitted) = (config.max_age.as_secs(), row.max_age_s.unwrap_or(DEFAULT_MAX_AGE_S));
+    let default = match row.credentials {
+        Credentials::Keys(_) => DEFAULT_MAX_AGE_S,
+        Credentials::X509(_) => DEFAULT_MAX_AGE_X509_S,
+    };
+    let (configured, admitted) = (config.max_age.as_secs(), row.max_age_s.unwrap_or(default));
     let why =
         format!("sending.max_age_s = {configured}, the admission policy grants {admitted}; they should be the same");
     (configured != admitted).then(|| wrong("admission", why))
@@ -196,6 +258,6 @@ fn wrong(what: &'static str, why: String) -> Finding {
     Finding { what, found: String::new(), wrong: Some(why) }
 }
 
-/// DESIGN §6: "absent `max_age_s`: 86,400".
-const DEFAULT_MAX_AGE_S: u64 = 86_400;
+/// For the first answer of a Workload API.
+const PATIENCE: Duration = Duration::from_secs(5);
 const RUNNING: &str = "in use by a running agent";

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 use crate::adapter::Adapters;
 use crate::config::Config;
+use crate::credential::{self, Keys, Rotating, SvidError};
 use crate::feed::{Feed, Reader};
 use crate::http::{self, Health, Intake};
 use crate::names::Names;
@@ -64,6 +65,9 @@ pub enum RunError {
     /// The key cannot be used.
     #[error("key: {0}")]
     Key(#[from] KeyFileError),
+    /// The X.509-SVID cannot be had.
+    #[error("x509: {0}")]
+    Svid(#[from] SvidError),
     /// The trust directory cannot be used.
     #[error("trust: {0}")]
     Trust(#[from] TrustError),
@@ -156,7 +160,11 @@ impl Agent {
     ///
     /// [`RunError`] names what cannot be used.
     pub fn open(config: Config) -> Result<Self, RunError> {
-        let key = key_file::load(&config.key)?;
+        let keys = match &config.x509 {
+            None => Keys::from(key_file::load(&config.key)?),
+            // Not waited for: events are taken from the start, and signed when it is there.
+            Some(settings) => Keys::Svids(Rotating::new(credential::open(settings, &config.iss)?)),
+        };
         let trust = TrustDir::load(&config.trust)?;
         let Source::Http(log) = Source::open_as(&config.log, &config.client)? else {
             return Err(SourceError::NotASource(config.log.clone()).into());
@@ -168,7 +176,7 @@ impl Agent {
         let openings = Folder::open(&config.openings, config.keeping.clone())?;
         let world: Arc<dyn World> = Arc::new(Machine);
         let names = Names::beside(&config.key, Arc::clone(&world)).map_err(RunError::Names)?;
-        let identity = Identity { iss: config.iss.clone(), origin, key };
+        let identity = Identity { iss: config.iss.clone(), origin, keys };
         let signer = Signer::new(identity, sources.adapters, Arc::clone(&outbox), Arc::clone(&world), config.beat)
             .with_capture(config.capture.clone());
         let shared = Arc::new(Shared::new(outbox, signer, Arc::new(Telemetry::new()?)));

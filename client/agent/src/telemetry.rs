@@ -132,6 +132,17 @@ impl Telemetry {
         self.record(|| counter!(ALARMS, "kind" => kind).increment(1));
     }
 
+    /// Statements are signed, with a certificate until this second, POSIX; or nothing is.
+    pub fn signs_until(&self, until_s: Result<Option<i64>, ()>) {
+        self.record(|| {
+            gauge!(UNSIGNED).set(if until_s.is_ok() { 0.0 } else { 1.0 });
+            if let Ok(Some(until_s)) = until_s {
+                #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; seconds up to 2^53 are exact")]
+                gauge!(SVID_UNTIL).set(until_s as f64);
+            }
+        });
+    }
+
     /// So many streams are held back.
     pub fn held(&self, count: usize) {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; there are a few thousand streams at most")]
@@ -167,6 +178,8 @@ fn describe() {
     describe_counter!(FEED_FAILURES, "how often what a feed reads could not be read, or not be kept");
     describe_counter!(HEADERS_IGNORED, "client certificates named by a header that is not believed, by why");
     describe_counter!(ALARMS, "what somebody must look at, by kind");
+    describe_gauge!(UNSIGNED, "1: nothing is signed, for there is no valid X.509-SVID to sign with");
+    describe_gauge!(SVID_UNTIL, Unit::Seconds, "when the X.509-SVID that signs ends, seconds since 1970");
     describe_gauge!(HELD, "streams that the log refuses for now");
     describe_gauge!(DEPTH, "inputs that wait to be signed, and statements that are not proved to be published");
     describe_gauge!(BYTES, Unit::Bytes, "bytes of both in the outbox");
@@ -191,6 +204,8 @@ const FEED_FAILING: &str = "govlog_agent_feed_failing";
 const FEED_FAILURES: &str = "govlog_agent_feed_failures_total";
 const HEADERS_IGNORED: &str = "govlog_agent_headers_ignored_total";
 const ALARMS: &str = "govlog_agent_alarms_total";
+const UNSIGNED: &str = "govlog_agent_unsigned";
+const SVID_UNTIL: &str = "govlog_agent_svid_not_after_seconds";
 const HELD: &str = "govlog_agent_streams_held";
 const DEPTH: &str = "govlog_agent_outbox_depth";
 const BYTES: &str = "govlog_agent_outbox_bytes";

@@ -7,20 +7,23 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use govlog_client::source::SourceError;
-use govlog_client::submit::{Answer, Place, PlaceError, SendError, Wait};
+use govlog_client::submit::{Answer, Own, Place, PlaceError, SendError, Wait};
 use govlog_client::testing::{ISSUER, ORIGIN, TestLog};
 use govlog_client::trust::TrustDir;
-use govlog_formats::cose::PublicKey;
+use govlog_formats::cose::SigningKey;
 use govlog_formats::digest::Digest;
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::Record;
-use govlog_formats::statement::SignedStatement;
+use govlog_formats::statement::{self, SignedStatement};
+use govlog_formats::x509::Chain;
+use govlog_tls::testing::Issued;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::adapter::Adapters;
 use crate::capture::Capture;
+use crate::credential::{Keys, Rotating, Svid, SvidError, Svids};
 use crate::names::Names;
 use crate::opa::{Event, Group, Limits, RawGroup};
 use crate::outbox::{Arrival, Content, Outbox, StreamNumber, idempotency_key};
@@ -94,6 +97,26 @@ pub(crate) struct Bench {
     pub(crate) names: Arc<Names>,
     pub(crate) dir: TempDir,
     capture: Option<Capture>,
+    svids: Option<Arc<Shelf>>,
+}
+
+/// Where a test lays the newest X.509-SVID.
+#[derive(Default)]
+pub(crate) struct Shelf(Mutex<Option<Arc<Svid>>>);
+
+impl Shelf {
+    pub(crate) fn lay(&self, issued: &Issued) {
+        let key = SigningKey::from_pkcs8_der(&issued.key_der).unwrap();
+        let svid = Svid::new(ISSUER, vec![issued.der.clone()], key).unwrap();
+        *self.0.lock().unwrap() = Some(Arc::new(svid));
+    }
+}
+
+impl Svids for Arc<Shelf> {
+    fn newest(&self) -> Result<Arc<Svid>, SvidError> {
+        let nothing = || SvidError::Workload { endpoint: "a shelf".into(), why: "nothing lies there".into() };
+        self.0.lock().unwrap().clone().ok_or_else(nothing)
+    }
 }
 
 /// A rule by which few are batched, soon.
@@ -110,22 +133,27 @@ pub(crate) fn capture() -> Capture {
 impl Bench {
     /// With batches.
     pub(crate) fn batching() -> Self {
-        Self::with(Some(capture()))
+        Self::with(Some(capture()), None)
     }
 
     pub(crate) fn new() -> Self {
-        Self::with(None)
+        Self::with(None, None)
     }
 
-    fn with(capture: Option<Capture>) -> Self {
+    /// Signing with what lies on a shelf.
+    pub(crate) fn with_svids(shelf: &Arc<Shelf>) -> Self {
+        Self::with(None, Some(Arc::clone(shelf)))
+    }
+
+    fn with(capture: Option<Capture>, svids: Option<Arc<Shelf>>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = TestLog::new();
         let trust = TrustDir::create(&dir.path().join("trust"), &log.policy(), &log.entries[0]).unwrap();
         let world = StillWorld::at(1_795_320_442_000);
-        let shared = Arc::new(open(&dir, &log, &world, capture.clone()));
+        let shared = Arc::new(open(&dir, &log, &world, (capture.clone(), svids.clone())));
         let clock: Arc<dyn World> = Arc::clone(&world) as Arc<dyn World>;
         let names = Arc::new(Names::beside(&dir.path().join("agent.key"), clock).unwrap());
-        Self { world, shared, log: FakeLog::new(log), trust, names, dir, capture }
+        Self { world, shared, log: FakeLog::new(log), trust, names, dir, capture, svids }
     }
 
     /// Closes the outbox and opens it again, as a new process would.
@@ -135,11 +163,11 @@ impl Bench {
 
     /// Does something to the folder of the outbox between one process and the next.
     pub(crate) fn restart_with(self, meanwhile: impl FnOnce(&Path)) -> Self {
-        let Self { world, shared, log, trust, names, dir, capture } = self;
+        let Self { world, shared, log, trust, names, dir, capture, svids } = self;
         drop(shared);
         meanwhile(&dir.path().join("outbox"));
-        let shared = Arc::new(log.with(|state| open(&dir, &state.log, &world, capture.clone())));
-        Self { world, shared, log, trust, names, dir, capture }
+        let shared = Arc::new(log.with(|state| open(&dir, &state.log, &world, (capture.clone(), svids.clone()))));
+        Self { world, shared, log, trust, names, dir, capture, svids }
     }
 
     /// The bytes of the outbox, as a back-up takes them.
@@ -183,9 +211,18 @@ impl Bench {
     }
 }
 
-fn open(dir: &TempDir, log: &TestLog, world: &Arc<StillWorld>, capture: Option<Capture>) -> Shared {
+fn open(
+    dir: &TempDir,
+    log: &TestLog,
+    world: &Arc<StillWorld>,
+    (capture, svids): (Option<Capture>, Option<Arc<Shelf>>),
+) -> Shared {
     let outbox = Arc::new(Outbox::open(&dir.path().join("outbox"), ORIGIN, ISSUER).unwrap());
-    let identity = Identity { iss: ISSUER.into(), origin: ORIGIN.into(), key: log.issuer.clone() };
+    let keys = match svids {
+        None => log.issuer.clone().into(),
+        Some(shelf) => Keys::Svids(Rotating::new(Box::new(shelf))),
+    };
+    let identity = Identity { iss: ISSUER.into(), origin: ORIGIN.into(), keys };
     let mut adapters = Adapters::default();
     adapters.add(Arc::new(Group::try_from(RawGroup::at(ROUTE)).unwrap())).unwrap();
     let beat = Beat { heartbeat: Duration::from_secs(60), idle_close: Duration::from_secs(3_600) };
@@ -265,7 +302,11 @@ impl State {
         if let Some(answer) = (self.refuse)(&statement) {
             return answer;
         }
-        statement.verify_signature(&self.log.issuer.public()).expect("the agent signs with its key");
+        let key = match statement.signer() {
+            statement::Signer::Kid(_) => self.log.issuer.public(),
+            statement::Signer::X5chain(chain) => Chain::parse(chain).expect("a chain of a workload").key().clone(),
+        };
+        statement.verify_signature(&key).expect("the agent signs with its key");
         assert_eq!(statement.claims().aud.as_deref(), Some(ORIGIN));
         let at = statement.claims().stream.clone().unwrap();
         let place = *self.places.entry(at.stream.clone()).or_insert(Place { next_seq: 0, prev: Digest::ZERO });
@@ -309,9 +350,11 @@ impl Log for FakeLog {
         })
     }
 
-    fn place(&self, iss: &str, stream: &str, key: &PublicKey) -> Result<Place, PlaceError> {
+    fn place(&self, iss: &str, stream: &str, own: Own<'_>) -> Result<Place, PlaceError> {
         self.with(|state| {
-            assert_eq!((iss, key), (ISSUER, &state.log.issuer.public()));
+            assert_eq!(iss, ISSUER);
+            // With certificates, whose keys come and go, it is the policy that says which entries are one's own.
+            assert!(*own.key == state.log.issuer.public() || own.history.is_some());
             if !state.is_there {
                 return Err(PlaceError::Source(away()));
             }

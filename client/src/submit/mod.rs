@@ -13,7 +13,7 @@ mod state;
 
 pub use check::{Judge, Published, Unproved};
 pub use draft::{Draft, DraftError, kinds};
-pub use place::{Place, PlaceError, place};
+pub use place::{Own, Place, PlaceError, place};
 pub use send::{Answer, SendError, Wait, send};
 pub use session::{Done, Prepared, Sent, Session, Signed, SubmitError, Target};
 pub use state::{StateError, Stream, StreamFile};

@@ -5,9 +5,12 @@ use std::time::Duration;
 use govlog_formats::cose::PublicKey;
 use govlog_formats::digest::Digest;
 use govlog_formats::entry_id::EntryId;
+use govlog_formats::merkle::LeafIndex;
+use govlog_formats::statement::{SignedStatement, Signer};
 use govlog_formats::transparent::TransparentStatement;
 
 use crate::source::{Fetched, Http, SourceError};
+use crate::trust::History;
 
 /// How long to wait until the entry that a stream stands at is published.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,14 +41,43 @@ pub enum PlaceError {
     },
 }
 
-/// Asks where an issuer's stream stands, and checks that the last entry is a statement of it that `key` signed.
+/// By what an issuer knows its own statements.
+#[derive(Clone, Copy, Debug)]
+pub struct Own<'a> {
+    /// The key that it signs with now.
+    pub key: &'a PublicKey,
+    /// Where it signs with certificates, whose keys come and go: the admission policies that say which of them were its own.
+    pub history: Option<&'a History>,
+}
+
+impl<'a> From<&'a PublicKey> for Own<'a> {
+    fn from(key: &'a PublicKey) -> Self {
+        Self { key, history: None }
+    }
+}
+
+impl Own<'_> {
+    /// Checks that a statement is one of these, which stands at an index.
+    fn check(&self, statement: &SignedStatement, index: LeafIndex) -> Result<(), String> {
+        let Err(error) = statement.verify_signature(self.key) else { return Ok(()) };
+        let policy = self.history.and_then(|history| history.in_force_at(index));
+        match (policy, statement.signer()) {
+            (Some(policy), Signer::X5chain(_)) => {
+                policy.authenticate(statement).map(drop).map_err(|refusal| refusal.to_string())
+            }
+            _ => Err(error.to_string()),
+        }
+    }
+}
+
+/// Asks where an issuer's stream stands, and checks that the last entry is a statement of it that the issuer signed.
 ///
 /// That none follows is the log's word: it finds out by refusing what continues from an older place.
 ///
 /// # Errors
 ///
 /// The log cannot be reached, or what it says does not hold.
-pub fn place(http: &Http, iss: &str, stream: &str, key: &PublicKey) -> Result<Place, PlaceError> {
+pub fn place(http: &Http, iss: &str, stream: &str, own: Own<'_>) -> Result<Place, PlaceError> {
     let wrong = |why: String| PlaceError::Wrong { stream: stream.to_owned(), why };
     let path = format!("v1/streams?issuer={}&stream={}", encode(iss), encode(stream));
     let reply = http.ask(&path, MAX_HINT_BYTES)?;
@@ -64,7 +96,7 @@ pub fn place(http: &Http, iss: &str, stream: &str, key: &PublicKey) -> Result<Pl
     let position = claims.stream.as_ref().filter(|at| at.stream == stream && claims.iss == iss);
     let position =
         position.ok_or_else(|| wrong(format!("entry {id}, which the log names as its last, is not of it")))?;
-    statement.verify_signature(key).map_err(|error| {
+    own.check(statement, id.index).map_err(|error| {
         wrong(format!(
             "its last entry {id} was not signed with this key ({error}); use the key that signed it, or another stream"
         ))

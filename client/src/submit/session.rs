@@ -10,7 +10,7 @@ use govlog_formats::statement::{
 
 use super::check::{Judge, Unproved};
 use super::draft::Draft;
-use super::place::{PlaceError, place};
+use super::place::{Own, PlaceError, place};
 use super::send::{Answer, SendError, Wait, send};
 use super::state::{StateError, Stream, StreamFile};
 use crate::source::Http;
@@ -287,7 +287,7 @@ impl<'a> Session<'a> {
         let (next_seq, prev) = if default {
             (0, Digest::ZERO)
         } else {
-            let place = place(self.http, &self.target.iss, &stream, &self.key.public())?;
+            let place = place(self.http, &self.target.iss, &stream, Own::from(&self.key.public()))?;
             (place.next_seq, place.prev)
         };
         let (origin, iss) = (self.target.origin.clone(), self.target.iss.clone());

@@ -26,6 +26,11 @@ impl PolicyState {
         self.row_for(statement).map(|issuer| &issuer.row)
     }
 
+    /// Returns the row that an issuer's statements are judged by, signed with a certificate or with a key.
+    pub fn row_by(&self, iss: &str, by_certificate: bool) -> Option<&IssuerRow> {
+        self.issuer_by(iss, by_certificate).map(|issuer| &issuer.row)
+    }
+
     pub(super) fn key_of(&self, statement: &SignedStatement) -> Result<Found<'_>, Refusal> {
         let iss = &statement.claims().iss;
         if iss == self.operator_iss() {

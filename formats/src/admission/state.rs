@@ -203,17 +203,17 @@ impl PolicyState {
     }
 
     /// Finds the row that admits a statement's issuer by the kind of credential the statement names.
-    ///
-    /// DESIGN §6: "An X.509 issuer row `spiffe://TD` admits any SPIFFE ID of that trust domain". One for this SPIFFE ID alone is the nearer.
     pub(super) fn row_for(&self, statement: &SignedStatement) -> Option<&Issuer> {
-        let iss = statement.claims().iss.as_str();
+        let by_certificate = matches!(statement.signer(), Signer::X5chain(_));
+        self.issuer_by(&statement.claims().iss, by_certificate)
+    }
+
+    /// DESIGN §6: "An X.509 issuer row `spiffe://TD` admits any SPIFFE ID of that trust domain". One for this SPIFFE ID alone is the nearer.
+    pub(super) fn issuer_by(&self, iss: &str, by_certificate: bool) -> Option<&Issuer> {
         let exact = self.issuers.get(iss);
         let by_x509 = |issuer: &&Issuer| matches!(issuer.row.credentials, Credentials::X509(_));
         let of_domain = || trust_domain(iss).and_then(|domain| self.issuers.get(domain)).filter(by_x509);
-        match statement.signer() {
-            Signer::Kid(_) => exact.or_else(of_domain),
-            Signer::X5chain(_) => exact.filter(by_x509).or_else(of_domain).or(exact),
-        }
+        if by_certificate { exact.filter(by_x509).or_else(of_domain).or(exact) } else { exact.or_else(of_domain) }
     }
 
     /// Refuses a change that sets or retires the operator. exact.md §2: "An `iss` named twice in one change, or the operator's own: 400."

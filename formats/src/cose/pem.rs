@@ -81,7 +81,16 @@ impl SigningKey {
         if label != PRIVATE {
             return Err(private(format!("its label is {label:?}")));
         }
-        let info = PrivateKeyInfoRef::try_from(der.as_bytes()).map_err(private)?;
+        Self::from_pkcs8_der(der.as_bytes())
+    }
+
+    /// Reads a private key in DER (PKCS#8).
+    ///
+    /// # Errors
+    ///
+    /// As [`SigningKey::from_pkcs8_pem`].
+    pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, KeyError> {
+        let info = PrivateKeyInfoRef::try_from(der).map_err(private)?;
         match curve_of(&info.algorithm) {
             Some(Curve::Ed25519) => {
                 let key = ed25519_dalek::SigningKey::try_from(info).map_err(private)?;

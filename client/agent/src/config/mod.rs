@@ -16,12 +16,14 @@ use govlog_daemon::access::{Access, NoGrant};
 use govlog_daemon::routes::Roles;
 use govlog_daemon::serve;
 use govlog_daemon::tls::{ExposureError, Settings, SettingsError};
+use govlog_formats::admission::{DEFAULT_MAX_AGE_S, DEFAULT_MAX_AGE_X509_S};
 
 use crate::capture::Capture;
+use crate::credential;
 use crate::opa::{self, Group, GroupError, RawGroup};
 use crate::outbox;
 use crate::sign::Beat;
-use raw::{Raw, RawRoles};
+use raw::{Raw, RawRoles, RawX509};
 
 /// An agent's configuration, checked: paths are joined to the folder of the file, numbers are in range.
 #[derive(Clone, Debug)]
@@ -31,8 +33,10 @@ pub struct Config {
     pub iss: String,
     /// The log's address.
     pub log: String,
-    /// The issuer's private key.
+    /// The issuer's private key; with [`Config::x509`] a name alone, beside which the names of streams are kept.
     pub key: PathBuf,
+    /// Where the X.509-SVID is that signs instead of a key.
+    pub x509: Option<credential::Settings>,
     /// What the log's proofs are judged by.
     pub trust: PathBuf,
     /// The folder of what is not proved to be in the log.
@@ -130,6 +134,9 @@ pub enum ContentError {
         /// What would be right.
         why: &'static str,
     },
+    /// What signs is not said, or twice.
+    #[error("[x509] {0}")]
+    X509(&'static str),
     /// The section `[tls]` is wrong.
     #[error(transparent)]
     Tls(#[from] SettingsError),
@@ -174,11 +181,15 @@ impl Config {
         tls.check_reach("admin", raw.admin, &[&access.operate], "operate")?;
         let groups = groups(raw.opa)?;
         let keeping = keeping(&raw.openings)?;
+        let x509 = x509(raw.x509.take(), raw.key.is_some(), folder)?;
+        let key = raw.key.take().unwrap_or_else(|| if x509.is_some() { NO_KEY } else { KEY }.into());
+        let max_age_s = max_age_s(&raw.sending, x509.is_some());
         let (streams, sending, limits) = (raw.streams, raw.sending, raw.limits);
         Ok(Self {
             iss: raw.iss,
             log: raw.log,
-            key: folder.join(raw.key),
+            key: folder.join(key),
+            x509,
             trust: folder.join(raw.trust),
             outbox: folder.join(raw.outbox),
             openings: folder.join(raw.openings.folder),
@@ -193,7 +204,7 @@ impl Config {
                 idle_close: Duration::from_secs(streams.idle_close_s),
             },
             capture: capture(raw.capture),
-            max_age: Duration::from_secs(sending.max_age_s),
+            max_age: Duration::from_secs(max_age_s),
             retry_most: Duration::from_millis(sending.retry_max_ms),
             remember: Duration::from_secs(sending.remember_days * 86_400),
             hold: outbox::Limits { bytes: limits.outbox_mib << 20, streams: streams.most },
@@ -230,6 +241,28 @@ fn check_text(raw: &Raw) -> Result<(), ContentError> {
     Ok(())
 }
 
+/// DESIGN §6: "absent `max_age_s`: 86,400 (600 for X.509 rows)".
+fn max_age_s(raw: &raw::Sending, is_x509: bool) -> u64 {
+    raw.max_age_s.unwrap_or(if is_x509 { DEFAULT_MAX_AGE_X509_S } else { DEFAULT_MAX_AGE_S })
+}
+
+/// Files or a Workload API, and then no key.
+fn x509(raw: Option<RawX509>, has_key: bool, folder: &Path) -> Result<Option<credential::Settings>, ContentError> {
+    let Some(RawX509 { svid, svid_key, spiffe }) = raw else { return Ok(None) };
+    if has_key {
+        return Err(ContentError::X509("and key: statements are signed with one or the other"));
+    }
+    match (svid, svid_key, spiffe) {
+        (Some(svid), Some(key), None) => {
+            Ok(Some(credential::Settings::Files { svid: folder.join(svid), key: folder.join(key) }))
+        }
+        (None, None, Some(endpoint)) => Ok(Some(credential::Settings::Workload(endpoint))),
+        (None, None, None) => Err(ContentError::X509("needs svid and svid_key, or spiffe")),
+        (_, _, Some(_)) => Err(ContentError::X509("spiffe beside svid or svid_key: it is one or the other")),
+        (..) => Err(ContentError::X509("svid and svid_key stand together")),
+    }
+}
+
 fn roles(raw: RawRoles) -> Result<Roles, ContentError> {
     let role = |key, typed| Access::parse(typed).map_err(|error| ContentError::Access { key, error });
     Ok(Roles { submit: role("submit", raw.submit)?, operate: role("operate", raw.operate)?, ..Roles::default() })
@@ -256,7 +289,7 @@ fn check_numbers(raw: &Raw) -> Result<(), ContentError> {
         ("streams.heartbeat_s", streams.heartbeat_s, 1, 86_400),
         ("streams.idle_close_s", streams.idle_close_s, 1, 30 * 86_400),
         ("streams.most", streams.most, 2, 65_536),
-        ("sending.max_age_s", sending.max_age_s, 60, 365 * 86_400),
+        ("sending.max_age_s", max_age_s(sending, raw.x509.is_some()), 60, 365 * 86_400),
         ("sending.retry_max_ms", sending.retry_max_ms, 10, 600_000),
         ("sending.remember_days", sending.remember_days, 1, 365),
         ("capture.window_ms", raw.capture.window_ms, 1, 60_000),
@@ -310,6 +343,10 @@ fn capture(raw: raw::Capture) -> Option<Capture> {
 fn mib(number: u64) -> usize {
     usize::try_from(number << 20).unwrap_or(usize::MAX)
 }
+
+const KEY: &str = "agent.key";
+/// What the names of streams are kept beside where there is no key.
+const NO_KEY: &str = "agent.x509";
 
 /// The most one event may have, MiB: its openings hold all of it, and 192 MiB are kept for one entry.
 const MAX_EVENT_MIB: u64 = 128;

@@ -16,8 +16,8 @@ use crate::opa::RawGroup;
 pub(super) struct Raw {
     pub(super) iss: String,
     pub(super) log: String,
-    #[serde(default = "key")]
-    pub(super) key: PathBuf,
+    pub(super) key: Option<PathBuf>,
+    pub(super) x509: Option<RawX509>,
     #[serde(default = "trust")]
     pub(super) trust: PathBuf,
     #[serde(default = "outbox")]
@@ -44,6 +44,15 @@ pub(super) struct Raw {
     pub(super) limits: Limits,
     #[serde(default)]
     pub(super) opa: Vec<RawGroup>,
+}
+
+/// `[x509]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawX509 {
+    pub(super) svid: Option<PathBuf>,
+    pub(super) svid_key: Option<PathBuf>,
+    pub(super) spiffe: Option<String>,
 }
 
 /// `[access]`
@@ -77,7 +86,7 @@ pub(super) struct Streams {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Sending {
-    pub(super) max_age_s: u64,
+    pub(super) max_age_s: Option<u64>,
     pub(super) retry_max_ms: u64,
     pub(super) remember_days: u64,
 }
@@ -122,7 +131,7 @@ impl Default for Streams {
 
 impl Default for Sending {
     fn default() -> Self {
-        Self { max_age_s: 86_400, retry_max_ms: 30_000, remember_days: 7 }
+        Self { max_age_s: None, retry_max_ms: 30_000, remember_days: 7 }
     }
 }
 
@@ -153,10 +162,6 @@ impl Default for Limits {
             body_timeout_s: 30,
         }
     }
-}
-
-fn key() -> PathBuf {
-    "agent.key".into()
 }
 
 fn trust() -> PathBuf {

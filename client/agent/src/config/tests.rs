@@ -36,6 +36,28 @@ fn keys_are_taken_over() {
 }
 
 #[test]
+fn an_svid_takes_the_place_of_the_key() {
+    let with = |table: &str| parse(&format!("{LEAST}{table}"));
+    let config = with("[x509]\nsvid = \"svid.pem\"\nsvid_key = \"/run/svid.key\"\n").unwrap();
+    let files = credential::Settings::Files { svid: "/etc/govlog/svid.pem".into(), key: "/run/svid.key".into() };
+    assert_eq!(config.x509, Some(files));
+    assert_eq!((config.key.as_path(), config.max_age.as_secs()), (Path::new("/etc/govlog/agent.x509"), 600));
+    let config = with("[x509]\nspiffe = \"unix:///run/api.sock\"\n[sending]\nmax_age_s = 300\n").unwrap();
+    assert_eq!(config.x509, Some(credential::Settings::Workload("unix:///run/api.sock".into())));
+    assert_eq!(config.max_age.as_secs(), 300);
+    for (table, why) in [
+        ("[x509]", "needs svid and svid_key, or spiffe"),
+        ("[x509]\nsvid = \"s\"", "stand together"),
+        ("[x509]\nsvid_key = \"s\"", "stand together"),
+        ("[x509]\nsvid = \"s\"\nspiffe = \"unix:s\"", "one or the other"),
+        ("key = \"k\"\n[x509]\nspiffe = \"unix:s\"", "one or the other"),
+    ] {
+        let error = with(table).unwrap_err().to_string();
+        assert!(error.starts_with("[x509]") && error.contains(why), "{table}: {error}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     let wrong = [
         ("", "iss"),

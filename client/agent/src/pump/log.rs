@@ -1,8 +1,7 @@
 //! The log as the pump sees it.
 
 use govlog_client::source::Http;
-use govlog_client::submit::{self, Answer, Place, PlaceError, SendError, Wait};
-use govlog_formats::cose::PublicKey;
+use govlog_client::submit::{self, Answer, Own, Place, PlaceError, SendError, Wait};
 
 /// A log that statements are sent to.
 ///
@@ -16,12 +15,12 @@ pub trait Log: Send + Sync {
     /// There is no answer: nothing is known of the statements.
     fn send(&self, statements: &[Vec<u8>], wait: Wait) -> Result<Vec<Answer>, SendError>;
 
-    /// Asks where a stream stands, and checks that `key` signed its last entry.
+    /// Asks where a stream stands, and checks that its last entry is one's own.
     ///
     /// # Errors
     ///
     /// There is no answer, or it does not hold.
-    fn place(&self, iss: &str, stream: &str, key: &PublicKey) -> Result<Place, PlaceError>;
+    fn place(&self, iss: &str, stream: &str, own: Own<'_>) -> Result<Place, PlaceError>;
 }
 
 impl Log for Http {
@@ -29,7 +28,7 @@ impl Log for Http {
         submit::send(self, statements, wait)
     }
 
-    fn place(&self, iss: &str, stream: &str, key: &PublicKey) -> Result<Place, PlaceError> {
-        submit::place(self, iss, stream, key)
+    fn place(&self, iss: &str, stream: &str, own: Own<'_>) -> Result<Place, PlaceError> {
+        submit::place(self, iss, stream, own)
     }
 }

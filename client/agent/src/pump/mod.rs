@@ -31,6 +31,7 @@ pub use send::{Sender, Terms};
 
 use govlog_formats::limits::MAX_BATCH_STATEMENTS;
 
+use crate::credential::Credential;
 use crate::failpoints::Injected;
 use crate::outbox::{Outbox, OutboxError, Signed, Stream, StreamNumber};
 use crate::sign::{SignError, Signer};
@@ -54,6 +55,8 @@ pub struct Shared {
     witnessed_ms: AtomicU64,
     /// Whether the last upload found no room.
     is_full: AtomicBool,
+    /// Whether nothing can be signed, for want of an X.509-SVID.
+    is_unsigned: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -100,6 +103,7 @@ impl Shared {
             unsent: Mutex::default(),
             witnessed_ms: AtomicU64::new(0),
             is_full: AtomicBool::new(false),
+            is_unsigned: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         }
     }
@@ -125,6 +129,22 @@ impl Shared {
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether something can be signed; it is told once when that changes, for whoever must see to it.
+    fn can_sign(&self) -> bool {
+        let credential = self.signer().credential();
+        self.telemetry.signs_until(credential.as_ref().map(Credential::not_after_s).map_err(|_| ()));
+        let was_unsigned = self.is_unsigned.swap(credential.is_err(), Ordering::Relaxed);
+        match credential {
+            Err(why) if !was_unsigned => {
+                self.telemetry.alarm("svid");
+                tracing::error!(alarm = "svid", %why, "nothing is signed until there is one; what comes is kept");
+            }
+            Ok(_) if was_unsigned => tracing::info!("there is an X.509-SVID again: what waited is signed"),
+            _ => {}
+        }
+        !self.is_unsigned.load(Ordering::Relaxed)
     }
 
     fn signer(&self) -> MutexGuard<'_, Signer> {
@@ -195,6 +215,9 @@ impl Shared {
     /// The outbox is not well, or nothing can be signed.
     pub fn sign(&self, world: &dyn World, keep_closed: Duration) -> Result<Round, PumpError> {
         let (mut worked, mut due_in) = (false, None::<Duration>);
+        if !self.can_sign() {
+            return Ok(Round::Idle);
+        }
         let streams = self.outbox.streams()?;
         self.forget_others(&streams);
         for (number, stream) in streams {
@@ -207,7 +230,11 @@ impl Shared {
             }
             let (step, closes_in) = {
                 let signer = self.signer();
-                (signer.step(number, SIGNED_AT_ONCE)?, signer.closes_in(number, world.now_ms()))
+                match signer.step(number, SIGNED_AT_ONCE) {
+                    // It has ended since it was looked at: the next round says so.
+                    Err(SignError::Unsigned(_)) => break,
+                    step => (step?, signer.closes_in(number, world.now_ms())),
+                }
             };
             due_in = due_in.into_iter().chain(closes_in).min();
             self.telemetry.signed(step);

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use govlog_client::submit::{Answer, Place, PlaceError};
+use govlog_client::submit::{Answer, Own, Place, PlaceError};
 use govlog_formats::digest::Digest;
 use govlog_formats::statement::SignedStatement;
 
-use super::send::{Outcome, Sender, words};
+use super::send::{Outcome, Sender, unless_unsigned, words};
 use super::{Item, PumpError};
+use crate::credential::Credential;
 
 impl Sender<'_> {
     /// "409 means: fetch the stream's head and look."
@@ -24,13 +25,10 @@ impl Sender<'_> {
             return Ok(Outcome::Changed);
         }
         let Some(stream) = self.shared.outbox.stream(item.number)? else { return Ok(Outcome::Changed) };
-        let (iss, key) = self.shared.signer().issuer();
-        let place = match self.log.place(&iss, &stream.name, &key) {
-            Ok(place) => place,
-            Err(PlaceError::Source(error)) => {
-                tracing::warn!(%error, stream = stream.name, "where the stream stands cannot be asked now");
-                return Ok(Outcome::Held);
-            }
+        let iss = self.shared.signer().iss().to_owned();
+        let place = match self.place(&iss, &stream.name) {
+            Ok(Some(place)) => place,
+            Ok(None) => return Ok(Outcome::Held),
             Err(error) => return Ok(self.alarm("place", item, &error.to_string())),
         };
         if self.goes_on_at(item, place)? {
@@ -51,10 +49,36 @@ impl Sender<'_> {
             "another history of this stream is logged"
         );
         self.shared.telemetry.alarm("forked");
-        self.shared.signer().fork(item.number, item.seq, name.clone())?;
+        let forked = self.shared.signer().fork(item.number, item.seq, name.clone());
+        if unless_unsigned(forked)?.is_none() {
+            return Ok(Outcome::Held);
+        }
         self.names.remember(vec![(stream.route, stream.instance, name)]);
         self.shared.bell.ring();
         Ok(Outcome::Changed)
+    }
+
+    /// Asks where a stream stands; nothing, when that cannot be asked, or its answer not be judged, now.
+    fn place(&self, iss: &str, stream: &str) -> Result<Option<Place>, PlaceError> {
+        let credential = match self.shared.signer().credential() {
+            Ok(credential) => credential,
+            Err(why) => {
+                tracing::warn!(%why, stream, "whose entry a stream ends with cannot be said now");
+                return Ok(None);
+            }
+        };
+        let history = match &credential {
+            Credential::Key(_) => None,
+            Credential::Svid(_) => Some(self.trust.history()),
+        };
+        match self.log.place(iss, stream, Own { key: &credential.public(), history }) {
+            Ok(place) => Ok(Some(place)),
+            Err(PlaceError::Source(error)) => {
+                tracing::warn!(%error, stream, "where the stream stands cannot be asked now");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends from a place, if the statement that stands there, or ended there, is here; says whether.
@@ -82,7 +106,8 @@ impl Sender<'_> {
         Ok(at(seq)?.and_then(|statement| statement.claims().stream.as_ref().map(|at| at.prev)))
     }
 
-    /// A 403: somebody must mend the admission policy, unless the statement is only too old, or its time lies ahead.
+    /// A 403: somebody must mend the admission policy, unless the statement is only too old, its time lies ahead, or its certificate is no more the
+    /// newest, as when the authority that signed it was replaced.
     ///
     /// DESIGN §8.4: "statements that waited longer than `max_age_s` are signed again once the log has been asked that they are absent". The log
     /// looks for duplicates before it looks at `iat`, so its refusal says that this one is absent; where the stream stands is asked as well.
@@ -90,36 +115,41 @@ impl Sender<'_> {
         let statement = SignedStatement::parse_entry(&item.row.entry)?;
         let (now_s, iat) = (self.world.now_ms() / 1000, u64::try_from(statement.claims().iat).unwrap_or(0));
         let age = Duration::from_secs(now_s.saturating_sub(iat));
-        let is_old = age > self.max_age + STILL_QUEUED;
-        if !is_old && age > self.max_age {
+        // The clock was ahead when it was signed, and has been set right since.
+        let is_ahead = iat.saturating_sub(now_s) > CLOCK_SLACK_S;
+        let is_superseded = self.shared.signer().credential().is_ok_and(|credential| credential.supersedes(&statement));
+        let is_old = age > self.max_age;
+        if !is_old && !is_ahead && !is_superseded {
+            return Ok(self.alarm("forbidden", item, &words(answer)));
+        }
+        // From `iat` on where it was never too old: that is when it can have been sent first.
+        let since = if is_old { age - self.max_age } else { age };
+        if !is_ahead && since <= STILL_QUEUED {
             tracing::info!(
                 seq = item.seq,
-                "a statement has just become too old; it is signed anew when no try can be under way"
+                why = words(answer),
+                "a statement has become too old, or its certificate has; it is signed anew when no try can be under way"
             );
             return Ok(Outcome::Held);
         }
-        // The clock was ahead when it was signed, and has been set right since.
-        let is_ahead = iat.saturating_sub(now_s) > CLOCK_SLACK_S;
-        if !is_old && !is_ahead {
-            return Ok(self.alarm("forbidden", item, &words(answer)));
-        }
         let claims = statement.claims();
         let (stream, prev) = claims.stream.as_ref().map_or(("", Digest::ZERO), |at| (at.stream.as_str(), at.prev));
-        let (_, key) = self.shared.signer().issuer();
-        match self.log.place(&claims.iss, stream, &key) {
-            Ok(place) if place == (Place { next_seq: item.seq, prev }) => {
+        match self.place(&claims.iss, stream) {
+            Ok(Some(place)) if place == (Place { next_seq: item.seq, prev }) => {
                 tracing::warn!(
                     stream,
                     seq = item.seq,
                     iat,
                     now_s,
-                    "statements have a time that the log does not take; they are signed anew"
+                    why = words(answer),
+                    "statements have a time, or a certificate, that the log does not take; they are signed anew"
                 );
-                self.shared.signer().sign_anew(item.number, item.seq)?;
-                Ok(Outcome::Changed)
+                let anew = self.shared.signer().sign_anew(item.number, item.seq);
+                Ok(unless_unsigned(anew)?.map_or(Outcome::Held, |()| Outcome::Changed))
             }
             // The log looks at the time before it looks at the place: this one would be refused there too.
-            Ok(_) => self.resync(item, answer),
+            Ok(Some(_)) => self.resync(item, answer),
+            Ok(None) => Ok(Outcome::Held),
             Err(error) => {
                 tracing::warn!(%error, stream, "where the stream stands cannot be asked now");
                 Ok(Outcome::Held)

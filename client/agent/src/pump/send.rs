@@ -11,7 +11,7 @@ use super::{Backoff, Item, Items, Log, PumpError, Round, Shared};
 use crate::failpoints;
 use crate::names::Names;
 use crate::outbox::{Stream, StreamNumber};
-use crate::sign::Replaced;
+use crate::sign::{Replaced, SignError};
 use crate::world::World;
 
 /// Sends what is signed.
@@ -21,6 +21,7 @@ pub struct Sender<'a> {
     pub(super) world: &'a dyn World,
     pub(super) names: &'a Names,
     pub(super) max_age: Duration,
+    pub(super) trust: &'a Trust,
     judge: Judge<'a>,
     backoff: Backoff,
     retry_most: Duration,
@@ -63,6 +64,7 @@ impl<'a> Sender<'a> {
             world: terms.world,
             names: terms.names,
             max_age: terms.max_age,
+            trust: terms.trust,
             judge: Judge::new(Some(terms.trust)),
             backoff: Backoff::new(RETRY_LEAST, terms.retry_most),
             retry_most: terms.retry_most,
@@ -197,7 +199,8 @@ impl<'a> Sender<'a> {
 
     fn refused(&mut self, item: &Item, answer: &Answer) -> Result<Outcome, PumpError> {
         let why = words(answer);
-        let replaced = self.shared.signer().replace_refused(item.number, item.seq, answer.status)?;
+        let replaced = self.shared.signer().replace_refused(item.number, item.seq, answer.status);
+        let Some(replaced) = unless_unsigned(replaced)? else { return Ok(Outcome::Held) };
         match replaced {
             Replaced::Quarantined => {
                 self.alarm("refused", item, &why);
@@ -263,6 +266,18 @@ pub(super) enum Outcome {
     Held,
     /// To be tried again, not before this time.
     Later(Duration),
+}
+
+/// What was signed anew; nothing, while no X.509-SVID is valid: the stream is held until one comes.
+pub(super) fn unless_unsigned<T>(signed: Result<T, SignError>) -> Result<Option<T>, PumpError> {
+    match signed {
+        Ok(signed) => Ok(Some(signed)),
+        Err(SignError::Unsigned(why)) => {
+            tracing::warn!(%why, "statements must be signed anew, and cannot be now");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What the log says of a refusal.

@@ -44,7 +44,7 @@ impl Signer {
         if super::is_about_its_stream(statement.kind()) || is_own {
             return Ok(Replaced::Stuck);
         }
-        let mut page = self.page_at(&stream, &statement);
+        let mut page = self.page_at(&stream, &statement)?;
         if !refused.members.is_empty() {
             // What the log does not take together it may take one by one; who is refused then is quarantined alone.
             page.put_members(refused)?;
@@ -83,7 +83,7 @@ impl Signer {
         let (Some(stream), tail) = (self.outbox.stream(number)?, self.tail(number, from_seq)?) else { return Ok(()) };
         let Some((seq, first)) = tail.first() else { return Ok(()) };
         let statement = SignedStatement::parse_entry(&first.entry).map_err(own)?;
-        let page = self.page_at(&stream, &statement);
+        let page = self.page_at(&stream, &statement)?;
         self.follow(page, number, *seq, &tail, |_| {})
     }
 
@@ -101,7 +101,7 @@ impl Signer {
         let mut stream = Stream::new(&old.route, &old.instance, name, Some(old.name.clone()), old.heard_ms);
         let rule = self.capture.as_ref().filter(|_| old.capture.is_some());
         stream.capture = rule.map(Capture::digest);
-        let mut page = Page { chain: Chain::behind(&self.identity, &stream, now_ms), rows: Vec::new() };
+        let mut page = Page { chain: Chain::behind(&self.identity, &stream, now_ms)?, rows: Vec::new() };
         self.tell(&mut page, &stream, Op::Open, Counters::default(), 0)?;
         // Batches come along, and every stream says by which rule it has them.
         if let Some(capture) = rule {
@@ -121,9 +121,10 @@ impl Signer {
     }
 
     /// A page whose first statement takes the place of `first`.
-    fn page_at<'a>(&'a self, stream: &'a Stream, first: &SignedStatement) -> Page<'a> {
+    fn page_at<'a>(&'a self, stream: &'a Stream, first: &SignedStatement) -> Result<Page<'a>, SignError> {
         let (seq, prev) = first.claims().stream.as_ref().map_or((0, Digest::ZERO), |at| (at.seq, at.prev));
-        Page { chain: Chain::at(&self.identity, &stream.name, seq, prev, self.world.now_ms()), rows: Vec::new() }
+        let chain = Chain::at(&self.identity, &stream.name, seq, prev, self.world.now_ms())?;
+        Ok(Page { chain, rows: Vec::new() })
     }
 
     /// Signs rows behind the page, and writes all of it from a position on.

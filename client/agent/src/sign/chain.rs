@@ -1,28 +1,30 @@
 //! A stream's end, as statements are put behind it.
 
-use govlog_formats::cose::SigningKey;
 use govlog_formats::digest::Digest;
 use govlog_formats::statement::{
     Claims, Content, SignedStatement, StatementError, StatementHeader, StreamPosition, content_type_of,
 };
 
+use crate::credential::{Credential, Keys, Unsigned};
 use crate::outbox::Stream;
 
 /// Who signs, with what, for which log.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Identity {
     /// The issuer, as the admission policy names it.
     pub iss: String,
     /// The log's origin.
     pub origin: String,
-    /// The issuer's key.
-    pub key: SigningKey,
+    /// What the issuer signs with.
+    pub keys: Keys,
 }
 
 /// The end of a stream.
 #[derive(Debug)]
 pub(super) struct Chain<'a> {
     identity: &'a Identity,
+    /// For all that is signed with one `iat`.
+    credential: Credential,
     stream: &'a str,
     iat: i64,
     pub(super) next_seq: u64,
@@ -31,14 +33,29 @@ pub(super) struct Chain<'a> {
 
 impl<'a> Chain<'a> {
     /// Begins where a stream stands.
-    pub(super) fn behind(identity: &'a Identity, stream: &'a Stream, now_ms: u64) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Nothing can be signed now.
+    pub(super) fn behind(identity: &'a Identity, stream: &'a Stream, now_ms: u64) -> Result<Self, Unsigned> {
         Self::at(identity, &stream.name, stream.next_seq, stream.prev, now_ms)
     }
 
     /// Begins at a place of a stream.
-    pub(super) fn at(identity: &'a Identity, stream: &'a str, next_seq: u64, prev: Digest, now_ms: u64) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::behind`].
+    pub(super) fn at(
+        identity: &'a Identity,
+        stream: &'a str,
+        next_seq: u64,
+        prev: Digest,
+        now_ms: u64,
+    ) -> Result<Self, Unsigned> {
         let iat = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
-        Self { identity, stream, iat, next_seq, prev }
+        let credential = identity.keys.at(now_ms)?;
+        Ok(Self { identity, credential, stream, iat, next_seq, prev })
     }
 
     /// Signs the next statement. `sub`: none for a record about the stream itself.
@@ -62,7 +79,7 @@ impl<'a> Chain<'a> {
             head,
         };
         let header = StatementHeader { content: Content::Plain(content_type_of(kind)), claims };
-        let statement = SignedStatement::sign(&header, payload, &self.identity.key)?;
+        let statement = self.credential.sign(&header, payload)?;
         self.next_seq += 1;
         self.prev = statement.sig_structure_digest();
         Ok(statement)

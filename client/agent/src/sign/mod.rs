@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use govlog_client::openings::{DocumentError, Openings};
-use govlog_formats::cose::PublicKey;
 use govlog_formats::digest::Digest;
 use govlog_formats::statement::{SignedStatement, StatementError};
 
@@ -33,6 +32,7 @@ use own::{Op, Quarantined, Told};
 
 use crate::adapter::{Adapter, Adapters, Kept};
 use crate::capture::Capture;
+use crate::credential::{Credential, Unsigned};
 use crate::failpoints;
 use crate::names::Names;
 use crate::opa::xfcc::Unknown;
@@ -75,6 +75,9 @@ pub enum SignError {
     /// The system gives no randomness.
     #[error("the system gives no randomness")]
     Random,
+    /// No X.509-SVID is valid now. One comes, or somebody sees to it: until then everything stays as it is.
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
     /// Injected by a test.
     #[error(transparent)]
     Injected(#[from] failpoints::Injected),
@@ -110,10 +113,19 @@ impl Signer {
         Self { capture, ..self }
     }
 
-    /// Who signs, and the public key.
+    /// Who signs.
     #[must_use]
-    pub fn issuer(&self) -> (String, PublicKey) {
-        (self.identity.iss.clone(), self.identity.key.public())
+    pub fn iss(&self) -> &str {
+        &self.identity.iss
+    }
+
+    /// What is signed with now.
+    ///
+    /// # Errors
+    ///
+    /// No X.509-SVID is valid now.
+    pub fn credential(&self) -> Result<Credential, Unsigned> {
+        self.identity.keys.at(self.world.now_ms())
     }
 
     /// Notes the newest archived checkpoint note seen, which bounds from below when later statements were made.
@@ -132,7 +144,7 @@ impl Signer {
         };
         let now_ms = self.world.now_ms();
         let look = self.look(number, most, now_ms)?;
-        let page = Page { chain: Chain::behind(&self.identity, &stream, now_ms), rows: Vec::new() };
+        let page = Page { chain: Chain::behind(&self.identity, &stream, now_ms)?, rows: Vec::new() };
         let mut work =
             Work { page, step: Step::default(), taken: Vec::new(), permits: Vec::new(), capture: stream.capture };
         if stream.next_seq == 0 {

@@ -4,11 +4,11 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P384_SHA384, SanType, date_time_ymd,
 };
 
 /// An authority whose certificates the tests' programs are told to believe.
@@ -121,16 +121,28 @@ impl Authority {
     /// Issues a workload's X.509-SVID, which is a server's and a client's certificate.
     #[must_use]
     pub fn svid(&self, id: &str) -> Issued {
-        let mut params = client_params(&[id.to_owned()]);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        // Said, and not only left out: who takes X.509-SVIDs may ask for it.
-        params.is_ca = IsCa::ExplicitNoCa;
-        self.issue(&params)
+        self.issue(&workload_params(id))
+    }
+
+    /// As [`Authority::svid`], valid from one second to another, POSIX, with a key on P-384.
+    #[must_use]
+    pub fn p384_svid(&self, id: &str, from_s: u64, until_s: u64) -> Issued {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).expect("a key");
+        self.issue_to(&svid_params(id, from_s, until_s), &key)
+    }
+
+    /// As [`Authority::svid`], valid from one second to another, POSIX.
+    #[must_use]
+    pub fn svid_from_to(&self, id: &str, from_s: u64, until_s: u64) -> Issued {
+        self.issue(&svid_params(id, from_s, until_s))
     }
 
     fn issue(&self, params: &CertificateParams) -> Issued {
-        let key = key();
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        self.issue_to(params, &key())
+    }
+
+    fn issue_to(&self, params: &CertificateParams, key: &KeyPair) -> Issued {
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate");
         Issued {
             cert_pem: certificate.pem(),
             key_pem: key.serialize_pem(),
@@ -153,6 +165,21 @@ impl Issued {
         key.and_then(|mut file| file.write_all(self.key_pem.as_bytes())).expect("the key is written");
         files
     }
+}
+
+fn svid_params(id: &str, from_s: u64, until_s: u64) -> CertificateParams {
+    let time = |at_s: u64| (UNIX_EPOCH + Duration::from_secs(at_s)).into();
+    let mut params = workload_params(id);
+    (params.not_before, params.not_after) = (time(from_s), time(until_s));
+    params
+}
+
+fn workload_params(id: &str) -> CertificateParams {
+    let mut params = client_params(&[id.to_owned()]);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    // Said, and not only left out: who takes X.509-SVIDs may ask for it.
+    params.is_ca = IsCa::ExplicitNoCa;
+    params
 }
 
 fn client_params(uris: &[String]) -> CertificateParams {

@@ -3,6 +3,7 @@
 mod answers;
 mod batches;
 mod places;
+mod svids;
 
 use std::io;
 use std::sync::Mutex;

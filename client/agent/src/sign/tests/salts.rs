@@ -61,7 +61,7 @@ fn nothing_is_sealed_with_a_salt_that_is_known() {
     let bench = Bench::new();
     bench.receive(&[event("d-1")]);
     let key = bench.log.with(|state| state.log.issuer.clone());
-    let identity = Identity { iss: ISSUER.into(), origin: ORIGIN.into(), key };
+    let identity = Identity { iss: ISSUER.into(), origin: ORIGIN.into(), keys: key.into() };
     let mut adapters = Adapters::default();
     adapters.add(Arc::new(Group::try_from(RawGroup::at(ROUTE)).unwrap())).unwrap();
     let beat = Beat { heartbeat: Duration::from_secs(60), idle_close: Duration::from_secs(60) };

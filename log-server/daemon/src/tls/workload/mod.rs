@@ -5,6 +5,7 @@
 
 #[cfg(feature = "fake-workload-api")]
 pub mod fake;
+mod svids;
 #[cfg(all(test, feature = "fake-workload-api"))]
 mod tests;
 
@@ -25,6 +26,8 @@ use rustls::{
 use spiffe::x509_source::X509SourceError;
 use spiffe::{X509BundleSet, X509Source, X509Svid};
 use tokio::sync::watch;
+
+pub use svids::Svids;
 
 use super::{Fresh, Health, Tls, TlsError, config, verifier};
 
