@@ -7,11 +7,13 @@
 //!
 //! Every statement is made for the log of a trust directory and in the places that its proved history gives: a server's word counts for nothing.
 
+mod anchors;
 mod bring;
 mod words;
 
+pub use anchors::{AnchorsError, anchors};
 pub use bring::{BringError, Brought, PATIENCE, bring};
-pub use words::in_words;
+pub use words::{credentials_in_words, in_words};
 
 use govlog_formats::admission::{
     ADMISSION_POLICY, BuildError, Change, ChangeError, ChangeFields, OperatorApproval, PolicyState, Refusal, Word,

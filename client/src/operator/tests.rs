@@ -4,7 +4,7 @@ use govlog_formats::admission::{ChangeFields, Credentials, IssuerRow, PolicyStat
 use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::statement::SignedStatement;
 
-use super::{Proposal, ProposalError, in_words, next_index, say};
+use super::{AnchorsError, Proposal, ProposalError, anchors, in_words, next_index, say};
 use crate::testing::{ISSUER, TestLog};
 
 const NOW_S: u64 = 1_700_000_000;
@@ -89,4 +89,54 @@ fn a_change_is_said_in_words() {
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert!(lines[0].contains("may submit nothing more") && lines[1].contains("an operator no more"), "{lines:?}");
     assert_eq!(lines[2], "a change takes 1 operators from then on (now: 2)");
+}
+
+// --- Trust anchors ------------------------------------------------------------------------------------------------------------------------
+
+/// A SPIRE server's bundle: one authority of prod.example, of 2026-11-22 and 23.
+const BUNDLE: &[u8] = include_bytes!("../../../formats/tests/data/bundle.pem");
+const BUNDLE_ENDS_S: u64 = 1_795_406_834;
+
+fn bundle(iss: &str, pem: &[u8], now_s: u64) -> Result<Credentials, AnchorsError> {
+    anchors(iss, &[("bundle.pem".to_owned(), pem.to_vec())], now_s)
+}
+
+#[test]
+fn a_bundle_becomes_the_anchors_of_a_domain_or_of_one_workload() {
+    for iss in ["spiffe://prod.example", "spiffe://prod.example/pep/envoy"] {
+        let twice = [BUNDLE, BUNDLE].concat();
+        let Ok(Credentials::X509(found)) = bundle(iss, &twice, BUNDLE_ENDS_S) else { panic!("{iss}") };
+        assert_eq!(found.len(), 1, "each once");
+        let row = IssuerRow {
+            iss: iss.to_owned(),
+            credentials: Credentials::X509(vec![found[0].clone(), b"none".to_vec()]),
+            kinds: vec!["decision".to_owned()],
+            subjects: vec!["spiffe://prod.example/".to_owned()],
+            rate: None,
+            max_age_s: None,
+        };
+        let fields = ChangeFields { set: vec![row], ..ChangeFields::default() };
+        let lines = in_words(&agreeing().1, &govlog_formats::admission::Change::new(fields).unwrap());
+        assert!(lines[0].contains("with X.509-SVIDs under ") && lines[0].contains("O=SPIFFE"), "{lines:?}");
+        assert!(lines[0].contains("until 2026-11-23T04:07:14Z"), "{lines:?}");
+        assert!(lines[0].contains("a certificate that admits nobody (it is not an X.509 certificate"), "{lines:?}");
+    }
+}
+
+#[test]
+fn what_would_admit_nobody_is_not_signed() {
+    let refused = |iss: &str, pem: &[u8], now_s| bundle(iss, pem, now_s).unwrap_err().to_string();
+    for iss in ["https://prod.example", "spiffe://", "spiffe://prod.example/", "spiffe://Prod.example", "prod.example"]
+    {
+        assert!(refused(iss, BUNDLE, NOW_S).contains("neither a trust domain"), "{iss}");
+    }
+    let iss = "spiffe://prod.example";
+    assert!(refused("spiffe://other.example", BUNDLE, NOW_S).contains("an authority of spiffe://prod.example"));
+    assert!(refused(iss, BUNDLE, BUNDLE_ENDS_S + 1).contains("it ended 2026-11-23T04:07:14Z"));
+    assert!(refused(iss, b"nothing", NOW_S).starts_with("bundle.pem: no certificate"));
+    let leaf = include_bytes!("../../../formats/tests/data/pay-1.pem");
+    let error = refused(iss, &[BUNDLE, leaf].concat(), NOW_S);
+    assert!(error.starts_with("bundle.pem, certificate 2: it is no authority"), "{error}");
+    let rsa = include_bytes!("../../../formats/tests/data/x509/rsa-ca.pem");
+    assert!(refused("spiffe://x509.example", rsa, NOW_S).contains("keys of RSA"));
 }

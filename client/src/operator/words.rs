@@ -33,15 +33,24 @@ pub fn in_words(policy: &PolicyState, change: &Change) -> Vec<String> {
 
 fn issuer(policy: &PolicyState, row: &IssuerRow) -> String {
     let verb = if policy.issuer(&row.iss).is_some() { "replaces what is said of" } else { "lets in" };
-    let credentials = match &row.credentials {
+    let credentials = credentials_in_words(&row.credentials);
+    let (iss, kinds, subjects) = (row.iss.escape_debug(), listed(&row.kinds), listed(&row.subjects));
+    format!("{verb} {iss}: it may submit {kinds} about {subjects}, {credentials}")
+}
+
+/// Says how an issuer's signatures are recognised.
+#[must_use]
+pub fn credentials_in_words(credentials: &Credentials) -> String {
+    match credentials {
         Credentials::Keys(keys) => {
             let kids: Vec<String> = keys.iter().map(|key| key.thumbprint().to_string()).collect();
             format!("with key {}", kids.join(", "))
         }
-        Credentials::X509(anchors) => format!("with certificates under {} trust anchors", anchors.len()),
-    };
-    let (iss, kinds, subjects) = (row.iss.escape_debug(), listed(&row.kinds), listed(&row.subjects));
-    format!("{verb} {iss}: it may submit {kinds} about {subjects}, {credentials}")
+        Credentials::X509(anchors) => {
+            let anchors: Vec<String> = anchors.iter().map(|der| super::anchors::in_words(der)).collect();
+            format!("with X.509-SVIDs under {}", anchors.join(", "))
+        }
+    }
 }
 
 /// These may be any text: what a terminal would hide or obey is written as escapes.

@@ -177,6 +177,8 @@ fn the_help_names_every_key() {
         "key",
         "trust",
         "outbox",
+        "svid",
+        "svid_key",
         "folder",
         "recipients",
         "retention_days",

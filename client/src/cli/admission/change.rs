@@ -39,6 +39,9 @@ pub(crate) struct Operator {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Patterns: a subject exactly, or a prefix when it ends in /, such as spiffe://prod.example/\n\n\
+    With --x509-anchors the issuers are workloads that sign with X.509-SVIDs: --iss spiffe://prod.example is every one of the trust domain, and \
+    --iss spiffe://prod.example/pep/envoy is that one alone. Whoever holds an anchor's key speaks for all of them. An anchor ends when its \
+    certificate does: run the command again with the new bundle before that, the old anchors in it for as long as their SVIDs are about.\n\n\
     Where the policy asks for several operators: --draft FILE here, govlog admission approve FILE by the others, and \
     govlog admission submit FILE, within a day of the draft."
 )]
@@ -49,8 +52,16 @@ pub(crate) struct Add {
     #[arg(long, value_name = "URI")]
     iss: String,
     /// The issuer's public key (SPKI PEM); may be given several times
-    #[arg(long = "pub", value_name = "FILE", required = true)]
+    #[arg(
+        long = "pub",
+        value_name = "FILE",
+        required_unless_present = "x509_anchors",
+        conflicts_with = "x509_anchors"
+    )]
     public: Vec<PathBuf>,
+    /// Certificates of the authorities that issue the workloads' X.509-SVIDs (PEM, such as a SPIFFE bundle); may be given several times
+    #[arg(long, value_name = "FILE")]
+    x509_anchors: Vec<PathBuf>,
     /// The kinds it may submit, such as issuance,decision
     #[arg(long, value_name = "K,…", value_delimiter = ',', required = true)]
     kinds: Vec<String>,
@@ -60,7 +71,7 @@ pub(crate) struct Add {
     /// Statements per second [default: the log's own limits only]
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU64>,
-    /// How old a statement may be when it arrives, seconds [default: 86400]
+    /// How old a statement may be when it arrives, seconds [default: 86400, with --x509-anchors 600]
     #[arg(long, value_name = "S")]
     max_age: Option<u64>,
 }
@@ -111,10 +122,17 @@ pub(crate) struct Submit {
 
 impl Add {
     pub(super) fn run(self, out: &Output) -> anyhow::Result<Exit> {
-        let keys = self.public.iter().map(|path| files::public_key(path)).collect::<anyhow::Result<Vec<_>>>()?;
+        let credentials = if self.x509_anchors.is_empty() {
+            let keys = self.public.iter().map(|path| files::public_key(path));
+            Credentials::Keys(keys.collect::<anyhow::Result<Vec<_>>>()?)
+        } else {
+            let bundles = self.x509_anchors.iter().map(|path| Ok((path.display().to_string(), files::read(path)?)));
+            let bundles = bundles.collect::<anyhow::Result<Vec<_>>>()?;
+            operator::anchors(&self.iss, &bundles, time::now_s()).map_err(|error| Usage(error.to_string()))?
+        };
         let row = IssuerRow {
             iss: self.iss,
-            credentials: Credentials::Keys(keys),
+            credentials,
             kinds: self.kinds,
             subjects: self.subjects,
             rate: self.rate,
@@ -196,7 +214,11 @@ impl Operator {
                 ))
                 .into())
             }
-            None => bring(http, &source, &mut dir, &proposal, out),
+            None => {
+                let words = operator::in_words(policy, proposal.change());
+                out.notice(&format!("signed for {}: {}", policy.origin(), words.join("; ")));
+                bring(http, &source, &mut dir, &proposal, out)
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cli::output::Output;
 use crate::cli::{Exit, trust::refuting};
+use crate::operator;
 use crate::time;
 use crate::trust::{self, History, TrustDir};
 
@@ -34,7 +35,12 @@ impl Show {
         let (mut lines, changes) = entries(&history);
         for row in newest.issuers() {
             let subjects = row.subjects.join(", ");
-            lines.push(format!("in force: {} may submit {} about {subjects}", row.iss, row.kinds.join(", ")));
+            let credentials = operator::credentials_in_words(&row.credentials);
+            lines.push(format!(
+                "in force: {} may submit {} about {subjects}, {credentials}",
+                row.iss,
+                row.kinds.join(", ")
+            ));
         }
         let operators: Vec<String> = newest.operators().map(|(kid, _)| kid.to_string()).collect();
         let threshold = newest.threshold();
