@@ -42,7 +42,7 @@ const PHRASES: [(&str, &str); 23] = [
     ),
     ("decision", "{result}: {action.name} {resource.type} {resource.id}"),
     ("decision-batch", "{count} decisions from {from_ms} to {to_ms}[ by {pdp}]"),
-    ("effect", "{outcome}: decision {decision_id} by {performer}"),
+    ("effect", "{outcome}[: decision {decision_id}] by {performer}[: {method} {resource.id}]"),
     ("observation", "saw {observed}[ of {domain}][ at {where}][, by {observer}]"),
     ("stream", "{op} by {instance}, next position {next_seq}"),
     ("gap", "{cause}[, {count} events][, from {from_ms}][ to {to_ms}][, declared by {declared_by}]"),

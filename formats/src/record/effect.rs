@@ -1,4 +1,4 @@
-//! The kind `effect`: what became of a decision.
+//! The kind `effect`: what became of a decision, or what was done without one.
 
 use super::body::{Body, Recorded};
 use super::names::names;
@@ -28,7 +28,7 @@ impl Effect {
         &self.0
     }
 
-    /// The id of the decision carried out.
+    /// The id of the decision carried out; absent: none is known.
     #[must_use]
     pub fn decision_id(&self) -> Recorded<&str> {
         self.0.text(&["decision_id"])

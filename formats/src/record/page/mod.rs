@@ -22,7 +22,7 @@ const LINKS: [(&str, &str, &[&str]); 17] = [
         "activation or policy",
         &["decision", "decision-batch", "activation", "issuance", "registration", "attestation"],
     ),
-    ("authenticated_by", "issuance", &["decision"]),
+    ("authenticated_by", "issuance", &["decision", "effect"]),
     ("registered_as", "registration", &["issuance"]),
     ("attested_by", "attestation", &["issuance"]),
     ("signed_by", "signing-key", &["issuance"]),

@@ -1,7 +1,7 @@
 //! Fields of the operation plane's kinds: `delegation`, `decision`, `decision-batch`, `effect`, `observation`.
 
 use super::common::{CREDENTIAL, HANDLES, LINK_TARGET, LOG_HEAD, PARTY, POLICY_REF, RESOURCE, SCHEME_DIGEST, TOOL};
-use super::{optional, required};
+use super::{CREDENTIAL_TYPES, optional, required};
 use crate::record::decision::{DecisionResult, Enforcement, OpBound};
 use crate::record::effect::Outcome;
 use crate::record::schema::{Group, Shape};
@@ -153,9 +153,9 @@ static BATCH_COUNT: Group = Group {
 /// Fields of `effect`.
 pub(super) static EFFECT: Group = Group {
     name: "effect",
-    about: "what became of a decision",
+    about: "what became of a decision, or what was done without one",
     fields: &[
-        required("decision_id", Shape::Name, "the decision carried out").indexed(),
+        optional("decision_id", Shape::Name, "the decision carried out; absent where none is known").indexed(),
         required("outcome", Shape::Closed(Outcome::NAMES), ""),
         required("performer", Shape::Name, "the workload that acted"),
         optional("decision_iss", Shape::Name, "who issued the decision, where that is not this statement's iss"),
@@ -170,6 +170,9 @@ pub(super) static EFFECT: Group = Group {
         optional("receipt_id", Shape::Text, "entry id of the decision's receipt, if it was seen"),
         optional("tool", Shape::Text, ""),
         optional("method", Shape::Text, ""),
+        optional("caller", Shape::Map(&PARTY), "who asked for it, as the transport knew them"),
+        optional("serial", Shape::Bytes, "of the caller's certificate, without leading zeros"),
+        optional("native", Shape::Bytes, "what the source wrote of it, its exact bytes"),
     ],
 };
 
@@ -191,6 +194,11 @@ pub(super) static OBSERVATION: Group = Group {
         required("observed", Shape::Open(&OBSERVED), "what was seen"),
         optional("subject", Shape::Text, "of a credential: the SPIFFE ID in it"),
         optional("certificate", Shape::Bytes, "of a credential: the leaf certificate's DER"),
+        optional("credential_type", Shape::Open(&CREDENTIAL_TYPES), "of a credential"),
+        optional("key_id", Shape::Text, "of a token: its issuer's key"),
+        optional("audience", Shape::List(&Shape::Text), "of a token"),
+        optional("not_before_ms", Shape::Millis, "of a credential: from when it is valid"),
+        optional("not_after_ms", Shape::Millis, "of a credential: until when it is valid"),
         optional("domain", Shape::Text, "of a bundle: its trust domain"),
         optional("bundle_digest", SCHEME_DIGEST, "of a bundle: of its exact bytes").indexed(),
         optional("sequence", Shape::Uint, "of a bundle"),

@@ -24,7 +24,7 @@ fn required(kind: &str) -> Vec<&'static [&'static str]> {
             &["resource", "id"],
             &["result"],
         ],
-        "effect" => &[&["decision_id"], &["outcome"], &["performer"]],
+        "effect" => &[&["outcome"], &["performer"]],
         "issuance" => &[&["stage"], &["credential_type"], &["subject"]],
         "stream" => &[&["op"], &["instance"], &["next_seq"]],
         "quarantine" => &[&["reason"], &["digest"]],
