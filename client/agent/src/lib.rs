@@ -7,7 +7,7 @@
 //!                      └── durable before the source hears 200, or is read on   └── published, verified, openings stored
 //! ```
 //!
-//! **In scope**: adapters ([`adapter`], [`opa`]), reading what is not uploaded ([`feed`]), the durable [`outbox`], signing ([`mod@sign`]) alone or in batches ([`capture`]) with a key or an X.509-SVID ([`credential`]), sending until there is a proof ([`pump`]), sealing values that stay out of the log
+//! **In scope**: adapters ([`adapter`], [`opa`], [`envoy`]), reading what is not uploaded ([`feed`]), the durable [`outbox`], signing ([`mod@sign`]) alone or in batches ([`capture`]) with a key or an X.509-SVID ([`credential`]), sending until there is a proof ([`pump`]), sealing values that stay out of the log
 //! ([`seal`]). **Out of scope**: what the bytes mean (`govlog-formats`), judging a log and keeping openings (`govlog-client`, whose submitting,
 //! trust and opening store this uses), deciding anything at an enforcement point.
 //!
@@ -20,10 +20,12 @@ pub mod cli;
 pub mod config;
 pub mod credential;
 pub mod doctor;
+pub mod envoy;
 pub mod failpoints;
 pub mod feed;
 pub mod http;
 pub mod json;
+pub mod lost;
 pub mod names;
 pub mod opa;
 pub mod outbox;

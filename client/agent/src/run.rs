@@ -28,7 +28,7 @@ use crate::names::Names;
 use crate::outbox::{Outbox, OutboxError};
 use crate::pump::{Confirmer, PumpError, Sender, Shared, Terms};
 use crate::sign::{Identity, Signer};
-use crate::sources::Sources;
+use crate::sources::{Sources, joining};
 use crate::telemetry::Telemetry;
 use crate::world::{Machine, World};
 
@@ -171,6 +171,9 @@ impl Agent {
         };
         let origin = trust.trust().origin().to_owned();
         let outbox = Arc::new(Outbox::open(&config.outbox, &origin, &config.iss)?);
+        if let Some(joining) = joining(&config) {
+            outbox.join(joining);
+        }
         let sources = Sources::of(&config).map_err(RunError::Route)?;
         check_routes(&outbox, &sources.adapters)?;
         let openings = Folder::open(&config.openings, config.keeping.clone())?;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::adapter::Adapters;
 use crate::config::Config;
+use crate::envoy::{AccessLog, Effects};
 use crate::feed::Feed;
+use crate::opa;
+use crate::outbox::Joining;
 
 /// What an agent listens to.
 #[derive(Default)]
@@ -26,8 +29,21 @@ impl Sources {
         for group in &config.groups {
             sources.adapters.add(Arc::new(group.clone()))?;
         }
+        for envoy in &config.envoys {
+            let envoy = Arc::new(envoy.clone());
+            sources.adapters.add(Arc::new(Effects::new(Arc::clone(&envoy), &config.iss)))?;
+            sources.feeds.push(Box::new(AccessLog::new(envoy)));
+        }
         Ok(sources)
     }
+}
+
+/// What is kept of decisions so that effects find theirs; nothing where no effects are read.
+#[must_use]
+pub fn joining(config: &Config) -> Option<Joining> {
+    let keep = config.envoys.iter().map(|envoy| envoy.join).max()?;
+    let routes = config.groups.iter().map(|group| group.prefix().to_owned()).collect();
+    Some(Joining { routes, find: opa::decision::join, keep })
 }
 
 impl std::fmt::Debug for Sources {

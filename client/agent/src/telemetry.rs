@@ -2,6 +2,7 @@
 //!
 //! Every agent has its own registry, so that several can run in one process.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use metrics::{
@@ -127,6 +128,17 @@ impl Telemetry {
         });
     }
 
+    /// What a source that is read counts itself; counts that are no numbers are passed over.
+    pub fn heard(&self, route: &str, instance: &str, counters: &BTreeMap<String, String>) {
+        self.record(|| {
+            for (name, count) in counters {
+                let Ok(count) = count.parse::<f64>() else { continue };
+                let labels = [("route", route.to_owned()), ("instance", instance.to_owned()), ("count", name.clone())];
+                gauge!(SOURCE_COUNTS, &labels).set(count);
+            }
+        });
+    }
+
     /// Somebody must look.
     pub fn alarm(&self, kind: &'static str) {
         self.record(|| counter!(ALARMS, "kind" => kind).increment(1));
@@ -176,6 +188,7 @@ fn describe() {
     describe_counter!(UNREACHABLE, "batches that got no answer from the log");
     describe_gauge!(FEED_FAILING, "1: what this feed reads cannot be read now");
     describe_counter!(FEED_FAILURES, "how often what a feed reads could not be read, or not be kept");
+    describe_gauge!(SOURCE_COUNTS, "what a source that is read counts, since the start, by route, instance and count");
     describe_counter!(HEADERS_IGNORED, "client certificates named by a header that is not believed, by why");
     describe_counter!(ALARMS, "what somebody must look at, by kind");
     describe_gauge!(UNSIGNED, "1: nothing is signed, for there is no valid X.509-SVID to sign with");
@@ -202,6 +215,7 @@ const PUBLISHED: &str = "govlog_agent_published_total";
 const UNREACHABLE: &str = "govlog_agent_log_unreachable_total";
 const FEED_FAILING: &str = "govlog_agent_feed_failing";
 const FEED_FAILURES: &str = "govlog_agent_feed_failures_total";
+const SOURCE_COUNTS: &str = "govlog_agent_source_counts";
 const HEADERS_IGNORED: &str = "govlog_agent_headers_ignored_total";
 const ALARMS: &str = "govlog_agent_alarms_total";
 const UNSIGNED: &str = "govlog_agent_unsigned";

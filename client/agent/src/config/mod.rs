@@ -20,6 +20,7 @@ use govlog_formats::admission::{DEFAULT_MAX_AGE_S, DEFAULT_MAX_AGE_X509_S};
 
 use crate::capture::Capture;
 use crate::credential;
+use crate::envoy::{Envoy, EnvoyError, RawEnvoy};
 use crate::opa::{self, Group, GroupError, RawGroup};
 use crate::outbox;
 use crate::sign::Beat;
@@ -75,6 +76,8 @@ pub struct Config {
     pub connections: serve::Limits,
     /// The groups of OPA instances, by the prefix of their routes.
     pub groups: Vec<Group>,
+    /// The Envoys whose access logs are followed.
+    pub envoys: Vec<Envoy>,
 }
 
 /// Why a configuration cannot be used.
@@ -154,6 +157,9 @@ pub enum ContentError {
     /// An `[[opa]]` table is wrong.
     #[error("[[opa]] {0}")]
     Group(#[from] GroupError),
+    /// An `[[envoy]]` table is wrong.
+    #[error("[[envoy]] {0}")]
+    Envoy(#[from] EnvoyError),
     /// Two `[[opa]]` tables have one prefix, or one lies on the other's routes.
     #[error("[[opa]] prefix = {0:?} stands twice; each group of instances needs a prefix of its own")]
     Prefix(String),
@@ -180,6 +186,7 @@ impl Config {
         tls.check_reach("listen", raw.listen, &[&access.submit], "submit")?;
         tls.check_reach("admin", raw.admin, &[&access.operate], "operate")?;
         let groups = groups(raw.opa)?;
+        let envoys = envoys(raw.envoy, folder)?;
         let keeping = keeping(&raw.openings)?;
         let x509 = x509(raw.x509.take(), raw.key.is_some(), folder)?;
         let key = raw.key.take().unwrap_or_else(|| if x509.is_some() { NO_KEY } else { KEY }.into());
@@ -223,6 +230,7 @@ impl Config {
                 ..serve::Limits::default()
             },
             groups,
+            envoys,
         })
     }
 }
@@ -328,6 +336,10 @@ fn groups(raw: Vec<RawGroup>) -> Result<Vec<Group>, ContentError> {
         groups.push(Group::try_from(RawGroup::at(DEFAULT_PREFIX))?);
     }
     Ok(groups)
+}
+
+fn envoys(raw: Vec<RawEnvoy>, folder: &Path) -> Result<Vec<Envoy>, ContentError> {
+    raw.into_iter().map(|raw| Ok(Envoy::new(raw, folder)?)).collect()
 }
 
 fn capture(raw: raw::Capture) -> Option<Capture> {

@@ -8,6 +8,7 @@ use govlog_daemon::access::RawAccess;
 use govlog_daemon::tls::RawTls;
 use serde::Deserialize;
 
+use crate::envoy::RawEnvoy;
 use crate::opa::RawGroup;
 
 /// The file. Unknown keys are refused; a key without a default is one that only the operator can know.
@@ -44,6 +45,8 @@ pub(super) struct Raw {
     pub(super) limits: Limits,
     #[serde(default)]
     pub(super) opa: Vec<RawGroup>,
+    #[serde(default)]
+    pub(super) envoy: Vec<RawEnvoy>,
 }
 
 /// `[x509]`

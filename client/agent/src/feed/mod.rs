@@ -10,11 +10,12 @@ mod reader;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use reader::Reader;
 
-use crate::outbox::Arrival;
+use crate::outbox::{Arrival, Decisions};
 
 /// Something that is read.
 pub trait Feed: Send {
@@ -33,6 +34,9 @@ pub trait Feed: Send {
     ///
     /// It is no place that this feed wrote.
     fn resume(&mut self, place: Option<&[u8]>) -> Result<(), FeedError>;
+
+    /// Is told, before anything is read, who knows the decisions that other sources tell of.
+    fn meet(&mut self, _decisions: Arc<dyn Decisions>) {}
 
     /// Reads what is new since the last call; called again only when what this gave is kept.
     ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Feed, FeedError, Found};
 use crate::failpoints;
 use crate::names::Names;
-use crate::outbox::{self, ReceiveError};
+use crate::outbox::{self, Decisions, ReceiveError};
 use crate::pump::{PumpError, Round, Shared};
 use crate::world::World;
 
@@ -28,12 +28,13 @@ impl Reader {
     /// Makes one.
     #[must_use]
     pub fn new(
-        feed: Box<dyn Feed>,
+        mut feed: Box<dyn Feed>,
         shared: Arc<Shared>,
         names: Arc<Names>,
         world: Arc<dyn World>,
         hold: outbox::Limits,
     ) -> Self {
+        feed.meet(Arc::clone(&shared.outbox) as Arc<dyn Decisions>);
         Self { feed, shared, names, world, hold, has_begun: false, held: None, fails: false }
     }
 
@@ -104,6 +105,7 @@ impl Reader {
             }
         }
         for (instance, counters) in &found.heard {
+            self.shared.telemetry.heard(feed.route(), instance, counters);
             self.names
                 .naming(source, |name| outbox.heard(feed.route(), instance, counters, self.hold, now_ms, name))?;
         }

@@ -11,6 +11,7 @@
 //! Trust: whoever can write the file can make this agent sign what it likes, and forget what it should have sent. It holds events in
 //! clear, so folder and file are their owner's alone.
 
+mod joins;
 mod load;
 mod read;
 mod receive;
@@ -25,10 +26,11 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, WriteTransaction};
 
+pub use joins::{Decisions, Join, Joining};
 pub use load::{Amount, Backlog};
 pub use read::{Signed, Waiting};
 pub use receive::{Arrival, Content, Limits, ReceiveError, Taken, idempotency_key};
@@ -38,7 +40,7 @@ pub use write::Fork;
 use load::Load;
 pub use tables::OWN;
 
-use tables::{FORGET, MEMBERS, META, PLACES, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING};
+use tables::{FORGET, FORGET_JOINS, JOINS, MEMBERS, META, PLACES, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING};
 
 /// The outbox of one issuer for one log.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub struct Outbox {
     path: PathBuf,
     /// How much is in it. Whoever changes something holds this until the change is committed and counted.
     load: Mutex<Load>,
+    /// Which decisions are kept by their requests.
+    joining: OnceLock<Joining>,
 }
 
 /// Why the outbox cannot be used, or can be no more.
@@ -135,7 +139,7 @@ impl Outbox {
                 redb::DatabaseError::DatabaseAlreadyOpen => OutboxError::Held { path: path.clone() },
                 error => OutboxError::Store { path: path.clone(), cause: Box::new(error.into()) },
             })?;
-        let outbox = Self { db, path, load: Mutex::default() };
+        let outbox = Self { db, path, load: Mutex::default(), joining: OnceLock::new() };
         outbox.claim(log, iss)?;
         outbox.measure()?;
         Ok(outbox)
@@ -167,6 +171,8 @@ impl Outbox {
             tx.open_table(PLACES)?;
             tx.open_table(SEEN)?;
             tx.open_table(FORGET)?;
+            tx.open_table(JOINS)?;
+            tx.open_table(FORGET_JOINS)?;
             Ok(Some(Ok(())))
         })?;
         claimed.unwrap_or(Ok(()))

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use govlog_formats::digest::Digest;
 use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, WriteTransaction};
 
+use super::joins;
 use super::load::Load;
 use super::row::{Stream, StreamNumber};
 use super::tables::{FOR_NOW, PLACES, SEEN, SPEAKERS, STREAMS, WAITING, WaitingRow};
@@ -189,8 +190,12 @@ impl Outbox {
         name: &dyn Fn(&str) -> Fresh,
     ) -> Result<Taken, ReceiveError> {
         let mut intake = Intake { route, now_ms, name, limits, taken: Taken::default(), refused: None };
+        let joins = self.joins_of(route, arrivals);
         self.change(|tx, load| {
             let done = intake.take_all(tx, load, arrivals)?;
+            if let (Some(()), Some((joins, keep))) = (done, &joins) {
+                joins::keep(tx, joins, *keep, now_ms)?;
+            }
             if let (Some(()), Some((of, place))) = (done, place) {
                 tx.open_table(PLACES)?.insert((route, of), place)?;
             }

@@ -9,6 +9,8 @@
 //! | `signed` | stream number, seq | a signed statement that is not known to be published, and what opens its sealed values |
 //! | `members` | stream number, seq | the idempotency keys of a signed batch's members, one behind the other, in the batch's order |
 //! | `places` | route, what is read | how far it was read, as its feed writes it |
+//! | `joins` | request id | until when it is kept, and the ids of its decisions as a JSON list |
+//! | `forget_joins` | time, request id | nothing: the order in which `joins` is forgotten |
 //! | `seen` | idempotency key | digest of what the event says, and until when that is remembered |
 //! | `forget` | time, idempotency key | nothing: the order in which `seen` is forgotten |
 
@@ -28,6 +30,8 @@ pub(super) const MEMBERS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefiniti
 pub(super) const PLACES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("places");
 pub(super) const SEEN: TableDefinition<'_, &[u8; 32], (&[u8; 32], u64)> = TableDefinition::new("seen");
 pub(super) const FORGET: TableDefinition<'_, (u64, &[u8; 32]), ()> = TableDefinition::new("forget");
+pub(super) const JOINS: TableDefinition<'_, &str, (u64, &str)> = TableDefinition::new("joins");
+pub(super) const FORGET_JOINS: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("forget_joins");
 
 /// Of a row in `seen` whose event is still in the outbox.
 pub(super) const FOR_NOW: u64 = u64::MAX;

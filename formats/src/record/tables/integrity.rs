@@ -13,7 +13,8 @@ use crate::record::stream::StreamOp;
 static PROOF_TYPES: [&str; 3] = ["tlog-proof", "cose-receipt", "transparent-statement"];
 
 /// Why events are lost, where known.
-static CAUSES: [&str; 6] = ["crash", "state-lost", "rate-limited", "buffer-full", "source-dropped", "unreachable"];
+static CAUSES: [&str; 8] =
+    ["crash", "state-lost", "rate-limited", "buffer-full", "source-dropped", "unreachable", "truncated", "file-gone"];
 
 /// Fields of `stream`.
 pub(super) static STREAM: Group = Group {

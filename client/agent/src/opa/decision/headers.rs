@@ -79,7 +79,7 @@ fn texts(raw: &RawValue) -> Option<Vec<Cow<'_, str>>> {
 /// Reads trace id and parent id of a `traceparent` (W3C Trace Context §3.2): lower-case hex, neither all zeros.
 ///
 /// "If a higher version is detected, the implementation SHOULD try to parse it": what follows the flags is then passed over.
-fn trace_parent(value: &str) -> Option<(&str, &str)> {
+pub(crate) fn trace_parent(value: &str) -> Option<(&str, &str)> {
     let mut parts = value.splitn(5, '-');
     let mut next = |length| parts.next().filter(|part| part.len() == length && part.bytes().all(is_hex));
     let version = next(2).filter(|version| *version != "ff")?;

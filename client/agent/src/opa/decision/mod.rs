@@ -19,10 +19,12 @@ use jiff::Timestamp;
 
 use self::fields::{Fields, MAX_ELEMENTS, at, list_of_text, name_of, text_member};
 use self::headers::Headers;
+pub(crate) use self::headers::trace_parent;
 pub use self::unmapped::{MAX_PAYLOAD_BYTES, MAX_TEXT_BYTES, Unmapped};
 use super::mapping::{Group, Mapping};
 use super::xfcc::{Client, Unknown};
 use crate::json::{self, JsonError, Kind, Object, RawValue};
+use crate::outbox::Join;
 use crate::seal::{Draft, Sealer};
 
 /// The year 2200: no clock is wrong by that much and still believed.
@@ -88,6 +90,14 @@ pub fn decision(bytes: &[u8], group: &Group, mut sealer: Sealer<'_>) -> Result<D
 pub fn client(bytes: &[u8], group: &Group) -> Result<Client, Unknown> {
     let event = Fields::read(bytes).map_err(|_| Unknown::Malformed("not an event"))?;
     Headers::read(&event.members).client(group.xfcc_from())
+}
+
+/// Gives the ids of an event's decision and of the request it was asked for, where it has both.
+#[must_use]
+pub fn join(bytes: &[u8]) -> Option<Join> {
+    let event = Fields::read(bytes).ok()?;
+    let request_id = Headers::read(&event.members).correlation(&event.members).request_id?.into_owned();
+    Some(Join { request_id, decision_id: event.text("decision_id").ok()??.into_owned() })
 }
 
 /// Puts in who says so: the event's names, the parties.

@@ -1,0 +1,197 @@
+//! Lines held until their decision is known.
+
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::*;
+use crate::adapter::{Adapter, Kept};
+use crate::feed::{Feed, Found};
+use crate::outbox::{Arrival, Content, Decisions, OutboxError};
+
+/// The decisions that a test makes known.
+#[derive(Default)]
+struct Told(Mutex<std::collections::BTreeMap<String, Vec<String>>>);
+
+impl Told {
+    fn tell(&self, request: &str, decision: &str) {
+        self.0.lock().unwrap().entry(request.to_owned()).or_default().push(decision.to_owned());
+    }
+}
+
+impl Decisions for Told {
+    fn decisions_of(&self, request_ids: &[&str]) -> Result<Vec<Vec<String>>, OutboxError> {
+        let told = self.0.lock().unwrap();
+        Ok(request_ids.iter().map(|id| told.get(*id).cloned().unwrap_or_default()).collect())
+    }
+}
+
+/// A log, and a feed that follows it.
+struct Lab {
+    folder: tempfile::TempDir,
+    envoy: std::sync::Arc<Envoy>,
+    told: std::sync::Arc<Told>,
+    feed: AccessLog,
+}
+
+const NOW: u64 = 1_795_320_500_000;
+
+impl Lab {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut envoy = envoy("line_kib = 1");
+        envoy.log = folder.path().join("access.jsonl");
+        let (envoy, told) = (std::sync::Arc::new(envoy), std::sync::Arc::new(Told::default()));
+        let feed = followed(&envoy, &told, None);
+        Self { folder, envoy, told, feed }
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        let path = self.folder.path().join("access.jsonl");
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        file.write_all(bytes).unwrap();
+    }
+
+    fn requests(&self, ids: &[&str]) {
+        for id in ids {
+            self.write(&[line(json!({"request_id": id})), b"\n".to_vec()].concat());
+        }
+    }
+
+    fn restart(&mut self, place: Option<&[u8]>) {
+        self.feed = followed(&self.envoy, &self.told, place);
+    }
+
+    /// What an arrival becomes: the decision of an effect, or which kind it is.
+    fn shown(&self, arrivals: &[Arrival]) -> Vec<String> {
+        arrivals.iter().map(|arrival| self.one(arrival)).collect()
+    }
+
+    fn one(&self, arrival: &Arrival) -> String {
+        assert_eq!(arrival.instance, "envoy-lab");
+        let Some((form, bytes)) = arrival.content.event() else {
+            let (Content::Input { reason, .. } | Content::Digest { reason, .. }) = &arrival.content else { panic!() };
+            return reason.clone();
+        };
+        let kept = Kept { instance: &arrival.instance, form, received_ms: NOW, bytes };
+        let mut random = || [1; 32];
+        let draft = Effects::new(self.envoy.clone(), ISS).draft(&kept, Sealer::new(&mut random)).unwrap();
+        match Record::parse(draft.kind, &draft.payload).unwrap() {
+            Record::Effect(effect) => effect.decision_id().present().unwrap_or("none").to_owned(),
+            other => other.kind().to_owned(),
+        }
+    }
+
+    fn read(&mut self, now_ms: u64) -> (Vec<String>, Found) {
+        let found = self.feed.read(now_ms).unwrap();
+        (self.shown(&found.arrivals), found)
+    }
+}
+
+fn followed(envoy: &std::sync::Arc<Envoy>, told: &std::sync::Arc<Told>, place: Option<&[u8]>) -> AccessLog {
+    let mut feed = AccessLog::new(envoy.clone());
+    feed.meet(told.clone());
+    feed.resume(place).unwrap();
+    feed
+}
+
+#[test]
+fn a_line_waits_for_its_decision_or_has_had_its_time() {
+    let mut lab = Lab::new();
+    assert!(lab.feed.read(NOW).unwrap_err().to_string().contains("no such file"));
+    lab.requests(&["a", "b", "c"]);
+    lab.told.tell("b", "d-b");
+    let (shown, found) = lab.read(NOW);
+    assert!(shown.is_empty() && found.place.is_none(), "b waits behind a, and nothing is passed over");
+    lab.told.tell("a", "d-a");
+    let (shown, found) = lab.read(NOW + 1);
+    assert_eq!(shown, ["d-a", "d-b"]);
+    let place = found.place.unwrap();
+    assert!(lab.read(NOW + 14_999).0.is_empty());
+    assert_eq!(lab.read(NOW + 15_000).0, ["none"]);
+    lab.restart(Some(&place));
+    assert!(lab.read(NOW + 20_000).0.is_empty(), "a new process waits anew");
+    lab.told.tell("c", "d-c");
+    lab.told.tell("c", "d-again");
+    let (shown, found) = lab.read(NOW + 20_001);
+    assert_eq!(shown, ["none"], "which of two is meant is not guessed");
+    assert_eq!(found.heard[0].1["effects of several decisions"], "1");
+}
+
+#[test]
+fn the_same_line_is_the_same_event_whatever_is_known_of_it() {
+    let mut lab = Lab::new();
+    lab.requests(&["a"]);
+    lab.told.tell("a", "d-a");
+    let with = lab.read(NOW).1.arrivals.remove(0);
+    *lab.told.0.lock().unwrap() = std::collections::BTreeMap::new();
+    lab.restart(None);
+    lab.read(NOW);
+    let without = lab.read(NOW + 60_000).1.arrivals.remove(0);
+    assert_eq!((with.key, with.semantic), (without.key, without.semantic));
+    assert_ne!(with.content, without.content);
+}
+
+#[test]
+fn lines_without_a_request_id_are_told_apart_by_their_place_and_nothing_waits() {
+    let mut lab = Lab::new();
+    let anonymous = [line(json!({"request_id": "-"})), b"\n".to_vec()].concat();
+    lab.write(&[anonymous.clone(), anonymous].concat());
+    lab.write(&[line(json!({"path": "/v1/data/ledger/health"})), b"\n".to_vec()].concat());
+    lab.write(&[line(json!({"decision_id": "d-own"})), b"\n".to_vec()].concat());
+    let (shown, found) = lab.read(NOW);
+    assert_eq!(shown, ["none", "none", "none", "d-own"]);
+    assert_ne!(found.arrivals[0].key, found.arrivals[1].key);
+    assert_eq!(found.heard[0].0, "envoy-lab");
+    let counters = &found.heard[0].1;
+    assert_eq!(counters["effects without a decision"], "2");
+    assert_eq!(counters["effects that need no decision"], "1");
+    assert_eq!(counters["effects with their decision"], "1");
+    assert!(lab.read(NOW + 1_000).1.heard.is_empty(), "nothing new is told");
+    assert_eq!(lab.read(NOW + 61_000).1.heard.len(), 1, "it lives");
+}
+
+#[test]
+fn what_is_no_line_is_kept_as_what_it_is_and_loss_is_declared() {
+    let mut lab = Lab::new();
+    lab.write(b"not json\n\xff\xfe\n");
+    lab.write(&[vec![b'x'; 4_096], b"\n".to_vec()].concat());
+    lab.write(b"{\"start\":\"1795320442\",\"code\":200,\"code\":403}\n");
+    let (shown, found) = lab.read(NOW);
+    assert!(shown[0].contains("not JSON") && shown[1].contains("not UTF-8"), "{shown:?}");
+    assert!(shown[2].contains("more than 1024 bytes") && shown[3].contains("twice"), "{shown:?}");
+    assert!(shown.iter().all(|reason| !reason.contains("xx")), "no reason repeats the input");
+    let place = found.place.unwrap();
+    std::fs::write(lab.folder.path().join("access.jsonl"), "").unwrap();
+    lab.requests(&["after"]);
+    lab.told.tell("after", "d-after");
+    lab.restart(Some(&place));
+    assert_eq!(lab.read(NOW).0, ["gap", "d-after"]);
+}
+
+#[test]
+fn a_line_cut_by_rotation_waits_for_its_rest_in_the_old_file() {
+    let mut lab = Lab::new();
+    let whole = line(json!({"request_id": "a"}));
+    let (first, rest) = whole.split_at(100);
+    lab.write(first);
+    assert!(lab.read(NOW).0.is_empty());
+    let rotated = lab.folder.path().join("access.jsonl.1");
+    std::fs::rename(lab.folder.path().join("access.jsonl"), &rotated).unwrap();
+    let mut old = std::fs::OpenOptions::new().append(true).open(&rotated).unwrap();
+    old.write_all(rest).unwrap();
+    lab.requests(&["b"]);
+    lab.told.tell("a", "d-a");
+    lab.told.tell("b", "d-b");
+    assert_eq!(lab.read(NOW).0, ["d-a", "d-b"]);
+}
+
+#[test]
+fn a_clock_that_jumps_back_makes_lines_wait_no_longer_than_once_more() {
+    let mut lab = Lab::new();
+    lab.requests(&["a"]);
+    assert!(lab.read(NOW).0.is_empty());
+    assert!(lab.read(NOW - 86_400_000).0.is_empty());
+    let settled = u64::try_from(Duration::from_secs(15).as_millis()).unwrap();
+    assert_eq!(lab.read(NOW - 86_400_000 + settled).0, ["none"]);
+}
