@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::access::Identity;
-use crate::tls::Tls;
+use crate::tls::{Standing, Tls};
 
 /// A listening socket, and what handshakes are made with.
 #[derive(Debug)]
@@ -40,6 +40,13 @@ pub(super) struct Shown {
     pub(super) identity: Option<Identity>,
     /// When its certificate ends: from then on it has proved nothing.
     pub(super) until: Option<Instant>,
+    /// Whether its certificate is still believed.
+    pub(super) standing: Option<Standing>,
+}
+
+impl Shown {
+    /// Nothing.
+    pub(super) const NOTHING: Self = Self { identity: None, until: None, standing: None };
 }
 
 /// Makes a handshake within `most`; bytes before its end are bounded by what one may have.
@@ -48,13 +55,20 @@ pub(super) async fn handshake(
     stream: TcpStream,
     most: Duration,
 ) -> io::Result<(TlsStream<TcpStream>, Shown)> {
-    let accepted = timeout(most, TlsAcceptor::from(tls.current()).accept(stream)).await;
+    let mut material = tls.follow();
+    // Whatever changes from here on is news to the connection, be it during the handshake.
+    let config = Arc::clone(&material.borrow_and_update().config);
+    let accepted = timeout(most, TlsAcceptor::from(config).accept(stream)).await;
     let stream =
         accepted.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the handshake did not end in time"))??;
-    let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let shown = Shown {
-        identity: leaf.and_then(|leaf| identity::spiffe_id(leaf)).map(|id| Identity(Arc::from(id))),
-        until: leaf.and_then(|leaf| until(identity::not_after_s(leaf)?)),
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+    let shown = match chain.first() {
+        None => Shown::NOTHING,
+        Some(leaf) => Shown {
+            identity: identity::spiffe_id(leaf).map(|id| Identity(Arc::from(id))),
+            until: identity::not_after_s(leaf).and_then(until),
+            standing: Some(Standing::new(chain, material)),
+        },
     };
     Ok((stream, shown))
 }

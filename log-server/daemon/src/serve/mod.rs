@@ -15,6 +15,7 @@ mod timed;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -32,7 +33,7 @@ use tower::ServiceExt as _;
 
 use crate::access::Identity;
 use crate::stop::stopped;
-use crate::tls::Tls;
+use crate::tls::{Standing, Tls};
 use door::{Shown, handshake};
 use timed::{Phase, SharedPhase, Timed};
 
@@ -149,7 +150,7 @@ async fn enter(stream: TcpStream, peer: Peer, tls: Option<Tls>, mut serving: Ser
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
     let Some(tls) = tls else {
-        return connection(stream, peer, Shown { identity: None, until: None }, serving).await;
+        return connection(stream, peer, Shown::NOTHING, serving).await;
     };
     let (header, crowd) = (serving.limits.header, Arc::clone(&serving.crowd));
     let shaken = tokio::select! {
@@ -165,14 +166,15 @@ async fn enter(stream: TcpStream, peer: Peer, tls: Option<Tls>, mut serving: Ser
 }
 
 async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, shown: Shown, serving: Serving) {
-    let Shown { identity, until } = shown;
+    let Shown { identity, until, standing } = shown;
     let Serving { app, limits, mut stop, crowd } = serving;
     let phase = Arc::new(SharedPhase::new(limits.idle));
+    let is_proved = Arc::new(AtomicBool::new(true));
     let service = service_fn({
-        let phase = Arc::clone(&phase);
+        let (phase, is_proved) = (Arc::clone(&phase), Arc::clone(&is_proved));
         move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
-            if let Some(identity) = &identity {
+            if let Some(identity) = identity.as_ref().filter(|_| is_proved.load(Ordering::Relaxed)) {
                 request.extensions_mut().insert(Identity::clone(identity));
             }
             let (app, phase) = (app.clone(), Arc::clone(&phase));
@@ -195,20 +197,21 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, sho
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         biased;
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut stop) => {
-            phase.hurry(LAST_FLUSH);
-            connection.as_mut().graceful_shutdown();
-            connection.await
+        // An identity counts as long as the certificate that proved it, and as long as that is believed: whoever stays longer is to prove it anew,
+        // on a new connection. Before all else, so that what is read after it is nobody's, even if it was waiting already.
+        () = disproved(until, standing) => {
+            is_proved.store(false, Ordering::Relaxed);
+            None
         }
+        ended = connection.as_mut() => Some(ended),
+        () = stopped(&mut stop) => None,
         // A request that comes at the same moment is still answered.
-        () = superfluous(&crowd, &phase, limits.idle) => {
-            phase.hurry(LAST_FLUSH);
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-        // An identity counts as long as the certificate that proved it: whoever stays longer is to prove it anew, on a new connection.
-        () = expired(until) => {
+        () = superfluous(&crowd, &phase, limits.idle) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        // What is under way is still finished.
+        None => {
             phase.hurry(LAST_FLUSH);
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -239,11 +242,23 @@ async fn dawdled(crowd: &Notify, begun: Instant) {
     }
 }
 
-/// Resolves when a certificate ends; never if there is none.
-async fn expired(until: Option<Instant>) {
-    match until {
-        Some(until) => sleep_until(until).await,
-        None => std::future::pending().await,
+/// Resolves when a certificate ends or is believed no longer; never if there is none.
+async fn disproved(until: Option<Instant>, standing: Option<Standing>) {
+    let expired = async {
+        match until {
+            Some(until) => sleep_until(until).await,
+            None => std::future::pending().await,
+        }
+    };
+    let lost = async {
+        match standing {
+            Some(standing) => standing.lost().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = expired => {}
+        () = lost => {}
     }
 }
 

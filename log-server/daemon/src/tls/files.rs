@@ -6,13 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use govlog_tls::material::{self, MaterialError, PairText};
-use rustls::ServerConfig;
+use govlog_tls::material::{MaterialError, PairText, authorities, read};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::settings::Paths;
-use super::{Fresh, Health, Tls, config, verifier};
+use super::{Fresh, Health, Material, Tls, material, verifier};
 
 /// How often files are looked at.
 pub(super) const EVERY: Duration = Duration::from_secs(2);
@@ -26,15 +25,15 @@ struct Text {
 
 impl Text {
     fn read(paths: &Paths) -> Result<Self, MaterialError> {
-        let client_ca = paths.client_ca.as_deref().map(material::read).transpose()?;
+        let client_ca = paths.client_ca.as_deref().map(read).transpose()?;
         Ok(Self { pair: PairText::read(&paths.cert, &paths.key)?, client_ca })
     }
 
-    fn config(&self, paths: &Paths, health: &Health) -> Result<ServerConfig, MaterialError> {
+    fn material(&self, paths: &Paths, health: &Health) -> Result<Material, MaterialError> {
         let pair = self.pair.parse()?;
         let path = paths.client_ca.as_deref().unwrap_or(Path::new("client_ca"));
-        let authorities = self.client_ca.as_ref().map(|pem| material::authorities(path, pem)).transpose()?;
-        let made = config(Arc::clone(&pair), authorities.map(verifier).transpose()?)?;
+        let roots = self.client_ca.as_ref().map(|pem| authorities(path, pem)).transpose()?;
+        let made = material(Arc::clone(&pair), roots.map(verifier).transpose()?)?;
         health.shows(&pair);
         Ok(made)
     }
@@ -44,7 +43,7 @@ impl Text {
 pub(super) fn start(paths: Paths, every: Duration) -> Result<Tls, MaterialError> {
     let health = Arc::new(Health::default());
     let text = Text::read(&paths)?;
-    let (tell, current) = watch::channel(Arc::new(text.config(&paths, &health)?));
+    let (tell, current) = watch::channel(Arc::new(text.material(&paths, &health)?));
     let task = tokio::spawn(follow(paths, text, every, tell, Arc::clone(&health)));
     Ok(Tls { current, health, _fresh: Arc::new(Fresh(task.abort_handle())) })
 }
@@ -53,7 +52,7 @@ async fn follow(
     paths: Paths,
     mut seen: Text,
     every: Duration,
-    tell: watch::Sender<Arc<ServerConfig>>,
+    tell: watch::Sender<Arc<Material>>,
     health: Arc<Health>,
 ) {
     let paths = Arc::new(paths);
@@ -82,9 +81,9 @@ async fn follow(
         if text == seen {
             continue;
         }
-        match text.config(&paths, &health) {
-            Ok(config) => {
-                tell.send_replace(Arc::new(config));
+        match text.material(&paths, &health) {
+            Ok(material) => {
+                tell.send_replace(Arc::new(material));
                 health.replaced();
                 tracing::info!(cert = %paths.cert.display(), "new TLS material is used from now on");
             }

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! files, every 2 s ──┐
-//!                    ├─▶ rustls::ServerConfig ─▶ watch ─▶ the next handshake
-//! Workload API ──────┘         │
-//!                              └── refused: the one before stays, `Health` counts it
+//!                    ├─▶ Material ─▶ watch ─┬─▶ the next handshake
+//! Workload API ──────┘      │               └─▶ every connection begun with a certificate: is it still believed? (`Standing`)
+//!                           └── refused: the one before stays, `Health` counts it
 //! ```
 //!
 //! What is wrong at the start is an error; what is wrong later is not: connections go on with what was right last.
@@ -14,6 +14,7 @@
 mod files;
 mod health;
 mod settings;
+mod standing;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "spiffe")]
@@ -32,14 +33,25 @@ use govlog_tls::material::MaterialError;
 use govlog_tls::provider;
 
 pub use health::Health;
+pub(crate) use standing::Standing;
+
 pub use settings::{ExposureError, Paths, RawTls, Settings, SettingsError, Source, about};
 
 /// What handshakes are made with. Cheap to clone; what keeps it fresh ends with the last clone.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    current: watch::Receiver<Arc<ServerConfig>>,
+    current: watch::Receiver<Arc<Material>>,
     health: Arc<Health>,
     _fresh: Arc<Fresh>,
+}
+
+/// What counts from one change to the next.
+#[derive(Debug)]
+pub(crate) struct Material {
+    /// What handshakes are made with.
+    pub(crate) config: Arc<ServerConfig>,
+    /// Which certificates are believed; without it no client is asked for one.
+    clients: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 /// The task that keeps it fresh.
@@ -95,10 +107,9 @@ impl Tls {
         }
     }
 
-    /// What the next handshake is made with.
-    #[must_use]
-    pub fn current(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.current.borrow())
+    /// What the next handshake is made with, and all that comes after it.
+    pub(crate) fn follow(&self) -> watch::Receiver<Arc<Material>> {
+        self.current.clone()
     }
 
     /// How the certificate stands.
@@ -109,16 +120,13 @@ impl Tls {
 }
 
 /// Puts together what a handshake needs. Without a verifier no client is asked for a certificate.
-fn config(
-    pair: Arc<CertifiedKey>,
-    clients: Option<Arc<dyn ClientCertVerifier>>,
-) -> Result<ServerConfig, MaterialError> {
+fn material(pair: Arc<CertifiedKey>, clients: Option<Arc<dyn ClientCertVerifier>>) -> Result<Material, MaterialError> {
     let failed = |error: rustls::Error| MaterialError::Tls(error.to_string());
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(failed)?;
-    let builder = match clients {
-        Some(verifier) => builder.with_client_cert_verifier(verifier),
+    let builder = match &clients {
+        Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
         None => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
@@ -126,7 +134,7 @@ fn config(
     // Nothing is kept for a client that is gone, and whoever comes again proves again who it is.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(config)
+    Ok(Material { config: Arc::new(config), clients })
 }
 
 /// Believes certificates of these authorities. A client may show none, and is then nobody: tokens are a way in as well.

@@ -15,6 +15,7 @@ use rustls::pki_types::ServerName;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -66,6 +67,10 @@ const LARGE: usize = 64 << 20;
 
 impl World {
     async fn start(limits: Limits) -> Self {
+        Self::serving(who(), limits).await
+    }
+
+    async fn serving(router: Router, limits: Limits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::new();
         fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
@@ -74,7 +79,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopping) = watch::channel(false);
-        let ended = tokio::spawn(serve((listener, Some(tls.clone())), who(), limits, stopping));
+        let ended = tokio::spawn(serve((listener, Some(tls.clone())), router, limits, stopping));
         Self { dir, authority, tls, address, stop, ended }
     }
 
@@ -92,6 +97,14 @@ impl World {
         let stream = TcpStream::connect(self.address).await?;
         let name = ServerName::try_from("127.0.0.1").unwrap();
         timeout(PATIENCE, TlsConnector::from(Arc::new(config)).connect(name, stream)).await.expect("in time")
+    }
+
+    /// Replaces the authorities whose clients are believed.
+    async fn believe(&self, authorities: &[&Authority]) {
+        let before = self.tls.health().replacements();
+        let pem: String = authorities.iter().map(|authority| authority.pem()).collect();
+        fs::write(self.dir.path().join("ca.pem"), pem).unwrap();
+        until(|| self.tls.health().replacements() > before).await;
     }
 
     /// Asks whom the server takes a client for that shows this.
@@ -236,6 +249,58 @@ async fn the_authorities_of_clients_are_replaced_as_well() {
     fs::write(world.dir.path().join("ca.pem"), format!("{}{}", other.pem(), world.authority.pem())).unwrap();
     until(|| world.tls.health().replacements() == 1).await;
     assert_eq!(world.taken_for(Some(&other.client(&[id]))).await.unwrap(), id);
+    world.end().await;
+}
+
+/// An authority is taken away because its certificates are in wrong hands: those of them that are connected are to go as well.
+#[tokio::test]
+async fn a_kept_connection_ends_when_its_certificate_is_believed_no_longer() {
+    let world = World::start(LONG).await;
+    let (id, other) = ("spiffe://prod.example/pay", Authority::new());
+    world.believe(&[&world.authority, &other]).await;
+    let mut anonymous = world.connect(None).await.unwrap();
+    let mut others = world.connect(Some(&other.client(&[id]))).await.unwrap();
+    let mut stale = world.connect(Some(&world.authority.client(&[id]))).await.unwrap();
+    let mut silent = world.connect(Some(&world.authority.client(&[id]))).await.unwrap();
+    for (kept, whom) in [(&mut anonymous, "nobody"), (&mut others, id), (&mut stale, id)] {
+        assert_eq!(ask(kept).await.unwrap(), whom);
+    }
+    world.believe(&[&other]).await;
+    // The one that has asked nothing yet may be answered on its way out, as nobody.
+    let late = ask(&mut silent).await;
+    assert!(late.as_ref().map_or(true, |whom| whom == "nobody"), "{late:?}");
+    let mut rest = Vec::new();
+    // A close without a goodbye is a close.
+    drop(timeout(PATIENCE / 2, stale.read_to_end(&mut rest)).await.expect("it is closed in time"));
+    assert!(rest.is_empty());
+    assert_eq!(ask(&mut others).await.unwrap(), id, "whoever is believed still goes on");
+    assert_eq!(ask(&mut anonymous).await.unwrap(), "nobody", "and so does who never proved anything");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_when_its_certificate_is_believed_no_longer_and_is_the_last() {
+    let (entered, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let held = {
+        let (entered, go) = (Arc::clone(&entered), Arc::clone(&go));
+        get(async move || {
+            entered.notify_one();
+            go.notified().await;
+            "finished"
+        })
+    };
+    let world = World::serving(Router::new().route("/", held), LONG).await;
+    let pay = world.authority.client(&["spiffe://prod.example/pay"]);
+    let mut busy = world.connect(Some(&pay)).await.unwrap();
+    let asking = tokio::spawn(async move { (ask(&mut busy).await, busy) });
+    entered.notified().await;
+    world.believe(&[&Authority::new()]).await;
+    go.notify_one();
+    let (answer, mut busy) = asking.await.unwrap();
+    assert_eq!(answer.unwrap(), "finished");
+    let mut rest = Vec::new();
+    drop(timeout(PATIENCE / 2, busy.read_to_end(&mut rest)).await.expect("it is closed in time"));
+    assert!(rest.is_empty());
     world.end().await;
 }
 

@@ -20,16 +20,14 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme,
-};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use spiffe::x509_source::X509SourceError;
 use spiffe::{X509BundleSet, X509Source, X509Svid};
 use tokio::sync::watch;
 
 pub use svids::Svids;
 
-use super::{Fresh, Health, Tls, TlsError, config, verifier};
+use super::{Fresh, Health, Material, Tls, TlsError, material, verifier};
 
 /// Asks for the first certificate, and follows what comes after it.
 pub(super) async fn start(endpoint: &str) -> Result<Tls, TlsError> {
@@ -44,8 +42,8 @@ pub(super) async fn start(endpoint: &str) -> Result<Tls, TlsError> {
         async move {
             while updates.changed().await.is_ok() {
                 match made(&source, &health) {
-                    Ok(config) => {
-                        tell.send_replace(Arc::new(config));
+                    Ok(material) => {
+                        tell.send_replace(Arc::new(material));
                         health.replaced();
                     }
                     Err(error) => health.refused(&error),
@@ -59,11 +57,11 @@ pub(super) async fn start(endpoint: &str) -> Result<Tls, TlsError> {
     Ok(Tls { current, health, _fresh: Arc::new(Fresh(task.abort_handle())) })
 }
 
-fn made(source: &X509Source, health: &Health) -> Result<ServerConfig, MaterialError> {
+fn made(source: &X509Source, health: &Health) -> Result<Material, MaterialError> {
     let unusable = |error: X509SourceError| MaterialError::Tls(chain(&error));
     let pair = pair(&*source.svid().map_err(unusable)?)?;
     let clients = ByTrustDomain::new(&*source.bundle_set().map_err(unusable)?);
-    let made = config(Arc::clone(&pair), Some(Arc::new(clients)))?;
+    let made = material(Arc::clone(&pair), Some(Arc::new(clients)))?;
     health.shows(&pair);
     Ok(made)
 }

@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::fake::WorkloadApi;
 use super::*;
@@ -55,8 +56,7 @@ impl World {
         Self { _dir: dir, own, api, tls, address, _stop: stop }
     }
 
-    /// Whom the server takes a client for, and the certificate that it shows itself.
-    async fn ask(&self, shows: Option<&Issued>) -> std::io::Result<(String, Vec<u8>)> {
+    async fn connect(&self, shows: Option<&Issued>) -> std::io::Result<TlsStream<TcpStream>> {
         let builder = rustls::ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -71,7 +71,12 @@ impl World {
         };
         let stream = TcpStream::connect(self.address).await?;
         let name = ServerName::try_from("log.prod.example").unwrap();
-        let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    }
+
+    /// Whom the server takes a client for, and the certificate that it shows itself.
+    async fn ask(&self, shows: Option<&Issued>) -> std::io::Result<(String, Vec<u8>)> {
+        let mut stream = self.connect(shows).await?;
         let shown = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
         stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await?;
         let mut answer = String::new();
@@ -157,8 +162,18 @@ async fn what_the_workload_api_sends_is_shown_at_the_next_handshake() {
     assert_ne!(first, second.der);
     // The whole trust domain gets a new authority: the old one's certificates are worth nothing from then on.
     let renewed = Authority::of_trust_domain("prod.example");
+    let mut kept = world.connect(Some(&world.own.svid(PAY))).await.unwrap();
+    kept.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    while !answer.ends_with(PAY) {
+        answer.push(char::from(timeout(PATIENCE, kept.read_u8()).await.expect("an answer in time").unwrap()));
+    }
     world.api.rotate(LOG, &renewed.svid(LOG), &renewed, &[]);
     world.until_replaced(2).await;
+    // Those that are connected are asked again too, and have to go.
+    let mut rest = Vec::new();
+    drop(timeout(PATIENCE, kept.read_to_end(&mut rest)).await.expect("it is closed in time"));
+    assert!(rest.is_empty());
     assert!(world.ask(Some(&world.own.svid(PAY))).await.is_err());
     assert_eq!(world.ask(Some(&renewed.svid(PAY))).await.unwrap().0, PAY);
 }
