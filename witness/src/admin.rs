@@ -23,6 +23,7 @@ use axum::{
 };
 
 use govlog_daemon::{
+    guesses::Guesses,
     routes::{self, Role, Roles, Route},
     tls::Tls,
 };
@@ -37,6 +38,7 @@ use crate::{
 pub struct Admin {
     witness: Arc<Witness>,
     access: Arc<Roles>,
+    guesses: Arc<Guesses>,
     tls: Option<Tls>,
 }
 
@@ -55,7 +57,7 @@ pub static ROUTES: &[Route<Admin>] = &[
 
 /// Routes the admin interface.
 pub fn router(witness: Arc<Witness>, access: Roles, tls: Option<Tls>) -> Router {
-    let admin = Admin { witness, access: Arc::new(access), tls };
+    let admin = Admin { witness, access: Arc::new(access), guesses: Arc::default(), tls };
     routes::router(ROUTES)
         .fallback(async || line(StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics"))
         .method_not_allowed_fallback(async || line(StatusCode::METHOD_NOT_ALLOWED, "this path takes GET"))
@@ -64,7 +66,7 @@ pub fn router(witness: Arc<Witness>, access: Roles, tls: Option<Tls>) -> Router 
 }
 
 async fn gate(State(admin): State<Admin>, request: Request, next: Next) -> Response {
-    match routes::admit(ROUTES, &admin.access, &request) {
+    match routes::admit(ROUTES, &admin.access, &admin.guesses, &request) {
         Ok(()) => next.run(request).await,
         Err(denied) => denied.answer(),
     }

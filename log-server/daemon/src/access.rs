@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use govlog_formats::digest::Digest;
@@ -60,13 +60,15 @@ pub struct NoGrant {
     pub found: String,
 }
 
-/// Why somebody is not let in. The one place that decides between 401 and 403.
+/// Why somebody is not let in. The one place that decides between 401, 403 and 429.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denied {
     /// 401: a bearer token would open this, and none that does was brought.
     Unauthenticated,
     /// 403: nothing that could be sent on this connection would open this.
     Forbidden,
+    /// 429: a bearer token would open this, and too many wrong ones came from there for another to be looked at.
+    Throttled,
 }
 
 impl Denied {
@@ -76,6 +78,7 @@ impl Denied {
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Throttled => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -88,7 +91,19 @@ impl Denied {
             // RFC 6750: how a token is brought.
             answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if let Some(seconds) = self.retry_after_s() {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
         answer
+    }
+
+    /// After how many seconds the same request may fare better.
+    #[must_use]
+    pub const fn retry_after_s(self) -> Option<u64> {
+        match self {
+            Self::Throttled => Some(1),
+            Self::Unauthenticated | Self::Forbidden => None,
+        }
     }
 
     /// What a person is told: nothing of who has the role.
@@ -98,6 +113,9 @@ impl Denied {
             Self::Unauthenticated => "this wants a bearer token that it was given to",
             Self::Forbidden => {
                 "this is not for whom the connection comes from; its operator gives access under [access]"
+            }
+            Self::Throttled => {
+                "too many wrong bearer tokens came from this address: none is looked at now; try again in a moment"
             }
         }
     }
@@ -190,13 +208,25 @@ impl Access {
         !self.anyone && self.tokens.is_empty() && self.identities.is_empty() && self.below.is_empty()
     }
 
+    /// Returns a SPIFFE ID that the role is given to, or a prefix of some.
+    #[must_use]
+    pub fn identity(&self) -> Option<&str> {
+        self.identities.iter().chain(&self.below).next().map(String::as_str)
+    }
+
     /// Tells whether somebody has the role.
     #[must_use]
     pub fn allows(&self, caller: &Caller<'_>) -> bool {
         self.anyone
             || (self.loopback && caller.from_loopback)
-            || caller.bearer.is_some_and(|token| self.tokens.contains(&Digest::sha256(token.as_bytes())))
+            || caller.bearer.is_some_and(|token| self.knows_token(token))
             || caller.identity.is_some_and(|id| self.knows(id))
+    }
+
+    /// Tells whether the role was given to a token.
+    #[must_use]
+    pub fn knows_token(&self, token: &str) -> bool {
+        self.tokens.contains(&Digest::sha256(token.as_bytes()))
     }
 
     fn knows(&self, id: &str) -> bool {

@@ -10,6 +10,8 @@ use axum::response::Response;
 use axum::routing::MethodRouter;
 
 use crate::access::{Access, Caller, Denied, check_any};
+use crate::guesses::Guesses;
+use crate::serve::Peer;
 
 /// What those who connect may be allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,12 @@ impl Roles {
             Role::Operate => &self.operate,
         }
     }
+
+    /// Tells whether any role was given to a token.
+    fn know_token(&self, token: &str) -> bool {
+        let Self { read, search, submit, operate } = self;
+        [read, search, submit, operate].iter().any(|role| role.knows_token(token))
+    }
 }
 
 /// One route.
@@ -83,12 +91,21 @@ pub fn router<S: Clone + Send + Sync + 'static>(routes: &[Route<S>]) -> Router<S
 ///
 /// # Errors
 /// [`Denied`] says what is answered.
-pub fn admit<S>(routes: &[Route<S>], roles: &Roles, request: &Request) -> Result<(), Denied> {
-    let caller = Caller::of(request);
-    match find(routes, request) {
-        Some(route) => roles.of(route.role).check(&caller),
-        None => check_any(routes.iter().map(|route| roles.of(route.role)), &caller),
-    }
+pub fn admit<S>(routes: &[Route<S>], roles: &Roles, guesses: &Guesses, request: &Request) -> Result<(), Denied> {
+    let route = find(routes, request);
+    guesses.judge(
+        peer(request),
+        &Caller::of(request),
+        |token| roles.know_token(token),
+        |caller| match route {
+            Some(route) => roles.of(route.role).check(caller),
+            None => check_any(routes.iter().map(|route| roles.of(route.role)), caller),
+        },
+    )
+}
+
+fn peer(request: &Request) -> Option<std::net::SocketAddr> {
+    request.extensions().get::<Peer>().map(|Peer(address)| *address)
 }
 
 /// Finds the route that was matched, in a layer of the table's router. One that takes other methods is found too, to be answered 405.
@@ -101,9 +118,12 @@ pub fn find<'a, S>(routes: &'a [Route<S>], request: &Request) -> Option<&'a Rout
 
 /// Lets only those into a router who have a role; all others get what `refuse` makes.
 pub fn guard(router: Router, role: Access, refuse: fn(Denied) -> Response) -> Router {
-    let role = std::sync::Arc::new(role);
+    let door = std::sync::Arc::new((role, Guesses::default()));
     router.layer(from_fn(move |request: Request, next: Next| {
-        let allowed = role.check(&Caller::of(&request));
+        let (role, guesses) = &*door;
+        let caller = Caller::of(&request);
+        let allowed =
+            guesses.judge(peer(&request), &caller, |token| role.knows_token(token), |caller| role.check(caller));
         async move {
             match allowed {
                 Ok(()) => next.run(request).await,

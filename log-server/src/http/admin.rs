@@ -31,7 +31,7 @@ pub(crate) fn admin_router(app: App, tls: Option<Tls>) -> Router {
 }
 
 async fn gate(State(admin): State<Admin>, request: Request, next: Next) -> Response {
-    let mut response = match routes::admit(ADMIN_ROUTES, &admin.app.access, &request) {
+    let mut response = match routes::admit(ADMIN_ROUTES, &admin.app.access, &admin.app.guesses, &request) {
         Ok(()) => next.run(request).await,
         Err(denied) => Failure::from(denied).into_response(),
     };

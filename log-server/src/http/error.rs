@@ -169,6 +169,7 @@ impl Failure {
             // The process ends, and whoever watches it starts it again.
             Self::Refused(Refusal::Stopped) => Some(5),
             Self::NoRoom | Self::Unready(_) => Some(1),
+            Self::Denied(denied) => denied.retry_after_s(),
             _ => None,
         }
     }

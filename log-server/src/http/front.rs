@@ -43,9 +43,9 @@ pub(super) async fn wrong_method() -> Failure {
     Failure::Method
 }
 
-/// Checks role and address budget.
+/// Checks role and address budget. Wrong tokens have a budget of their own, which whoever has a role does not touch.
 fn gate(app: &App, request: &Request) -> Result<(), Failure> {
-    routes::admit(ROUTES, &app.access, request)?;
+    routes::admit(ROUTES, &app.access, &app.guesses, request)?;
     let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
     Ok(app.budgets.take(peer)?)
 }

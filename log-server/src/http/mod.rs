@@ -40,6 +40,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
+use govlog_daemon::guesses::Guesses;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::admission::Admission;
@@ -84,6 +85,8 @@ pub(crate) struct Shared {
     prover: Prover,
     telemetry: Telemetry,
     access: Roles,
+    /// Of both listeners: a token that was tried at one was tried.
+    guesses: Guesses,
     budgets: Budgets,
     /// Room for request bodies, in KiB.
     bodies: Arc<Semaphore>,
@@ -122,6 +125,7 @@ impl App {
             prover,
             telemetry,
             access,
+            guesses: Guesses::default(),
             budgets: Budgets::new(limits.address_rate),
             bodies: Arc::new(Semaphore::new(limits.in_flight_bytes / 1024)),
             closing: watch::Sender::new(false),

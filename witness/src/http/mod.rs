@@ -5,7 +5,7 @@
 //! | `POST /add-checkpoint` | 200 cosignature line · 400, 403, 404, 409, 422 as the specification says · 408 slow body · 413 large body · 500 state in doubt · 503 try later |
 //! | `GET /<SHA-256 of origin, lower-case hex>/checkpoint` | 200 latest cosigned note · 404 never cosigned · 500 state in doubt |
 //!
-//! Before all of them 401 and 403 say that the role is others'. Bodies of refusals are one line of text that says what was wrong, but for 409, which is the recorded size.
+//! Before all of them 401 and 403 say that the role is others', and 429 that too many wrong tokens were tried. Bodies of refusals are one line of text that says what was wrong, but for 409, which is the recorded size.
 
 use std::{
     sync::Arc,
@@ -24,6 +24,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use govlog_daemon::guesses::Guesses;
 use govlog_daemon::routes::{self, Role, Roles, Route};
 use govlog_formats::{
     limits::MAX_ADD_CHECKPOINT_BYTES,
@@ -43,6 +44,7 @@ use crate::{
 pub struct App {
     witness: Arc<Witness>,
     access: Arc<Roles>,
+    guesses: Arc<Guesses>,
     /// For the whole of a request body.
     body_time: Duration,
 }
@@ -68,7 +70,7 @@ pub static ROUTES: &[Route<App>] = &[
 /// Routes the public interface. A request body may take `body_time` to arrive and have at most [`MAX_ADD_CHECKPOINT_BYTES`]: a note with
 /// sixteen post-quantum signatures and the longest proof have room in that.
 pub fn router(witness: Arc<Witness>, access: Roles, body_time: Duration) -> Router {
-    let app = App { witness, access: Arc::new(access), body_time };
+    let app = App { witness, access: Arc::new(access), guesses: Arc::default(), body_time };
     routes::router(ROUTES)
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
@@ -78,7 +80,7 @@ pub fn router(witness: Arc<Witness>, access: Roles, body_time: Duration) -> Rout
 
 /// Lets a request in or not.
 async fn gate(State(app): State<App>, request: Request, next: Next) -> Response {
-    match routes::admit(ROUTES, &app.access, &request) {
+    match routes::admit(ROUTES, &app.access, &app.guesses, &request) {
         Ok(()) => next.run(request).await,
         Err(denied) => {
             let name = routes::find(ROUTES, &request).map_or("unknown", |route| route.name);
