@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use govlog_daemon::access;
 use govlog_formats::cose::SigningKey;
 use govlog_formats::statement::SignedStatement;
 
@@ -192,6 +193,10 @@ async fn starts_that_can_not_be_right_are_refused_with_what_is_wrong() {
     config.admin = "[::]:0".parse().unwrap();
     config.tls.plaintext = true;
     assert!(refused(config).await.starts_with("admin is [::]:0"));
+    let mut config = load(dir.path());
+    let workloads = access::RawAccess::One("spiffe://prod.example/".into());
+    config.access.search = config::Access::parse(Some(workloads)).unwrap();
+    assert!(refused(config).await.starts_with("access gives search to \"spiffe://prod.example/\", which only"));
 
     let other = tempfile::tempdir().unwrap();
     init::demo(&plan(other.path()), &SystemClock).unwrap();

@@ -193,9 +193,12 @@ fn serve(
 }
 
 /// "default: loopback open, anything else closed until configured" (DESIGN §8.1): an address that others can reach, and nobody may use, is a
-/// mistake that is told at once.
+/// mistake that is told at once, and so is a role for those who can not prove that they have it.
 fn check_reach(config: &Config) -> Result<(), ExposureError> {
     let Roles { read, search, submit, operate } = &config.access;
+    for (name, role) in [("read", read), ("search", search), ("submit", submit), ("operate", operate)] {
+        config.tls.check_provable(name, role)?;
+    }
     config.tls.check_reach("listen", config.listen, &[read, search, submit], "read, search or submit")?;
     config.tls.check_reach("admin", config.admin, &[operate], "operate")
 }

@@ -60,12 +60,15 @@ impl Config {
         Self::meant(raw, folder, Settings::default(), Roles::default())
     }
 
-    /// Refuses addresses that others can reach where that is certainly a mistake.
+    /// Refuses addresses that others can reach where that is certainly a mistake, and roles for those who can not prove that they have them.
     ///
     /// # Errors
     /// [`ExposureError`] says what to set.
     pub fn check_reach(&self) -> Result<(), ExposureError> {
         let Roles { read, submit, operate, .. } = &self.access;
+        for (name, role) in [("read", read), ("submit", submit), ("operate", operate)] {
+            self.tls.check_provable(name, role)?;
+        }
         self.tls.check_reach("listen", self.listen, &[read, submit], "read or submit")?;
         self.tls.check_reach("admin", self.admin, &[operate], "operate")
     }
@@ -345,6 +348,17 @@ mod tests {
         let open = "listen = \"0.0.0.0:1\"\n[tls]\ncert = \"c\"\nkey = \"k\"\n[access]\nread = \"anyone\"";
         parse(open).unwrap().check_reach().unwrap();
         parse("").unwrap().check_reach().unwrap();
+    }
+
+    #[test]
+    fn a_role_for_spiffe_ids_needs_authorities_to_prove_them_by() {
+        for role in ["read", "submit", "operate"] {
+            let given = format!("[access]\n{role} = [\"loopback\", \"spiffe://prod.example/\"]");
+            let refused = parse(&given).unwrap().check_reach().unwrap_err().to_string();
+            assert!(refused.contains(&format!("access gives {role} to")) && refused.contains("client_ca"), "{refused}");
+            let with = format!("[tls]\ncert = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\n{given}");
+            parse(&with).unwrap().check_reach().unwrap();
+        }
     }
 
     #[test]

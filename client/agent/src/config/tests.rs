@@ -102,7 +102,9 @@ fn an_address_that_others_can_reach_needs_tls_or_a_word_and_somebody_who_may_use
     assert!(refused("[access]\nsubmit = \"anyone\"").contains("tls.plaintext"));
     assert!(refused("[tls]\ncert = \"c\"\nkey = \"k\"").contains("[access]"));
     assert!(refused("[tls]\ncert = \"c\"\nkey = \"k\"\n[access]\noperate = \"anyone\"").contains("submit"));
-    let config = at("[tls]\ncert = \"c\"\nkey = \"k\"\n[access]\nsubmit = \"spiffe://prod.example/opa\"").unwrap();
+    let config =
+        at("[tls]\ncert = \"c\"\nkey = \"k\"\nclient_ca = \"ca\"\n[access]\nsubmit = \"spiffe://prod.example/opa\"")
+            .unwrap();
     assert!(config.access.operate.is_local() && !config.access.submit.is_local());
     at("[tls]\nplaintext = true\n[access]\nsubmit = \"anyone\"").unwrap();
 }

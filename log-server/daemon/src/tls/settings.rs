@@ -84,7 +84,7 @@ pub enum SettingsError {
     Endpoint(String),
 }
 
-/// An address that others can reach, and should not yet.
+/// An address that others can reach, and should not yet, or that none of those can use who should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExposureError {
@@ -111,6 +111,17 @@ pub enum ExposureError {
         address: SocketAddr,
         /// The roles that have to do with it.
         roles: &'static str,
+    },
+    /// A role is given to those who prove who they are, and nobody can.
+    #[error(
+        "access gives {roles} to {grant:?}, which only a certificate proves, and no client is asked for one: set tls.client_ca beside tls.cert and \
+         tls.key (or tls.spiffe instead of all three), or give {roles} to token digests"
+    )]
+    Unprovable {
+        /// The role, or the roles one of which it is.
+        roles: &'static str,
+        /// The SPIFFE ID, or the prefix of some.
+        grant: String,
     },
 }
 
@@ -156,7 +167,28 @@ impl Settings {
         if self.source.is_some() { "https" } else { "http" }
     }
 
-    /// Refuses an address that others can reach where that is certainly a mistake: without TLS, or with roles that let none of them in.
+    /// Whether a client can prove its SPIFFE ID.
+    fn ask_for_certificates(&self) -> bool {
+        match &self.source {
+            None => false,
+            Some(Source::Files(paths)) => paths.client_ca.is_some(),
+            Some(Source::Workload(_)) => true,
+        }
+    }
+
+    /// Refuses a role that is given to SPIFFE IDs while nobody can prove one: whoever gave it thinks that they are let in.
+    ///
+    /// # Errors
+    /// [`ExposureError::Unprovable`] says what to set.
+    pub fn check_provable(&self, roles: &'static str, role: &Access) -> Result<(), ExposureError> {
+        match role.identity().filter(|_| !self.ask_for_certificates()) {
+            Some(grant) => Err(ExposureError::Unprovable { roles, grant: grant.to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses an address that others can reach where that is certainly a mistake: without TLS, or with roles that let none of them in. And, on
+    /// whatever address, roles for those who can not prove that they are meant.
     ///
     /// # Errors
     /// [`ExposureError`] says what to set.
@@ -167,6 +199,7 @@ impl Settings {
         roles: &[&Access],
         names: &'static str,
     ) -> Result<(), ExposureError> {
+        roles.iter().try_for_each(|role| self.check_provable(names, role))?;
         let ip: IpAddr = address.ip();
         if is_loopback(ip) {
             return Ok(());
@@ -187,6 +220,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::RawAccess;
 
     fn check(text: &str) -> Result<Settings, SettingsError> {
         toml::from_str::<RawTls>(text).unwrap().check(Path::new("/etc/govlog"))
@@ -221,6 +255,35 @@ mod tests {
         for wrong in ["", "/run/api.sock", "http://127.0.0.1"] {
             assert!(check(&format!("spiffe = {wrong:?}")).unwrap_err().to_string().contains("unix:///"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_role_for_spiffe_ids_needs_a_way_to_prove_one_on_whatever_address() {
+        let access = |grants: &[&str]| {
+            let grants = grants.iter().map(|grant| (*grant).to_owned()).collect();
+            Access::parse(Some(RawAccess::Several(grants))).unwrap()
+        };
+        let without = ["", "plaintext = true", "cert = \"a\"\nkey = \"b\""];
+        let with = ["cert = \"a\"\nkey = \"b\"\nclient_ca = \"c\"", "spiffe = \"unix:///run/api.sock\""];
+        for address in ["127.0.0.1:1", "192.0.2.1:1"] {
+            for grant in ["spiffe://prod.example/pay", "spiffe://prod.example/"] {
+                let role = access(&["loopback", grant]);
+                let reach = |text: &str| {
+                    check(text).unwrap().check_reach("listen", address.parse().unwrap(), &[&role], "submit")
+                };
+                for text in without {
+                    let error = reach(text).unwrap_err();
+                    // Without TLS at all an address outside is refused for that or for this: both have to be mended.
+                    assert!(matches!(error, ExposureError::Unprovable { .. }), "{text}: {error}");
+                    for named in ["submit", grant, "tls.client_ca", "tls.spiffe"] {
+                        assert!(error.to_string().contains(named), "{error}");
+                    }
+                }
+                with.iter().for_each(|text| reach(text).unwrap());
+            }
+        }
+        let token = access(&[&"0".repeat(64), "loopback"]);
+        check("").unwrap().check_reach("listen", "127.0.0.1:1".parse().unwrap(), &[&token], "submit").unwrap();
     }
 
     #[test]
