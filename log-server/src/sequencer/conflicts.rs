@@ -2,8 +2,9 @@
 //!
 //! DESIGN §6: "lower `seq`, different Sig_structure | 409; both statements kept in a bounded local table, `GET /v1/conflicts`". A statement comes
 //! here only after its signature verified and the policy in force admitted it, so that nobody but the issuer itself can fill the table against it;
-//! the same statement under other signature bytes is a duplicate and never comes here. The table is no part of the tree: a fault of it is told, and
-//! stops nothing.
+//! the same statement under other signature bytes is a duplicate and never comes here. The table is no part of the tree. Where it can not be read or
+//! written the store is failing, and the log stops as after any other write; a row that is damaged is told of and left out, for each is evidence for
+//! itself.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use govlog_formats::digest::Digest;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::statement::SignedStatement;
 
-use crate::store::{ConflictRow, LogStore};
+use crate::store::{ConflictRow, ConflictTable, LogStore, StoreError};
 
 /// Most rows of the table.
 const MAX_ROWS: usize = 1024;
@@ -66,13 +67,16 @@ impl Collision {
 }
 
 impl Conflicts {
-    /// Reads the table. Where that fails it is taken for empty: nothing rests on it.
-    pub(super) fn load(store: Arc<dyn LogStore>) -> Self {
-        let rows = store.conflicts(0, MAX_ROWS + 1).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the table of conflicts can not be read");
-            Vec::new()
-        });
-        let next = rows.last().map_or(0, |row| row.number + 1);
+    /// Reads the table.
+    ///
+    /// # Errors
+    /// When the store fails: taken for empty, the table would be filled anew, over what is there.
+    pub(super) fn load(store: Arc<dyn LogStore>) -> Result<Self, StoreError> {
+        let ConflictTable { next, malformed } = store.conflict_table()?;
+        for error in malformed {
+            tracing::warn!(%error, "a row of the table of conflicts is damaged and left out");
+        }
+        let rows = store.conflicts(0, MAX_ROWS + 1)?;
         let mut table =
             Self { store, kept: VecDeque::new(), known: HashSet::new(), counts: HashMap::new(), bytes: 0, next };
         for row in rows {
@@ -83,11 +87,14 @@ impl Conflicts {
                 }
             }
         }
-        table
+        Ok(table)
     }
 
     /// Keeps statements that collided, each once, up to the bounds.
-    pub(super) fn keep(&mut self, collisions: Vec<Collision>) {
+    ///
+    /// # Errors
+    /// When the store fails; what is on disk is then not known.
+    pub(super) fn keep(&mut self, collisions: Vec<Collision>) -> Result<(), StoreError> {
         let mut add = Vec::new();
         for collision in collisions {
             let is_full = self.counts.get(&collision.iss).is_some_and(|count| *count >= MAX_ROWS_OF_ISSUER);
@@ -100,7 +107,7 @@ impl Conflicts {
             add.push(ConflictRow { number, entry: collision.entry, statement: collision.statement });
         }
         if add.is_empty() {
-            return;
+            return Ok(());
         }
         let mut remove = self.shrink();
         // What came and went at once was never written.
@@ -112,16 +119,10 @@ impl Conflicts {
             None => true,
         });
         if add.is_empty() && remove.is_empty() {
-            return;
+            return Ok(());
         }
-        // A crash here leaves the statements unkept and their submitters without an answer; who sends one again is refused, and it is kept, again.
-        if let Err(error) = self.store.keep_conflicts(&add, &remove) {
-            tracing::warn!(%error, "statements that collided are not kept");
-            // Then they are to be written when they come again.
-            while let Some(at) = self.kept.iter().position(|kept| add.iter().any(|row| row.number == kept.number)) {
-                self.let_go(at);
-            }
-        }
+        // A crash here leaves the statements unkept and their submitters without an answer; who sends one again is refused, and it is kept, then.
+        self.store.keep_conflicts(&add, &remove)
     }
 
     fn note(&mut self, number: u64, collision: &Collision) {
@@ -176,7 +177,7 @@ mod tests {
 
     fn table() -> (Arc<MemoryStore>, Conflicts) {
         let store = Arc::new(MemoryStore::new(&identity()));
-        (Arc::clone(&store), Conflicts::load(store))
+        (Arc::clone(&store), Conflicts::load(store).unwrap())
     }
 
     fn entries(store: &MemoryStore) -> Vec<u64> {
@@ -186,32 +187,42 @@ mod tests {
     #[test]
     fn a_statement_is_kept_once() {
         let (store, mut table) = table();
-        table.keep(vec![collision("a", 1, 9), collision("a", 2, 9), collision("a", 1, 9)]);
-        table.keep(vec![collision("a", 2, 9)]);
+        table.keep(vec![collision("a", 1, 9), collision("a", 2, 9), collision("a", 1, 9)]).unwrap();
+        table.keep(vec![collision("a", 2, 9)]).unwrap();
         assert_eq!(entries(&store), [1, 2]);
     }
 
     #[test]
     fn an_issuer_can_not_push_out_its_own_first_rows() {
         let (store, mut table) = table();
-        table.keep(vec![collision("b", 500, 9)]);
+        table.keep(vec![collision("b", 500, 9)]).unwrap();
         for number in 0..100 {
-            table.keep(vec![collision("a", number, 9)]);
+            table.keep(vec![collision("a", number, 9)]).unwrap();
         }
         let expected: Vec<u64> = std::iter::once(500).chain(0..64).collect();
         assert_eq!(entries(&store), expected);
         // All at once it comes to the same.
         let (store, mut table) = self::table();
-        table.keep((0..100).map(|number| collision("a", number, 9)).collect());
+        table.keep((0..100).map(|number| collision("a", number, 9)).collect()).unwrap();
         assert_eq!(entries(&store), (0..64).collect::<Vec<u64>>());
+    }
+
+    #[test]
+    fn a_number_is_given_once_whatever_became_of_its_row() {
+        let (store, mut table) = table();
+        table.keep(vec![collision("a", 1, 9), collision("a", 2, 9)]).unwrap();
+        store.keep_conflicts(&[], &[1]).unwrap();
+        let mut table = Conflicts::load(Arc::clone(&store) as _).unwrap();
+        table.keep(vec![collision("a", 3, 9)]).unwrap();
+        assert_eq!(store.conflicts(0, 9).unwrap().iter().map(|row| row.number).collect::<Vec<_>>(), [0, 2]);
     }
 
     #[test]
     fn rows_and_bytes_are_bounded_and_the_loudest_make_room() {
         let (store, mut table) = table();
-        table.keep(vec![collision("quiet", 9999, 9)]);
+        table.keep(vec![collision("quiet", 9999, 9)]).unwrap();
         for issuer in 0..40 {
-            table.keep((0..30).map(|number| collision(&format!("i{issuer}"), number, 9)).collect());
+            table.keep((0..30).map(|number| collision(&format!("i{issuer}"), number, 9)).collect()).unwrap();
         }
         let rows = entries(&store);
         assert_eq!((rows.len(), table.kept.len()), (MAX_ROWS, MAX_ROWS));
@@ -220,7 +231,7 @@ mod tests {
 
         let (store, mut table) = self::table();
         for issuer in 0..10 {
-            table.keep((0..30).map(|number| collision(&format!("i{issuer}"), number, 65_535)).collect());
+            table.keep((0..30).map(|number| collision(&format!("i{issuer}"), number, 65_535)).collect()).unwrap();
         }
         let bytes: usize = store.conflicts(0, usize::MAX).unwrap().iter().map(|row| row.statement.len()).sum();
         assert!(bytes <= MAX_BYTES && bytes > MAX_BYTES - 65_536, "{bytes}");

@@ -148,7 +148,7 @@ impl Sequencer {
         };
         let writer = Writer {
             ledger: Ledger::new(Arc::clone(&store), policy),
-            conflicts: Conflicts::load(Arc::clone(&store)),
+            conflicts: Conflicts::load(Arc::clone(&store))?,
             store,
             pool: Arc::clone(&pool),
             poison: Arc::clone(&poison),

@@ -64,8 +64,11 @@ impl Writer {
             Ok(batch) => batch,
             Err(cause) => return self.poison.stop(cause),
         };
-        // Before anybody is answered, and behind the batch, for a statement may have collided with an entry of it.
-        self.conflicts.keep(draft.collisions);
+        // Before anybody is answered, and behind the batch, for a statement may have collided with an entry of it. After a failed write what is on
+        // disk is not known, whichever rows it was for.
+        if let Err(cause) = self.conflicts.keep(draft.collisions) {
+            return self.poison.stop(cause.into());
+        }
         self.pool.put_back(draft.rest);
         self.pool.written();
         if self.finisher.send(Written { batch, answers: draft.answers, policy: draft.policy }).is_err() {

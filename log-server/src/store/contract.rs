@@ -230,14 +230,20 @@ pub(crate) fn conflicts_come_and_go_and_are_listed_in_order<S: Subject>() {
         entry: LeafIndex::new(number + 1),
         statement: Bytes::from(number.to_string()),
     };
-    assert_eq!(store.conflicts(0, 9).unwrap(), []);
+    let next = |store: &dyn LogStore| store.conflict_table().unwrap().next;
+    assert_eq!((store.conflicts(0, 9).unwrap(), next(store)), (vec![], 0));
     store.keep_conflicts(&[row(255), row(2), row(256)], &[]).unwrap();
     assert_eq!(store.conflicts(0, 9).unwrap(), [row(2), row(255), row(256)]);
     assert_eq!(store.conflicts(3, 1).unwrap(), [row(255)]);
     assert_eq!(store.conflicts(257, 9).unwrap(), []);
+    assert_eq!(next(store), 257);
     store.keep_conflicts(&[row(300)], &[2, 256, 999]).unwrap();
     let subject = subject.reopened();
     assert_eq!(subject.store().conflicts(0, 9).unwrap(), [row(255), row(300)]);
+    // A number is given once, also when its row is gone.
+    subject.store().keep_conflicts(&[], &[300]).unwrap();
+    let subject = subject.reopened();
+    assert_eq!((subject.store().conflicts(0, 9).unwrap(), next(subject.store())), (vec![row(255)], 301));
     // Nothing else has changed.
     check_all(subject.store(), 3);
     assert_eq!(subject.store().identity().unwrap(), identity());

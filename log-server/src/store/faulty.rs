@@ -6,7 +6,7 @@ use bytes::Bytes;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::tile::TileId;
 
-use super::{ArchivedNote, ConflictRow, Identity, LogStore, StoreError, StreamId, StreamKey, StreamRow};
+use super::{ArchivedNote, ConflictRow, ConflictTable, Identity, LogStore, StoreError, StreamId, StreamKey, StreamRow};
 use crate::sequencer::{Batch, Flip};
 use crate::tree::TreeHead;
 
@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     ArchiveKept,
     /// Writing to the table of conflicts fails.
     Conflicts,
+    /// Reading the table of conflicts at a start fails.
+    ReadConflicts,
     /// Reading a run of entries fails.
     ReadEntries,
     /// Reading tiles fails.
@@ -165,6 +167,11 @@ impl LogStore for FaultyStore {
 
     fn conflicts(&self, from: u64, limit: usize) -> Result<Vec<ConflictRow>, StoreError> {
         self.inner.conflicts(from, limit)
+    }
+
+    fn conflict_table(&self) -> Result<ConflictTable, StoreError> {
+        self.check(|fault| matches!(fault, Fault::ReadConflicts))?;
+        self.inner.conflict_table()
     }
 
     fn entry(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, StoreError> {

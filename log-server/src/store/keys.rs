@@ -6,7 +6,7 @@
 //! | `tiles` | level, 1 byte ‖ number, 8 bytes | 8,192 bytes: 256 hashes; full tiles only |
 //! | `streams` | [`StreamId`], 32 bytes ‖ sequence number, 8 bytes; without a stream the Sig_structure digest, 32 bytes | leaf index, 8 bytes |
 //! | `checkpoints` | tree size, 8 bytes | commit time in milliseconds, 8 bytes ‖ the note's bytes |
-//! | `meta` | `store` or `head`, ASCII; `conflict/`, ASCII ‖ number, 8 bytes | see `meta.rs` |
+//! | `meta` | `store`, `head` or `next_conflict`, ASCII; `conflict/`, ASCII ‖ number, 8 bytes | see `meta.rs` |
 //!
 //! A [`StreamId`] is SHA-256 of the length of `iss` in bytes as an unsigned 64-bit big-endian integer, then `iss`, then
 //! the stream's name: the length keeps (`ab`, `c`) and (`a`, `bc`) apart. Keys of 32 and of 40 bytes share the family;
@@ -33,6 +33,9 @@ pub(super) const META: &str = "meta";
 pub(super) const META_STORE: &[u8] = b"store";
 /// Key in `meta` of the head of the last batch.
 pub(super) const META_HEAD: &[u8] = b"head";
+
+/// Key in `meta` of the number that the next row of the table of conflicts gets.
+pub(super) const META_NEXT_CONFLICT: &[u8] = b"next_conflict";
 
 /// What keys in `meta` of the table of conflicts begin with.
 const CONFLICT: &[u8; 9] = b"conflict/";

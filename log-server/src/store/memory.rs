@@ -8,7 +8,8 @@ use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::tile::{FULL_TILE_BYTES, TileId};
 
 use super::keys::{CHECKPOINTS, ENTRIES, STREAMS, TILES};
-use super::{ArchivedNote, ConflictRow, Identity, LogStore, StoreError, StreamId, StreamKey, StreamRow};
+use super::meta::next_conflict;
+use super::{ArchivedNote, ConflictRow, ConflictTable, Identity, LogStore, StoreError, StreamId, StreamKey, StreamRow};
 use crate::sequencer::Batch;
 use crate::tree::TreeHead;
 
@@ -31,6 +32,7 @@ struct Rows {
     streams: BTreeMap<StreamKey, LeafIndex>,
     checkpoints: BTreeMap<u64, ArchivedNote>,
     conflicts: BTreeMap<u64, ConflictRow>,
+    next_conflict: u64,
 }
 
 impl MemoryStore {
@@ -44,6 +46,7 @@ impl MemoryStore {
             streams: BTreeMap::new(),
             checkpoints: BTreeMap::new(),
             conflicts: BTreeMap::new(),
+            next_conflict: 0,
         };
         Self { identity: identity.clone(), rows: Mutex::new(rows) }
     }
@@ -138,11 +141,16 @@ impl LogStore for MemoryStore {
         let mut rows = self.rows();
         rows.conflicts.extend(add.iter().map(|row| (row.number, row.clone())));
         rows.conflicts.retain(|number, _| !remove.contains(number));
+        rows.next_conflict = next_conflict(rows.next_conflict, add);
         Ok(())
     }
 
     fn conflicts(&self, from: u64, limit: usize) -> Result<Vec<ConflictRow>, StoreError> {
         Ok(self.rows().conflicts.range(from..).take(limit).map(|(_, row)| row.clone()).collect())
+    }
+
+    fn conflict_table(&self) -> Result<ConflictTable, StoreError> {
+        Ok(ConflictTable { next: self.rows().next_conflict, malformed: Vec::new() })
     }
 
     fn entry(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, StoreError> {

@@ -23,6 +23,8 @@
 //! |---|---|---|
 //! | 0 | 8 | leaf index of the entry that has its place |
 //! | 8 | rest | the statement, as an entry would be logged |
+//!
+//! `next_conflict`, with every such row: the number of the next one, 8 bytes. So no number is given twice, whatever became of the row that had it.
 
 use std::fmt;
 
@@ -30,7 +32,7 @@ use bytes::Bytes;
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 
-use super::keys::{self, CHECKPOINTS, META, META_HEAD, META_STORE};
+use super::keys::{self, CHECKPOINTS, META, META_HEAD, META_NEXT_CONFLICT, META_STORE};
 use super::{ArchivedNote, ConflictRow, StoreError};
 use crate::clock::Millis;
 use crate::tree::TreeHead;
@@ -155,6 +157,15 @@ pub(super) fn encode_conflict(conflict: &ConflictRow) -> Vec<u8> {
     let mut row = conflict.entry.get().to_be_bytes().to_vec();
     row.extend_from_slice(&conflict.statement);
     row
+}
+
+/// Where numbers go on once rows are added.
+pub(super) fn next_conflict(next: u64, added: &[ConflictRow]) -> u64 {
+    added.iter().map(|row| row.number.saturating_add(1)).fold(next, u64::max)
+}
+
+pub(super) fn decode_next_conflict(row: &[u8]) -> Result<u64, StoreError> {
+    keys::parse_u64(row).ok_or_else(|| StoreError::malformed(META, META_NEXT_CONFLICT, "not a number"))
 }
 
 pub(super) fn decode_conflict(key: &[u8], row: &[u8]) -> Result<ConflictRow, StoreError> {

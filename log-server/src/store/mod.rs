@@ -51,12 +51,21 @@ pub struct StreamRow {
 /// A statement that collided with an entry: its issuer signed both for one place of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConflictRow {
-    /// Its number in the table, given once.
+    /// Its number in the table, given once, also after the row is gone.
     pub number: u64,
     /// The entry that has the place.
     pub entry: LeafIndex,
     /// The statement, as an entry would be logged.
     pub statement: Bytes,
+}
+
+/// What start-up has to know of the table of conflicts besides its rows.
+#[derive(Debug, Default)]
+pub struct ConflictTable {
+    /// One above the greatest number that a row ever had.
+    pub next: u64,
+    /// What is wrong with rows that are not what this program writes.
+    pub malformed: Vec<StoreError>,
 }
 
 /// Rows that only grow: entries, full tiles, stream positions, archived notes, and the head of the last batch. Beside them, and no part of the
@@ -102,14 +111,21 @@ pub trait LogStore: Send + Sync {
     /// Writes rows into the table of conflicts and takes others out of it, all or nothing, durable on return.
     ///
     /// # Errors
-    /// When the store fails; the outcome is unknown, and matters to no other row.
+    /// When the store fails; the outcome is unknown.
     fn keep_conflicts(&self, add: &[ConflictRow], remove: &[u64]) -> Result<(), StoreError>;
 
-    /// Returns at most `limit` rows of the table of conflicts from number `from` on, in order.
+    /// Returns at most `limit` rows of the table of conflicts from number `from` on, in order. A malformed one is left out: each row is evidence
+    /// for itself, and one that is damaged is not to hide the others.
     ///
     /// # Errors
-    /// When the store fails or a row is malformed.
+    /// When the store fails.
     fn conflicts(&self, from: u64, limit: usize) -> Result<Vec<ConflictRow>, StoreError>;
+
+    /// Returns where the numbers of the table of conflicts go on, and which of its rows are malformed.
+    ///
+    /// # Errors
+    /// When the store fails, or the numbers' own row is malformed.
+    fn conflict_table(&self) -> Result<ConflictTable, StoreError>;
 
     /// Returns an entry as logged.
     ///

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use govlog_formats::digest::Digest;
 use govlog_formats::statement::SignedStatement;
 
-use crate::sequencer::testing::{Disk, Place, World};
+use crate::refusal::Refusal;
+use crate::sequencer::testing::{Disk, NotStarted, Place, World};
+use crate::sequencer::{Fatal, Limits};
 use crate::store::faulty::Fault;
 use crate::store::{ConflictRow, LogStore, RocksStore};
 use crate::tree::testing::identity;
@@ -48,19 +50,35 @@ fn what_collides_is_kept_once_with_the_entry_that_has_its_place() {
 }
 
 #[test]
-fn a_table_that_can_not_be_written_stops_nothing() {
+fn a_table_that_can_not_be_written_stops_the_log_and_what_was_committed_is_there() {
     let disk = Disk::fresh();
     let live = disk.start();
     let chain = World::get().chain(0, "s", 2);
     assert_eq!(live.log(&chain[..1]), ["=1"]);
     disk.store.fail(Fault::Conflicts, 0);
     let rival = rival(0, Digest::ZERO, "lost at first");
-    assert_eq!(live.log(&[rival.clone(), chain[1].clone()]), ["conflict, expected 1", "=2"]);
+    for ticket in live.submit(&[rival.clone(), chain[1].clone()]) {
+        assert_eq!(ticket.wait().unwrap_err(), Refusal::Stopped);
+    }
+    assert!(live.sequencer.poisoned().is_some());
+    assert_eq!(live.alarms.recv().unwrap(), live.sequencer.poisoned().unwrap().to_string());
+    drop(live.running.stop());
     assert_eq!(kept(&disk), []);
-    assert_eq!(live.log(std::slice::from_ref(&rival)), ["conflict, expected 2"]);
-    assert_eq!(kept(&disk), [(1, 1, rival.entry().to_vec())]);
+    // A start adopts the batch, and who sends the other one again finds it kept.
+    let live = disk.start();
+    assert_eq!(live.log(&[chain[1].clone(), rival.clone()]), ["+2", "conflict, expected 2"]);
+    assert_eq!(kept(&disk), [(0, 1, rival.entry().to_vec())]);
     live.stop();
     assert_eq!(disk.check().len(), 3);
+}
+
+#[test]
+fn a_table_that_can_not_be_read_is_not_taken_for_empty() {
+    let disk = Disk::fresh();
+    disk.store.fail(Fault::ReadConflicts, 0);
+    let refused = disk.try_start(Limits::default()).err();
+    assert!(matches!(refused, Some(NotStarted::Fatal(Fatal::Store(_)))), "{refused:?}");
+    disk.start().stop();
 }
 
 #[test]

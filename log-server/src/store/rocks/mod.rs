@@ -13,9 +13,12 @@ use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::tile::TileId;
 use rocksdb::{ColumnFamily, DB, DBPinnableSlice, DBRawIterator, ReadOptions, WriteBatch, WriteOptions};
 
-use super::keys::{self, CHECKPOINTS, ENTRIES, META, META_HEAD, META_STORE, STREAMS, TILES};
-use super::meta::{decode_conflict, decode_head, decode_note, encode_conflict, encode_head, encode_note};
-use super::{ArchivedNote, ConflictRow, Identity, LogStore, StoreError, StreamId, StreamKey, StreamRow};
+use super::keys::{self, CHECKPOINTS, ENTRIES, META, META_HEAD, META_NEXT_CONFLICT, META_STORE, STREAMS, TILES};
+use super::meta::{
+    decode_conflict, decode_head, decode_next_conflict, decode_note, encode_conflict, encode_head, encode_note,
+    next_conflict,
+};
+use super::{ArchivedNote, ConflictRow, ConflictTable, Identity, LogStore, StoreError, StreamId, StreamKey, StreamRow};
 use crate::failpoints;
 use crate::sequencer::Batch;
 use crate::tree::TreeHead;
@@ -173,6 +176,11 @@ impl RocksStore {
         Ok(self.db.raw_iterator_cf_opt(self.family(family)?, bounds))
     }
 
+    /// Reads where the numbers of the table of conflicts go on; a store from before it was noted has none.
+    fn next_conflict(&self) -> Result<u64, StoreError> {
+        self.get(META, META_NEXT_CONFLICT)?.map_or(Ok(0), |row| decode_next_conflict(&row))
+    }
+
     /// Writes rows atomically and syncs them.
     fn write(&self, batch: WriteBatch, during: &'static str) -> Result<(), StoreError> {
         let mut how = WriteOptions::default();
@@ -251,6 +259,8 @@ impl LogStore for RocksStore {
         for number in remove {
             rows.delete_cf(meta, keys::conflict_key(*number));
         }
+        let next = next_conflict(self.next_conflict()?, add);
+        rows.put_cf(meta, META_NEXT_CONFLICT, next.to_be_bytes());
         // A crash before or in this write leaves the table as it was, one after it leaves all of the change; no other row knows of either.
         self.write(rows, "keeping statements that collided")
     }
@@ -261,11 +271,26 @@ impl LogStore for RocksStore {
         let mut found = Vec::new();
         while found.len() < limit {
             let Some((key, row)) = rows.item() else { break };
-            found.push(decode_conflict(key, row)?);
+            found.extend(decode_conflict(key, row));
             rows.next();
         }
         rows.status().map_err(engine("reading conflicts"))?;
         Ok(found)
+    }
+
+    fn conflict_table(&self) -> Result<ConflictTable, StoreError> {
+        let mut table = ConflictTable { next: self.next_conflict()?, malformed: Vec::new() };
+        let mut rows = self.range(META, &keys::conflict_key(0), keys::CONFLICTS_END)?;
+        rows.seek_to_first();
+        while let Some((key, row)) = rows.item() {
+            // By its key alone: a row that is damaged has its number all the same.
+            let after = keys::parse_conflict(key).map_or(0, |number| number.saturating_add(1));
+            table.next = table.next.max(after);
+            table.malformed.extend(decode_conflict(key, row).err());
+            rows.next();
+        }
+        rows.status().map_err(engine("reading conflicts"))?;
+        Ok(table)
     }
 
     fn entry(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, StoreError> {

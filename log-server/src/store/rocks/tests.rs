@@ -76,6 +76,29 @@ fn the_settings_are_in_force_in_the_file_that_the_engine_wrote() {
 }
 
 #[test]
+fn a_damaged_row_of_the_table_of_conflicts_hides_no_other_and_keeps_its_number() {
+    let subject = OnDisk::fresh();
+    let store = subject.store.as_ref().unwrap();
+    let row = |number| ConflictRow { number, entry: LeafIndex::new(1), statement: Bytes::from_static(b"a statement") };
+    store.keep_conflicts(&[row(0), row(1), row(2)], &[]).unwrap();
+    let damage = |key: &[u8], value: &[u8]| {
+        let mut rows = WriteBatch::default();
+        rows.put_cf(store.family(META).unwrap(), key, value);
+        store.write(rows, "damaging a row").unwrap();
+    };
+    damage(&keys::conflict_key(1), b"short");
+    damage(&keys::conflict_key(7), b"");
+    damage(b"conflict/nine", b"more than eight bytes");
+    let subject = subject.reopened();
+    assert_eq!(subject.store().conflicts(0, 9).unwrap(), [row(0), row(2)]);
+    let table = subject.store().conflict_table().unwrap();
+    assert_eq!(table.next, 8);
+    let told: Vec<String> = table.malformed.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 3);
+    assert!(told.iter().all(|told| told.contains("meta row 636f6e666c6963742f")), "{told:?}");
+}
+
+#[test]
 fn closing_waits_for_the_last_handle() {
     let mut subject = OnDisk::fresh();
     let store = Arc::new(subject.store.take().unwrap());
