@@ -1,6 +1,7 @@
 //! Why the log does not take a statement: one type for every station, so that one place can turn it into a status.
 
 use govlog_formats::admission::{self, Conflict};
+use govlog_formats::digest::Digest;
 use govlog_formats::statement::StatementError;
 
 /// What a refusal means to the submitter.
@@ -69,6 +70,14 @@ pub enum RateLimit {
         iss: String,
         /// Its rate.
         per_second: u64,
+    },
+    /// The rate that the log gives an operator's approvals.
+    #[error("operator {kid} has used up its {per_hour} approvals an hour")]
+    Approvals {
+        /// The operator's key, by its thumbprint.
+        kid: Digest,
+        /// The rate.
+        per_hour: u64,
     },
     /// The rate that the log gives an address.
     #[error("this address has used up its rate of {per_second} requests per second")]

@@ -91,8 +91,12 @@ impl PolicyState {
 
     /// Tells whether a statement, once it is accepted, is folded into the policy.
     pub fn folds(&self, statement: &SignedStatement) -> bool {
-        statement.content_type() == ADMISSION_POLICY
-            || (statement.content_type() == APPROVAL && statement.claims().iss == self.operator_iss())
+        statement.content_type() == ADMISSION_POLICY || self.is_approval(statement)
+    }
+
+    /// Tells whether a statement is an operator's word on a change, if an operator's key signed it.
+    pub fn is_approval(&self, statement: &SignedStatement) -> bool {
+        statement.content_type() == APPROVAL && statement.claims().iss == self.operator_iss()
     }
 
     /// Judges what can be seen in the bytes alone, before anybody asks who signed; what the fold reads comes back read.
@@ -240,6 +244,11 @@ impl Authenticated {
     /// Returns the statement's identity, its Sig_structure digest.
     pub fn identity(&self) -> &Digest {
         &self.identity
+    }
+
+    /// Returns the thumbprint of the key that verified it.
+    pub fn key(&self) -> &Digest {
+        &self.key
     }
 
     /// Returns the issuer's name.

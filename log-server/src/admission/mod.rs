@@ -133,6 +133,10 @@ impl Admission {
             Checked::Duplicate(index) => return Ok(Outcome::Duplicate(index)),
             Checked::Authentic { statement, leaf, authenticated } => (statement, leaf, authenticated),
         };
+        // No row of the policy gives operators a rate, and their changes need a threshold of them. What one can say alone is bounded here.
+        if policy.is_approval(&statement) {
+            self.rates.take_approval(authenticated.key(), Instant::now())?;
+        }
         // DESIGN §6: "An issuer's rate is counted after its signature verifies".
         if let Some(per_second) = authenticated.rate() {
             self.rates.take(authenticated.iss(), per_second, Instant::now())?;

@@ -1,36 +1,51 @@
-//! How many statements each issuer may submit in a second.
+//! How many statements each issuer may submit in a second, and how many approvals an operator in an hour.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::num::NonZeroU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use govlog_formats::digest::Digest;
+
 use crate::refusal::{RateLimit, Refusal};
 
-/// A bucket of tokens per issuer: filled at the issuer's rate, never beyond one second's worth.
-///
-/// Only issuers whose signature verified, and whose row has a rate, get a bucket: their number is bounded by the policy. It is back-pressure and
-/// is forgotten when the process ends.
+/// Approvals that one operator may have logged at once, and again with each hour. Every verifier reads every one of them: this is more than people
+/// ever say, and less than anybody has trouble to read.
+const APPROVALS_AN_HOUR: NonZeroU64 = NonZeroU64::MIN.saturating_add(59);
+
+/// The rates of those whose signature verified. They are back-pressure and are forgotten when the process ends.
 #[derive(Default)]
 pub(super) struct Rates {
-    buckets: Mutex<Buckets>,
+    /// Issuers whose row has a rate: their number is bounded by the policy.
+    issuers: Mutex<Buckets<String>>,
+    /// Operators by their keys: likewise.
+    operators: Mutex<Buckets<Digest>>,
 }
 
-#[derive(Default)]
-struct Buckets {
-    by_issuer: HashMap<String, Bucket>,
-    /// At this many, full buckets are thrown away: they are as good as new ones. Issuers that were retired leave that way.
+/// A bucket of tokens for each name.
+struct Buckets<K> {
+    by_name: HashMap<K, Bucket>,
+    /// At this many, full buckets are thrown away: they are as good as new ones. Names that were retired leave that way.
     sweep_at: usize,
 }
 
-/// `level` counts billionths of a token, so that a nanosecond at one token a second is one.
+/// So many tokens come in each window, and there are never more than those of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rate {
+    tokens: NonZeroU64,
+    window_s: NonZeroU64,
+}
+
+/// `level` counts parts of a token so small that one token a window gives one in a nanosecond.
 struct Bucket {
     level: u128,
     filled: Instant,
-    per_second: NonZeroU64,
+    rate: Rate,
 }
 
-const PER_TOKEN: u128 = 1_000_000_000;
+const PER_SECOND: u128 = 1_000_000_000;
 const SWEEP_LEAST: usize = 1024;
 
 impl Rates {
@@ -39,57 +54,91 @@ impl Rates {
     /// # Errors
     /// When there is none: the refusal says when there will be.
     pub(super) fn take(&self, iss: &str, per_second: NonZeroU64, now: Instant) -> Result<(), Refusal> {
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets.sweep(now);
-        let bucket = buckets.by_issuer.entry(iss.to_owned()).or_insert_with(|| Bucket::full(per_second, now));
-        bucket.fill(per_second, now);
-        bucket.take().map_err(|retry_after_s| Refusal::TooManyRequests {
+        let rate = Rate { tokens: per_second, window_s: NonZeroU64::MIN };
+        let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
+        issuers.take(iss, rate, now).map_err(|retry_after_s| Refusal::TooManyRequests {
             limit: RateLimit::Issuer { iss: iss.to_owned(), per_second: per_second.get() },
+            retry_after_s,
+        })
+    }
+
+    /// Takes one token from an operator's bucket of approvals.
+    ///
+    /// # Errors
+    /// As [`Rates::take`].
+    pub(super) fn take_approval(&self, kid: &Digest, now: Instant) -> Result<(), Refusal> {
+        let rate = Rate { tokens: APPROVALS_AN_HOUR, window_s: NonZeroU64::MIN.saturating_add(3599) };
+        let mut operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
+        operators.take(kid, rate, now).map_err(|retry_after_s| Refusal::TooManyRequests {
+            limit: RateLimit::Approvals { kid: *kid, per_hour: APPROVALS_AN_HOUR.get() },
             retry_after_s,
         })
     }
 }
 
-impl Buckets {
+impl<K> Default for Buckets<K> {
+    fn default() -> Self {
+        Self { by_name: HashMap::new(), sweep_at: 0 }
+    }
+}
+
+impl<K: Hash + Eq> Buckets<K> {
+    /// Takes a token, or says in how many seconds there will be one.
+    fn take<Q>(&mut self, name: &Q, rate: Rate, now: Instant) -> Result<(), u32>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        self.sweep(now);
+        let bucket = self.by_name.entry(name.to_owned()).or_insert_with(|| Bucket::full(rate, now));
+        bucket.fill(rate, now);
+        bucket.take()
+    }
+
     fn sweep(&mut self, now: Instant) {
-        if self.by_issuer.len() < self.sweep_at.max(SWEEP_LEAST) {
+        if self.by_name.len() < self.sweep_at.max(SWEEP_LEAST) {
             return;
         }
-        self.by_issuer.retain(|_, bucket| {
-            bucket.fill(bucket.per_second, now);
-            bucket.level < bucket.most()
+        self.by_name.retain(|_, bucket| {
+            bucket.fill(bucket.rate, now);
+            bucket.level < bucket.rate.most()
         });
-        self.sweep_at = self.by_issuer.len().saturating_mul(2);
+        self.sweep_at = self.by_name.len().saturating_mul(2);
+    }
+}
+
+impl Rate {
+    fn per_token(&self) -> u128 {
+        PER_SECOND * u128::from(self.window_s.get())
+    }
+
+    fn most(&self) -> u128 {
+        u128::from(self.tokens.get()).saturating_mul(self.per_token())
     }
 }
 
 impl Bucket {
-    fn full(per_second: NonZeroU64, now: Instant) -> Self {
-        let mut bucket = Self { level: 0, filled: now, per_second };
-        bucket.level = bucket.most();
-        bucket
+    fn full(rate: Rate, now: Instant) -> Self {
+        Self { level: rate.most(), filled: now, rate }
     }
 
-    fn most(&self) -> u128 {
-        u128::from(self.per_second.get()) * PER_TOKEN
-    }
-
-    fn fill(&mut self, per_second: NonZeroU64, now: Instant) {
-        self.per_second = per_second;
+    fn fill(&mut self, rate: Rate, now: Instant) {
+        self.rate = rate;
         let elapsed_ns = now.saturating_duration_since(self.filled).as_nanos();
-        let added = elapsed_ns.saturating_mul(u128::from(per_second.get()));
-        self.level = self.level.saturating_add(added).min(self.most());
+        let added = elapsed_ns.saturating_mul(u128::from(rate.tokens.get()));
+        self.level = self.level.saturating_add(added).min(rate.most());
         self.filled = self.filled.max(now);
     }
 
     /// Takes a token, or says in how many seconds there will be one, rounded up.
     fn take(&mut self) -> Result<(), u32> {
-        if let Some(left) = self.level.checked_sub(PER_TOKEN) {
+        let per_token = self.rate.per_token();
+        if let Some(left) = self.level.checked_sub(per_token) {
             self.level = left;
             return Ok(());
         }
-        let lacking_ns = (PER_TOKEN - self.level).div_ceil(u128::from(self.per_second.get()));
-        Err(u32::try_from(lacking_ns.div_ceil(PER_TOKEN)).unwrap_or(u32::MAX))
+        let lacking_ns = (per_token - self.level).div_ceil(u128::from(self.rate.tokens.get()));
+        Err(u32::try_from(lacking_ns.div_ceil(PER_SECOND)).unwrap_or(u32::MAX))
     }
 }
 
@@ -165,13 +214,26 @@ mod tests {
     }
 
     #[test]
+    fn an_operator_approves_sixty_times_an_hour_and_the_refusal_says_when_to_come_back() {
+        let (rates, start, kid) = (Rates::default(), Instant::now(), Digest::sha256(b"a"));
+        let taken = |kid: &Digest, now| (0..100).filter(|_| rates.take_approval(kid, now).is_ok()).count();
+        assert_eq!(taken(&kid, start), 60);
+        assert_eq!(taken(&Digest::sha256(b"b"), start), 60, "another operator's is another's");
+        let refusal = rates.take_approval(&kid, start + Duration::from_secs(15)).unwrap_err();
+        let limit = RateLimit::Approvals { kid, per_hour: 60 };
+        assert_eq!(refusal, Refusal::TooManyRequests { limit, retry_after_s: 45 });
+        assert_eq!(taken(&kid, start + Duration::from_secs(60)), 1);
+        assert_eq!(taken(&kid, start + Duration::from_secs(100_000)), 60);
+    }
+
+    #[test]
     fn full_buckets_are_swept() {
         let (rates, now) = (Rates::default(), Instant::now());
         for number in 0..SWEEP_LEAST {
             rates.take(&format!("iss-{number}"), rate(1), now).unwrap();
         }
         rates.take("late", rate(1), now + Duration::from_secs(2)).unwrap();
-        assert_eq!(rates.buckets.lock().unwrap().by_issuer.len(), 1);
+        assert_eq!(rates.issuers.lock().unwrap().by_name.len(), 1);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::mpsc;
 
-use govlog_formats::admission as policy_of;
+use govlog_formats::admission::{self as policy_of, Change, ChangeFields, OperatorApproval, Word, approval_statement};
+use govlog_formats::cose::SigningKey;
 use govlog_formats::digest::Digest;
 
 use super::testing::*;
@@ -218,6 +219,41 @@ async fn without_a_rate_in_the_policy_there_is_none() {
     let door = door(policy(), empty_store());
     let answers = door.submit_all(&(0..300).map(statement).collect::<Vec<_>>()).await;
     assert!(answers.iter().all(Result::is_ok));
+}
+
+/// Each approval is read by every verifier for ever, and its operator needs nobody else for it.
+#[tokio::test]
+async fn an_operators_approvals_have_a_rate_that_changes_and_other_operators_do_not_feel() {
+    let second = key(7);
+    let operators = vec![operator_key().public(), second.public()];
+    let change = Change::new(ChangeFields { event_ms: 1, operators, threshold: Some(2), ..ChangeFields::default() });
+    let begun = policy();
+    let policy = begun.apply(LeafIndex::new(2), &change_statement(&begun, &change.unwrap())).unwrap();
+    let wanted = change_statement(&policy, &set(vec![row()]));
+    let word = |key: &SigningKey, number: u64| {
+        let approved = wanted.sig_structure_digest();
+        let approval = OperatorApproval { event_ms: number, approved, word: Word::Approve, expires_ms: None };
+        let place = policy.next_approval(&key.public().thumbprint());
+        approval_statement(ORIGIN, &approval, None, place, NOW_S.unsigned_abs(), key).unwrap()
+    };
+    let flood: Vec<_> = (0..70).map(|number| word(&second, number)).collect();
+    let (other, last) = (word(&operator_key(), 1), word(&second, 99));
+    let door = door(policy.clone(), empty_store());
+    let answers = door.submit_all(&flood).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 60);
+    let kid = second.public().thumbprint();
+    let limit = RateLimit::Approvals { kid, per_hour: 60 };
+    let refusal = door.submit(&last).await.unwrap_err();
+    assert!(
+        matches!(&refusal, Refusal::TooManyRequests { limit: found, retry_after_s } if *found == limit && *retry_after_s <= 60)
+    );
+    assert_eq!(refusal.class(), Class::Transient, "the same word may be said later");
+    admitted(door.submit(&other).await);
+    // Whoever has no such key uses nobody's rate up, and a change counts as none.
+    let forged_word = door.submit(&forged(&word(&operator_key(), 2))).await.unwrap_err();
+    assert_eq!(forged_word.class(), Class::Refused);
+    let unapproved = door.submit(&wanted).await.unwrap_err();
+    assert!(matches!(unapproved, Refusal::NotAdmitted(policy_of::Refusal::Unapproved { .. })), "{unapproved}");
 }
 
 #[tokio::test]

@@ -115,9 +115,10 @@ struct StreamView {
     last: Option<String>,
 }
 
-/// `GET /v1/admission-policy`: the ids of all entries below the newest published size that the policy is folded from.
+/// `GET /v1/admission-policy?from=`: the ids of the entries below the newest published size, from an index on, that the policy is folded from.
 pub(super) async fn admission_policy(State(app): State<App>, request: Request) -> Result<Response, Failure> {
-    Query::read(request.uri().query(), &[])?;
+    let query = Query::read(request.uri().query(), &["from"])?;
+    let from = query.number::<LeafIndex>("from")?.unwrap_or(LeafIndex::new(0));
     let published = app.0.published.borrow().clone();
     let (as_of, indexes) = match published {
         None => (0, Vec::new()),
@@ -126,14 +127,25 @@ pub(super) async fn admission_policy(State(app): State<App>, request: Request) -
             (size.get(), app.prover.read(move || folded(published.tree(), &policy, size)).await??)
         }
     };
-    let ids = indexes.into_iter().map(|index| EntryId { epoch: app.epoch, index }.to_string());
-    json(&AdmissionView { as_of, entries: ids.collect() })
+    let (page, next) = page(&indexes, from, ADMISSION_PAGE);
+    let ids = page.iter().map(|&index| EntryId { epoch: app.epoch, index }.to_string());
+    json(&AdmissionView { as_of, entries: ids.collect(), next })
+}
+
+/// Takes the page of an ascending list that begins at an index, and where the next one begins.
+fn page(indexes: &[LeafIndex], from: LeafIndex, most: usize) -> (&[LeafIndex], Option<u64>) {
+    let (_, rest) = indexes.split_at(indexes.partition_point(|index| *index < from));
+    let (page, rest) = rest.split_at(rest.len().min(most));
+    (page, rest.first().map(|index| index.get()))
 }
 
 #[derive(Serialize)]
 struct AdmissionView {
     as_of: u64,
     entries: Vec<String>,
+    /// Where the list goes on, if it does: hardly ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<u64>,
 }
 
 /// Lists the operators' entries below a size, changes and approvals, in the order of the log: as many as the operators have signed.
@@ -241,6 +253,8 @@ impl ConflictView {
 
 /// Rows of one page.
 const PAGE: usize = 1000;
+/// Entries of one page that the admission policy is folded from: a few hundred KiB.
+const ADMISSION_PAGE: usize = 10_000;
 /// Rows of one page of conflicts: statements of up to 64 KiB.
 const CONFLICTS_PAGE: usize = 64;
 
@@ -251,4 +265,24 @@ fn hex(path: &[Digest]) -> Vec<String> {
 fn json(view: &impl Serialize) -> Result<Response, Failure> {
     let bytes = serde_json::to_vec(view).map_err(|error| Failure::Unready(error.to_string()))?;
     Ok(answer(StatusCode::OK, "application/json", Keep::Not, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_follow_one_another_without_a_gap() {
+        let indexes: Vec<_> = [0, 2, 4, 5, 6, 9].map(LeafIndex::new).into();
+        let numbers = |from, most| {
+            let (page, next) = page(&indexes, LeafIndex::new(from), most);
+            (page.iter().map(|index| index.get()).collect::<Vec<_>>(), next)
+        };
+        assert_eq!(numbers(0, 9), (vec![0, 2, 4, 5, 6, 9], None));
+        assert_eq!(numbers(0, 6), (vec![0, 2, 4, 5, 6, 9], None));
+        assert_eq!(numbers(0, 4), (vec![0, 2, 4, 5], Some(6)));
+        assert_eq!(numbers(6, 4), (vec![6, 9], None));
+        assert_eq!(numbers(3, 1), (vec![4], Some(5)));
+        assert_eq!(numbers(10, 4), (vec![], None));
+    }
 }

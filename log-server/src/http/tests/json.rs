@@ -167,10 +167,15 @@ async fn the_admission_policys_entries_below_the_newest_published_size() {
     rig.publish_each(&[change("c")]).await;
     let listed = json!({"as_of": 7, "entries": ["1.0", "1.2", "1.4", "1.5", "1.6"]});
     assert_eq!(rig.get("/v1/admission-policy").await.json(), listed);
+    for (from, entries) in [(3, vec!["1.4", "1.5", "1.6"]), (6, vec!["1.6"]), (7, vec![])] {
+        let expected = json!({"as_of": 7, "entries": entries});
+        assert_eq!(rig.get(&format!("/v1/admission-policy?from={from}")).await.json(), expected);
+    }
     rig.hold();
     rig.log(&change("d")).await;
     assert_eq!(rig.get("/v1/admission-policy").await.json(), listed);
     rig.get("/v1/admission-policy?x=1").await.json_problem();
+    rig.get("/v1/admission-policy?from=x").await.json_problem();
     rig.release();
     rig.stop().await;
 }
