@@ -107,7 +107,7 @@ impl Folder {
         Ok(Lock { _file: self.lock_file("lock")? })
     }
 
-    /// Waits until no other process stores or destroys openings; not for one that holds the [`Lock`] and asks somebody.
+    /// Waits until no other process stores or destroys openings; not for one that holds the [`Lock`] and waits for the log.
     pub(super) fn writing(&self) -> Result<Writing, StoreError> {
         Ok(Writing { _file: self.lock_file("write.lock")? })
     }
@@ -168,6 +168,12 @@ impl Folder {
     /// It cannot be written.
     pub fn note_redaction(&self, _: &Lock, journaled: &Journaled) -> Result<(), StoreError> {
         journal::write(&self.path, journaled)
+    }
+
+    /// The file in which a redaction is noted.
+    #[must_use]
+    pub fn redaction_file(&self, journaled: &Journaled) -> PathBuf {
+        journal::file(&self.path, &journaled.statement)
     }
 
     /// Forgets a redaction that the log will never take.

@@ -44,12 +44,6 @@ struct Layout {
 }
 
 impl Journaled {
-    /// The origin of the log that it was begun for.
-    #[must_use]
-    pub fn origin(&self) -> Option<&str> {
-        self.statement.claims().aud.as_deref()
-    }
-
     /// What it names, and the leaf hash of each.
     #[must_use]
     pub fn targets(&self) -> Vec<(Digest, RedactionTarget)> {
@@ -140,7 +134,7 @@ pub(super) fn write(folder: &Path, journaled: &Journaled) -> Result<(), StoreErr
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(failed(&dir))?;
     // Else a power cut may take the folder away, and with it a statement that was sent.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))?;
-    let path = file(&dir, &journaled.statement);
+    let path = file(folder, &journaled.statement);
     let layout = Layout {
         version: VERSION,
         statement: base64::encode_url(journaled.statement.entry()),
@@ -154,7 +148,7 @@ pub(super) fn write(folder: &Path, journaled: &Journaled) -> Result<(), StoreErr
 
 /// Forgets one that the log will never take.
 pub(super) fn forget(folder: &Path, journaled: &Journaled) -> Result<(), StoreError> {
-    let path = file(&folder.join(NAME), &journaled.statement);
+    let path = file(folder, &journaled.statement);
     std::fs::remove_file(&path).map_err(|cause| StoreError::Io { path, cause })
 }
 
@@ -165,8 +159,9 @@ fn redaction(statement: &SignedStatement) -> Option<Redaction> {
     }
 }
 
-fn file(dir: &Path, statement: &SignedStatement) -> PathBuf {
-    dir.join(format!("{}.toml", statement.leaf_hash()))
+/// Where one is noted.
+pub(super) fn file(folder: &Path, statement: &SignedStatement) -> PathBuf {
+    folder.join(NAME).join(format!("{}.toml", statement.leaf_hash()))
 }
 
 const NAME: &str = "redactions";

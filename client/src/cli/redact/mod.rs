@@ -1,5 +1,7 @@
 //! `govlog redact`: destroy openings, and log that and why.
 
+mod work;
+
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -12,15 +14,13 @@ use govlog_formats::record::view;
 use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, content_type_of};
 use serde_json::json;
 
+use self::work::{End, PATIENCE, Turn, Work};
 use super::exit::{Refuted, Usage};
 use super::output::Output;
 use super::{Exit, files, open};
-use crate::openings::{
-    Folder, Ground, Journaled, Lock, MAX_TARGETS, Planned, RedactError, StoreError, carry_out, fields,
-    open as open_record, payload,
-};
+use crate::openings::{Folder, Ground, Journaled, MAX_TARGETS, Planned, fields, open as open_record, payload};
 use crate::source::Http;
-use crate::submit::{Judge, Wait, send};
+use crate::submit::{Answer, SendError, Wait, send};
 use crate::time;
 use crate::trust::{Trust, TrustDir};
 use crate::verify::Outcome;
@@ -29,8 +29,9 @@ use crate::verify::Outcome;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 First a signed `redaction` is logged and proved published; then the openings that it names are destroyed. The entries stay, and every \
-proof with them. A run that was cut off is simply run again: it sends the same statement, and destroys what is left. What is held \
-(govlog openings hold) is refused; a redaction begun before the hold waits for its end, exit 6, and the others are done.
+proof with them. A log that is slow to publish is waited for, 90 s at most. A run that was cut off, or waited in vain, is simply run again: it \
+sends the same statement, and destroys what is left. What is held (govlog openings hold) is refused; a redaction begun before the hold waits for \
+its end, and one that the log refuses when it is sent again is kept and told of: exit 6, and the others are done.
 
 Removing a file is no promise of a disk: file systems and flash keep old blocks. Openings are encrypted, so destroying every copy of the \
 identity is the stronger erasure, of all of them; back-ups of the store are yours to destroy.
@@ -102,60 +103,49 @@ enum Rule {
     Order,
 }
 
-/// How far a redaction came.
-enum End {
-    /// To its end, and of how many entries openings were destroyed.
-    Done(Box<Journaled>, usize),
-    /// What it names is held meanwhile, so that it waits for the end of the hold.
-    Held,
-    /// The log has not published it yet.
-    Unpublished,
-}
-
-/// A store that is locked, and the log that is told.
-struct Work<'a> {
-    store: &'a Folder,
-    lock: &'a Lock,
-    http: &'a Http,
-    trust: &'a Trust,
-    out: &'a Output,
-}
-
 impl Redact {
     pub(crate) fn run(self, out: &Output) -> anyhow::Result<Exit> {
+        let answer = || ask(self.yes, out);
+        self.run_asking(out, &answer)
+    }
+
+    /// As [`run`](Self::run), with `ask` for whoever says whether to go on.
+    fn run_asking(&self, out: &Output, ask: &dyn Fn() -> anyhow::Result<bool>) -> anyhow::Result<Exit> {
         let key = files::signing_key(&self.key)?;
         let dir = TrustDir::load(&self.trust)?;
         let source = out.source(&self.log)?;
         let http = source.http().ok_or_else(|| Usage(format!("{}: `redact` needs a log's address", self.log)))?;
         let store = Folder::existing(&self.openings, open::identities(self.identity.as_deref())?)?;
-        let lock = store.lock()?;
-        let work = Work { store: &store, lock: &lock, http, trust: dir.trust(), out };
-        let (mut done, mut held) = (Vec::new(), None);
-        for begun in store.redactions()?.into_iter().filter(|redaction| !redaction.is_done) {
-            out.notice("a redaction that was cut off is finished first");
-            match work.finish(begun)? {
-                End::Done(redaction, destroyed) => done.push((*redaction, destroyed)),
-                End::Held => held = Some(Exit::Pending),
-                End::Unpublished => return Ok(Exit::Pending),
+        let tell = |statement: &SignedStatement| tell(http, statement);
+        let work = Work::new(&store, &tell, dir.trust(), out);
+        let mut ends = Ends::default();
+        {
+            let lock = store.lock()?;
+            for begun in store.redactions()?.into_iter().filter(|redaction| !redaction.is_done) {
+                out.notice("a redaction that was cut off is finished first");
+                ends.add(work.finish(&lock, begun, Turn::Again, ends.patience())?);
             }
         }
         let planned = if self.expired { self.expired(&work)? } else { self.named(&work)? };
         let ground = self.ground();
-        if !planned.is_empty() && !self.agreed(&planned, &ground, &work)? {
+        // Nobody is kept from the store by somebody who reads: it is locked again only once that is over.
+        if !planned.is_empty() && !self.agreed(&planned, &ground, &work, ask)? {
             return Err(Usage("nothing was signed and nothing destroyed".to_owned()).into());
         }
+        let lock = store.lock()?;
+        work.still_free(&lock, &planned)?;
         for some in planned.chunks(MAX_TARGETS) {
+            if ends.is_unpublished {
+                out.notice("what is left was neither signed nor destroyed: the log publishes nothing now");
+                break;
+            }
             let statement = self.sign(some, &ground, &key, dir.trust())?;
             let begun = Journaled { statement, id: None, is_done: false };
             // A crash after this leaves a signed statement that was perhaps sent: the next run sends the same bytes again.
             store.note_redaction(&lock, &begun)?;
-            match work.finish(begun)? {
-                End::Done(redaction, destroyed) => done.push((*redaction, destroyed)),
-                End::Held => held = Some(Exit::Pending),
-                End::Unpublished => return Ok(Exit::Pending),
-            }
+            ends.add(work.finish(&lock, begun, Turn::First, ends.patience())?);
         }
-        Ok(Exit::worst(held.into_iter().chain([report(&done, out)])))
+        Ok(ends.report(out))
     }
 
     /// Everything that may be destroyed by its age; what is held is passed over, and said.
@@ -228,7 +218,13 @@ impl Redact {
     }
 
     /// Shows what will be signed and destroyed, and asks.
-    fn agreed(&self, planned: &[Planned], ground: &Ground, work: &Work<'_>) -> anyhow::Result<bool> {
+    fn agreed(
+        &self,
+        planned: &[Planned],
+        ground: &Ground,
+        work: &Work<'_>,
+        ask: &dyn Fn() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<bool> {
         let some = planned.get(..planned.len().min(SHOWN)).unwrap_or_default();
         let record = view::to_json("redaction", &payload(some, ground)?)?;
         let more = planned.len() - some.len();
@@ -242,17 +238,7 @@ impl Redact {
         if planned.iter().any(|planned| planned.fields.is_some()) {
             work.out.notice(&format!("The rest is written anew: {:?}", work.store.settings().protection));
         }
-        if self.yes {
-            return Ok(true);
-        }
-        let stdin = std::io::stdin();
-        if !stdin.is_terminal() {
-            return Err(Usage("nobody can be asked here; with --yes it is done without".to_owned()).into());
-        }
-        work.out.notice("Go on? [y/N]");
-        let mut answer = String::new();
-        stdin.lock().read_line(&mut answer)?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        ask()
     }
 
     fn sign(
@@ -277,100 +263,75 @@ impl Redact {
     }
 }
 
-impl Work<'_> {
-    /// Takes a redaction from where it is to its end, if nothing is in the way.
-    fn finish(&self, mut redaction: Journaled) -> anyhow::Result<End> {
-        if redaction.id.is_none() {
-            let holds = self.store.holds()?;
-            if let Some(hold) = redaction.targets().iter().find_map(|(leaf, _)| holds.on(leaf)) {
-                let name = hold.name.escape_debug();
-                self.out
-                    .notice(&format!("what it names is held meanwhile: {name}; it waits, and nothing was destroyed"));
-                return Ok(End::Held);
-            }
-            match self.publish(&redaction)? {
-                Some(id) => redaction.id = Some(id),
-                None => return Ok(End::Unpublished),
-            }
-        }
-        match carry_out(self.store, self.lock, &mut redaction) {
-            Ok(destroyed) => Ok(End::Done(Box::new(redaction), destroyed)),
-            Err(RedactError::Store(StoreError::Held { hold, .. })) => {
-                let (id, name) = (redaction.id.as_deref().unwrap_or("-"), hold.escape_debug());
-                self.out.notice(&format!(
-                    "what {id} names is held meanwhile: {name}; it waits, though the log says already that it is destroyed"
-                ));
-                Ok(End::Held)
-            }
-            Err(error) => Err(error.into()),
+/// How the redactions of a run ended.
+#[derive(Default)]
+struct Ends {
+    done: Vec<(Journaled, usize)>,
+    is_pending: bool,
+    is_unpublished: bool,
+}
+
+impl Ends {
+    fn add(&mut self, end: End) {
+        self.is_unpublished |= matches!(end, End::Unpublished);
+        match end {
+            End::Done(redaction, destroyed) => self.done.push((*redaction, destroyed)),
+            End::Held | End::Unpublished | End::Refused => self.is_pending = true,
         }
     }
 
-    /// Sends the statement, the same bytes each time, and checks the proof that it is published.
-    fn publish(&self, redaction: &Journaled) -> anyhow::Result<Option<String>> {
-        same_log(redaction, self.trust.origin())?;
-        let statement = &redaction.statement;
-        let answers = send(self.http, &[statement.entry().to_vec()], Wait::Published)?;
-        let answer = answers.first().ok_or_else(|| Refuted("the log answered nothing".to_owned()))?;
-        match (answer.status, Judge::new(Some(self.trust)).judge(statement, answer, Wait::Published)) {
-            (201, Some(Ok(()))) => Ok(answer.id.map(|id| id.to_string())),
-            (201, Some(Err(unproved))) => Err(Refuted(unproved.to_string()).into()),
-            (201, None) => Err(Refuted("accepted without a proof".to_owned()).into()),
-            (303 | 429 | 500..=599, _) => {
-                self.out.notice("the redaction is not published yet; nothing was destroyed. Run it again");
-                Ok(None)
-            }
-            (status, _) => {
-                self.store.forget_redaction(self.lock, redaction)?;
-                let detail = answer.detail.as_deref().or(answer.title.as_deref()).unwrap_or_default();
-                Err(Usage(format!("the log refused the redaction ({status}): {detail}; nothing was destroyed")).into())
-            }
-        }
+    /// A log that one redaction was waited for in vain is not waited for with each of the others.
+    fn patience(&self) -> Duration {
+        if self.is_unpublished { Duration::ZERO } else { PATIENCE }
+    }
+
+    fn report(&self, out: &Output) -> Exit {
+        let line = |(redaction, destroyed): &(Journaled, usize)| {
+            let id = redaction.id.as_deref().unwrap_or("-");
+            format!(
+                "{id}  redaction  {} entries named, of {destroyed} openings were destroyed",
+                redaction.targets().len()
+            )
+        };
+        let document = |(redaction, destroyed): &(Journaled, usize)| {
+            json!({
+                "id": redaction.id,
+                "leaf": redaction.statement.leaf_hash().to_string(),
+                "entries": redaction.targets().iter().map(|(leaf, _)| leaf.to_string()).collect::<Vec<_>>(),
+                "destroyed": destroyed,
+            })
+        };
+        let lines: Vec<String> = self.done.iter().map(line).collect();
+        let text = if lines.is_empty() { "nothing to redact".to_owned() } else { lines.join("\n") };
+        out.result(&text, json!({ "redactions": self.done.iter().map(document).collect::<Vec<_>>() }));
+        let ended = if self.done.is_empty() { Exit::NothingFound } else { Exit::Ok };
+        Exit::worst(self.is_pending.then_some(Exit::Pending).into_iter().chain([ended]))
     }
 }
 
-/// Refuses to send it to another log, whose refusal would say nothing of what its own log has.
-fn same_log(redaction: &Journaled, origin: &str) -> Result<(), Usage> {
-    match redaction.origin() {
-        Some(begun) if begun != origin => Err(Usage(format!(
-            "this redaction was begun for log {begun}, and the trust directory is for {origin}; finish it with that log's --log and --trust"
-        ))),
-        _ => Ok(()),
-    }
+/// Sends a redaction, and waits for it to be published as long as the log does.
+fn tell(http: &Http, statement: &SignedStatement) -> Result<Answer, SendError> {
+    let answers = send(http, &[statement.entry().to_vec()], Wait::Published)?;
+    answers.into_iter().next().ok_or(SendError::Count { sent: 1, found: 0 })
 }
 
-fn report(done: &[(Journaled, usize)], out: &Output) -> Exit {
-    let line = |(redaction, destroyed): &(Journaled, usize)| {
-        let id = redaction.id.as_deref().unwrap_or("-");
-        format!("{id}  redaction  {} entries named, of {destroyed} openings were destroyed", redaction.targets().len())
-    };
-    let document = |(redaction, destroyed): &(Journaled, usize)| {
-        json!({
-            "id": redaction.id,
-            "leaf": redaction.statement.leaf_hash().to_string(),
-            "entries": redaction.targets().iter().map(|(leaf, _)| leaf.to_string()).collect::<Vec<_>>(),
-            "destroyed": destroyed,
-        })
-    };
-    let lines: Vec<String> = done.iter().map(line).collect();
-    let text = if lines.is_empty() { "nothing to redact".to_owned() } else { lines.join("\n") };
-    out.result(&text, json!({ "redactions": done.iter().map(document).collect::<Vec<_>>() }));
-    if done.is_empty() { Exit::NothingFound } else { Exit::Ok }
+/// Asks whether to go on; `yes`: that was answered on the command line.
+fn ask(yes: bool, out: &Output) -> anyhow::Result<bool> {
+    if yes {
+        return Ok(true);
+    }
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Usage("nobody can be asked here; with --yes it is done without".to_owned()).into());
+    }
+    out.notice("Go on? [y/N]");
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// How many entries of a redaction are shown before it is signed.
 const SHOWN: usize = 20;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::openings::tests::redaction;
-
-    #[test]
-    fn a_redaction_is_sent_only_to_the_log_that_it_was_begun_for() {
-        let begun = redaction(&[Planned { leaf: Digest::sha256(b"1"), fields: None }]);
-        assert!(same_log(&begun, "log.example/a").is_ok());
-        let error = same_log(&begun, "log.example/b").unwrap_err().to_string();
-        assert!(error.contains("begun for log log.example/a,") && error.contains("log.example/b"), "{error}");
-    }
-}
+mod tests;
