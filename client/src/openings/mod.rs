@@ -15,7 +15,7 @@ mod redact;
 mod sealing;
 mod settings;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use std::io;
 use std::path::PathBuf;
