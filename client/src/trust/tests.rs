@@ -139,3 +139,83 @@ fn a_folder_without_the_servers_list_cannot_update() {
     assert_eq!((updated.added, updated.newest, updated.size.get()), (1, 1, 2));
     assert_eq!(update(&source, &mut dir).unwrap().added, 0);
 }
+
+/// However long the list is, none of its entries is out of reach; and pages that lead nowhere are not followed.
+#[test]
+fn the_list_is_read_page_by_page() {
+    let pages = |pages: &[(u64, &str)]| {
+        let mut log = TestLog::new();
+        let (temporary, mut dir) = made(&log);
+        for _ in 0..3 {
+            log.change(ChangeFields { set: vec![log.issuer_row()], ..ChangeFields::default() });
+        }
+        log.write_to(temporary.path(), &log.note_of(log.size(), &[0, 1]));
+        std::fs::create_dir_all(temporary.path().join("v1")).unwrap();
+        for (from, page) in pages {
+            std::fs::write(temporary.path().join(format!("v1/admission-policy?from={from}")), page).unwrap();
+        }
+        let source = Source::open(temporary.path().to_str().unwrap()).unwrap();
+        update(&source, &mut dir).map(|updated| updated.added)
+    };
+    let (one, two) =
+        (r#"{"as_of":5,"entries":["1.1","1.2"],"next":3}"#, r#"{"as_of":9,"entries":["1.3","1.4","1.6"]}"#);
+    assert_eq!(pages(&[(1, one), (3, two)]).unwrap(), 4);
+    // What was published after the head that was read is for the next time.
+    let more = r#"{"as_of":9,"entries":["1.3","1.4"],"next":7}"#;
+    assert_eq!(pages(&[(1, one), (3, more)]).unwrap(), 4);
+    for astray in [r#"{"as_of":5,"entries":["1.1"],"next":1}"#, r#"{"as_of":5,"entries":[],"next":2}"#] {
+        assert!(matches!(pages(&[(1, astray)]), Err(UpdateError::List(_))), "{astray}");
+    }
+}
+
+/// A log that leaves an approval out of its list once leaves a directory that can not go on, and that is told how it is made anew.
+#[test]
+fn a_directory_that_an_approval_was_withheld_from_is_made_anew_as_the_error_says() {
+    let mut log = TestLog::new();
+    let [second, third] = [21, 22].map(|seed| SigningKey::from_seed(Curve::P256, &[seed; 32]).unwrap());
+    let operators = vec![log.operator.public(), second.public(), third.public()];
+    log.change(ChangeFields { operators, threshold: Some(2), ..ChangeFields::default() });
+    let wanted = log.draft(ChangeFields { threshold: Some(1), ..ChangeFields::default() });
+    let other = log.draft(ChangeFields { set: vec![log.issuer_row()], ..ChangeFields::default() });
+    let withheld = log.say(&second, &wanted, Word::Approve);
+    log.say(&third, &other, Word::Approve);
+    let (temporary, mut dir) = made(&log);
+    let list = |log: &TestLog, entries: &str| {
+        log.write_to(temporary.path(), &log.note_of(log.size(), &[0, 1]));
+        std::fs::create_dir_all(temporary.path().join("v1")).unwrap();
+        let list = format!("{{\"as_of\":{},\"entries\":[{entries}]}}", log.size());
+        std::fs::write(temporary.path().join("v1/admission-policy"), list).unwrap();
+        Source::open(temporary.path().to_str().unwrap()).unwrap()
+    };
+    let source = list(&log, r#""1.0","1.1","1.2","1.4""#);
+    assert_eq!(update(&source, &mut dir).unwrap().added, 2);
+    assert!(dir.trust().history().change_at(withheld).is_none());
+
+    log.take(&wanted);
+    let source = list(&log, r#""1.0","1.1","1.2","1.3","1.4","1.5""#);
+    let refused = update(&source, &mut dir).unwrap_err();
+    assert!(matches!(refused, UpdateError::Missing { .. }), "{refused}");
+    let (old, new) = (temporary.path().join("trust"), temporary.path().join("new"));
+    let at = old.display();
+    let advice = [
+        format!("trust init --policy {at}/policy.txt --genesis {at}/admission/1.0.cose --out NEW"),
+        format!("cp {at}/trust.toml {at}/pinned.checkpoint NEW"),
+    ];
+    assert!(advice.iter().all(|advice| refused.to_string().contains(advice)), "{refused}");
+
+    // As the advice says.
+    let (policy, genesis) = (
+        std::fs::read_to_string(old.join("policy.txt")).unwrap(),
+        std::fs::read(old.join("admission/1.0.cose")).unwrap(),
+    );
+    drop(TrustDir::create(&new, &policy, &genesis).unwrap());
+    for kept in ["trust.toml", "pinned.checkpoint"] {
+        std::fs::copy(old.join(kept), new.join(kept)).unwrap();
+    }
+    let mut anew = TrustDir::load(&new).unwrap();
+    assert_eq!(update(&source, &mut anew).unwrap().newest, 3);
+    assert_eq!(
+        (anew.trust().history().newest().after.threshold(), anew.trust().fingerprint()),
+        (1, dir.trust().fingerprint())
+    );
+}

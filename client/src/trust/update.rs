@@ -1,5 +1,6 @@
 //! `trust update`: learn the admission policy's newer changes, each with its proof, and pin the head they stand under.
 
+use govlog_formats::admission::Refusal;
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::{BuildError, InclusionProof, LeafIndex, TreeSize};
 use govlog_formats::statement::SignedStatement;
@@ -7,12 +8,12 @@ use govlog_formats::tlog_proof::TlogProof;
 use serde::Deserialize;
 
 use super::files::EPOCH;
-use super::{History, Trust, TrustDir, TrustError};
+use super::{History, HistoryError, Trust, TrustDir, TrustError};
 use crate::source::{Head, HeadError, Source, SourceError, Tree, TreeError};
 
 /// Where the server lists the entries that the policy is folded from: a hint, checked against the operators' gap-free streams.
 const LIST: &str = "v1/admission-policy";
-/// Longer than the list of any log whose policy people change.
+/// Longer than any page of that list.
 const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
 
 /// What an update brought.
@@ -53,14 +54,29 @@ pub enum UpdateError {
         /// What does not verify.
         why: String,
     },
+    /// An entry does not follow those known, as if one before it were missing.
+    #[error(
+        "{error}. An entry that this one rests on is missing: the log withholds it, now or when {dir} was updated before. Ask again, or another \
+         place that has the log. If it stays so, {dir} has missed it for good: make a new trust directory from the same entry 0, and let it keep \
+         what you know of witnesses and the head you have seen: govlog trust init --policy {dir}/policy.txt --genesis {dir}/admission/1.0.cose \
+         --out NEW && cp {dir}/trust.toml {dir}/pinned.checkpoint NEW && govlog trust update --log URL NEW"
+    )]
+    Missing {
+        /// What does not follow.
+        error: HistoryError,
+        /// The trust directory.
+        dir: String,
+    },
     /// The directory refuses the change, or cannot be written.
     #[error(transparent)]
     Trust(#[from] TrustError),
 }
 
 #[derive(Deserialize)]
-struct List {
+struct Page {
     entries: Vec<String>,
+    /// Where the list goes on.
+    next: Option<u64>,
 }
 
 /// Brings a trust directory up to the log's newest published head.
@@ -74,10 +90,11 @@ pub fn update(source: &Source, dir: &mut TrustDir) -> Result<Updated, UpdateErro
     let head = Head::read(source, dir.trust())?;
     let tree = Tree::new(source, head.size());
     let (known, before) = (dir.trust().history().newest().index, dir.trust().history().newest_number());
-    for index in listed(source)?.into_iter().filter(|index| *index > known && head.size().covers(*index)) {
+    for_each_listed(source, head.size(), known, |index| {
         let (entry, proof) = prove(&tree, &head, index)?;
-        dir.add_change(index, &entry, &proof.to_bytes())?;
-    }
+        let added = dir.add_change(index, &entry, &proof.to_bytes());
+        added.map_err(|error| missing(error, &dir.path().display().to_string()))
+    })?;
     if dir.trust().pinned().is_none_or(|pinned| pinned.verified.checkpoint().size <= head.size()) {
         dir.pin(head.note())?;
     }
@@ -95,18 +112,67 @@ pub fn read_history(source: &Source, trust: &Trust) -> Result<History, UpdateErr
     let tree = Tree::new(source, head.size());
     let mut history = trust.history().clone();
     let known = history.newest().index;
-    for index in listed(source)?.into_iter().filter(|index| *index > known && head.size().covers(*index)) {
+    for_each_listed(source, head.size(), known, |index| {
         let (entry, _) = prove(&tree, &head, index)?;
         let statement = SignedStatement::parse(&entry)
             .map_err(|error| UpdateError::NotIncluded { index, why: error.to_string() })?;
-        history.push(index, statement).map_err(TrustError::from)?;
-    }
+        history.push(index, statement).map_err(|error| missing(error.into(), "DIR"))
+    })?;
     Ok(history)
 }
 
-fn listed(source: &Source) -> Result<Vec<LeafIndex>, UpdateError> {
-    let body = source.get(LIST, MAX_LIST_BYTES)?.ok_or(UpdateError::NoList)?;
-    let list: List = serde_json::from_slice(&body).map_err(|error| UpdateError::List(error.to_string()))?;
+/// Says what to do where an entry is refused for want of one that should have come before it.
+///
+/// Entries are learnt in the order of the log, and none at or below the newest one known: one that was left out of a list then is never asked
+/// for again.
+fn missing(error: TrustError, dir: &str) -> UpdateError {
+    match error {
+        TrustError::History(
+            error @ HistoryError::Refused { refusal: Refusal::Unapproved { .. } | Refusal::Conflict(_), .. },
+        ) => UpdateError::Missing { error, dir: dir.to_owned() },
+        error => error.into(),
+    }
+}
+
+/// Hands over the entries that the source lists below a size and after the newest one known, in order.
+///
+/// Page by page, each of them proved before the next one is asked for: however many approvals there are, none is out of reach, and a server
+/// that makes some up is not listened to any longer than that.
+fn for_each_listed(
+    source: &Source,
+    size: TreeSize,
+    known: LeafIndex,
+    mut each: impl FnMut(LeafIndex) -> Result<(), UpdateError>,
+) -> Result<(), UpdateError> {
+    let mut from = after(known);
+    loop {
+        let (indexes, next) = listed(source, from)?;
+        let new: Vec<_> = indexes.into_iter().filter(|index| *index >= from && size.covers(*index)).collect();
+        new.iter().try_for_each(|index| each(*index))?;
+        match (new.last(), next) {
+            // What lies above the size was published while this was read, and is for the next time.
+            (_, next) if next.is_none_or(|next| !size.covers(next)) => return Ok(()),
+            (Some(last), Some(next)) if next > *last => from = next,
+            _ => {
+                return Err(UpdateError::List(format!(
+                    "the page from {from} on is not followed by the one that it names"
+                )));
+            }
+        }
+    }
+}
+
+fn after(index: LeafIndex) -> LeafIndex {
+    LeafIndex::new(index.get().saturating_add(1))
+}
+
+/// Reads the page of the list from an index on. A mirror may have it under that name, or all of it in one.
+fn listed(source: &Source, from: LeafIndex) -> Result<(Vec<LeafIndex>, Option<LeafIndex>), UpdateError> {
+    let body = match source.get(&format!("{LIST}?from={from}"), MAX_LIST_BYTES)? {
+        Some(body) => body,
+        None => source.get(LIST, MAX_LIST_BYTES)?.ok_or(UpdateError::NoList)?,
+    };
+    let list: Page = serde_json::from_slice(&body).map_err(|error| UpdateError::List(error.to_string()))?;
     let index = |id: &String| match id.parse::<EntryId>() {
         Ok(id) if id.epoch == EPOCH => Ok(id.index),
         Ok(_) => Err(UpdateError::List(format!("{id} is of another epoch"))),
@@ -115,7 +181,7 @@ fn listed(source: &Source) -> Result<Vec<LeafIndex>, UpdateError> {
     let mut indexes = list.entries.iter().map(index).collect::<Result<Vec<_>, _>>()?;
     indexes.sort_unstable();
     indexes.dedup();
-    Ok(indexes)
+    Ok((indexes, list.next.map(LeafIndex::new)))
 }
 
 /// Reads an entry and proves it under the head.
