@@ -40,13 +40,13 @@ impl Verify {
         let (trust, now_s) = (dir.trust(), time::now_s());
         let (members, files): (Vec<&PathBuf>, Vec<_>) = self.files.iter().partition(|path| is_member(path));
         let mut verdicts = files.iter().map(|path| judge(trust, path)).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut members = judge_members(&verdicts, &members)?;
+        // Last, of batches and members alike: a batch that is only old is a batch still, and its members are old with it, not unknown.
         if let Some(max_age_s) = self.max_age {
             verdicts.iter_mut().for_each(|verdict| verdict.require_age(max_age_s, now_s));
+            members.iter_mut().for_each(|verdict| verdict.require_age(max_age_s, now_s));
         }
         let entries: Vec<_> = verdicts.iter().filter_map(|verdict| verdict.result.as_ref().ok()).collect();
-        let judge_member =
-            |path: &&PathBuf| Ok(verify::member(&path.display().to_string(), &files::read(path)?, &entries));
-        let members = members.iter().map(judge_member).collect::<anyhow::Result<Vec<_>>>()?;
         let proved = members.iter().filter_map(|verdict| verdict.result.as_ref().ok());
         let said: Vec<Said> = entries.iter().map(|entry| Said::from(*entry)).chain(proved.map(Said::from)).collect();
         let joins = verify::joins(&said);
@@ -98,6 +98,13 @@ impl Verify {
     }
 }
 
+/// Judges member proofs by the batches among the entries.
+fn judge_members(verdicts: &[Verdict], paths: &[&PathBuf]) -> anyhow::Result<Vec<MemberVerdict>> {
+    let entries: Vec<_> = verdicts.iter().filter_map(|verdict| verdict.result.as_ref().ok()).collect();
+    let judge = |path: &&PathBuf| Ok(verify::member(&path.display().to_string(), &files::read(path)?, &entries));
+    paths.iter().map(judge).collect()
+}
+
 fn is_member(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "member")
 }
@@ -113,5 +120,39 @@ fn judge(trust: &Trust, path: &Path) -> anyhow::Result<Verdict> {
             Ok(verify::proof_file(trust, &name, &bytes, &statement))
         }
         _ => Ok(verify::transparent_statement(trust, &name, &bytes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use govlog_formats::member::MemberProof;
+    use govlog_formats::merkle::LeafIndex;
+    use govlog_formats::statement::SignedStatement;
+
+    use super::*;
+    use crate::source::Outbound;
+    use crate::testing::{TestLog, batch, decision};
+
+    /// "4 your policy is not satisfied (too few witnesses, `--max-age` exceeded)" (DESIGN §8.3): for a member as for an entry.
+    #[test]
+    fn a_member_of_a_batch_that_is_too_old_is_too_old_and_not_unknown() {
+        let (dir, mut log) = (tempfile::tempdir().unwrap(), TestLog::new());
+        let members = [decision("m-0"), decision("m-1")];
+        let at = log.add("decision-batch", &batch(&members));
+        drop(log.trusted_in(&dir.path().join("trust")));
+        let (entry, member) = (dir.path().join("1.2.cose"), dir.path().join("1.2.0.member"));
+        std::fs::write(&entry, log.transparent(at, &log.note_of(log.size(), &[0, 1]))).unwrap();
+        let leaf = SignedStatement::parse(&log.entries[2]).unwrap().leaf_hash();
+        std::fs::write(&member, MemberProof::build(leaf, &members, LeafIndex::new(0)).unwrap().to_bytes()).unwrap();
+        let verify = |max_age, files: &[&PathBuf]| {
+            let files = files.iter().map(|path| (*path).clone()).collect();
+            let command = Verify { trust: dir.path().join("trust"), max_age, files };
+            command.run(&Output::new(true, Outbound::default())).unwrap()
+        };
+        assert_eq!(verify(None, &[&entry, &member]), Exit::Ok);
+        assert_eq!(verify(Some(u64::MAX), &[&member, &entry]), Exit::Ok);
+        assert_eq!(verify(Some(1), &[&entry]), Exit::PolicyNotSatisfied);
+        assert_eq!(verify(Some(1), &[&entry, &member]), Exit::PolicyNotSatisfied);
+        assert_eq!(verify(Some(1), &[&member]), Exit::CannotEvaluate, "without its batch it stays unknown");
     }
 }

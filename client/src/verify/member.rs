@@ -127,6 +127,14 @@ impl MemberVerdict {
         self.result.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Verified)
     }
 
+    /// Asks that the checkpoint over its batch be no older than `max_age_s` by the reader's clock.
+    pub fn require_age(&mut self, max_age_s: u64, now_s: u64) {
+        let too_old = self.result.as_ref().ok().and_then(|member| verdict::too_old(member.batch(), max_age_s, now_s));
+        if let Some(failure) = too_old {
+            self.result = Err(failure);
+        }
+    }
+
     /// Writes the verdict for people; `now_s` is the reader's clock.
     #[must_use]
     pub fn text(&self, trust: &Trust, now_s: u64) -> String {

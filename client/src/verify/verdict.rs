@@ -60,15 +60,10 @@ impl Verdict {
 
     /// Asks that the checkpoint be no older than `max_age_s` by the reader's clock.
     pub fn require_age(&mut self, max_age_s: u64, now_s: u64) {
-        let Ok(entry) = &self.result else { return };
-        let why = match entry.included().checkpoint_time_s {
-            None => "no witness says how old the checkpoint is".to_owned(),
-            Some(at) if now_s.saturating_sub(at) > max_age_s => {
-                format!("the checkpoint is {} old, more than --max-age {max_age_s} s", time::age(at, now_s))
-            }
-            Some(_) => return,
-        };
-        self.result = Err(Failure::policy(why));
+        let too_old = self.result.as_ref().ok().and_then(|entry| too_old(entry, max_age_s, now_s));
+        if let Some(failure) = too_old {
+            self.result = Err(failure);
+        }
     }
 
     /// Holds a verified batch against all its members, in their order: what it says of them must be so.
@@ -115,6 +110,18 @@ impl Verdict {
         framed_json(self.outcome(), &self.name, &self.result, &self.not_checked, |entry| {
             entry_json(entry, trust, now_s)
         })
+    }
+}
+
+/// Says why an entry's checkpoint is older than asked for, if it is.
+pub(super) fn too_old(entry: &VerifiedEntry, max_age_s: u64, now_s: u64) -> Option<Failure> {
+    match entry.included().checkpoint_time_s {
+        None => Some(Failure::policy("no witness says how old the checkpoint is")),
+        Some(at) if now_s.saturating_sub(at) > max_age_s => {
+            let age = time::age(at, now_s);
+            Some(Failure::policy(format!("the checkpoint is {age} old, more than --max-age {max_age_s} s")))
+        }
+        Some(_) => None,
     }
 }
 

@@ -75,6 +75,17 @@ fn a_member_is_verified_by_its_batch_and_says_what_an_entry_would() {
 }
 
 #[test]
+fn a_member_is_as_old_as_the_checkpoint_over_its_batch() {
+    let batched = Batched::new();
+    let mut verdict = batched.judge(&batched.proof(2), &[batched.index]);
+    verdict.require_age(10, COSIGNED + 310);
+    assert_eq!(verdict.outcome(), Outcome::Verified, "{}", because(&verdict));
+    verdict.require_age(9, COSIGNED + 310);
+    assert_eq!(verdict.outcome(), Outcome::PolicyNotSatisfied);
+    assert!(because(&verdict).contains("more than --max-age 9 s"), "{}", because(&verdict));
+}
+
+#[test]
 fn a_member_without_its_batch_cannot_be_evaluated() {
     let batched = Batched::new();
     let proof = batched.proof(2);
