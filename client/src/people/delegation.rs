@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use ciborium::Value;
-use govlog_formats::record::approval::ApprovalDecision;
-use govlog_formats::record::{Body, Delegation, Record, Recorded};
+use govlog_formats::record::approval::{ApprovalDecision, Approved};
+use govlog_formats::record::{Approval, Body, Delegation, Record, Recorded};
 
 use super::sheet::{BuildError, Built, Seals, Sheet};
 use crate::resolve::Found;
@@ -277,5 +277,35 @@ fn beyond_approval(
         }
         _ => {}
     }
+    remarks.extend(approved_else(facts, found, &approval));
+    let approver = approval.approver().present();
+    if approver.is_some_and(|approver| approver == facts.to.id) {
+        remarks.push("whoever may act by it approved it: the approval is the delegate's own".to_owned());
+    }
     Ok(())
+}
+
+/// Says what the approval is of, unless that is what the delegation derives from. An approval holds the digest of what it is of, and can not be of
+/// the very delegation that names it; how far it covers this one is for people to judge, who are to see it before they sign.
+fn approved_else(facts: &DelegationFacts, found: &Found, approval: &Approval) -> Option<String> {
+    let name = &found.name;
+    let parent = facts.parent.as_ref().and_then(Found::entry).map(|parent| parent.statement.sig_structure_digest());
+    let sub = found.subject().unwrap_or_default();
+    let is_party = [&facts.from.id, &facts.to.id].into_iter().any(|id| *id == sub || sub.ends_with(&format!(":{id}")));
+    let (sub, to) = (sub.escape_debug(), facts.to.id.escape_debug());
+    match approval.approved() {
+        Recorded::Present(Approved::SigStructure(digest)) if Some(digest) == parent => None,
+        Recorded::Present(Approved::OpDigest(_)) => Some(format!(
+            "the approval {name} is of one operation, about {sub}, and a delegation allows many: whether it covers this is not checked"
+        )),
+        Recorded::Present(_) if is_party => Some(format!(
+            "the approval {name} is of another statement about {sub}: whether it covers what is granted here is not checked"
+        )),
+        Recorded::Present(_) => Some(format!(
+            "THE APPROVAL {name} IS OF SOMETHING ELSE, about {sub}: neither the parent nor a party of this delegation; see that it lets {to} act"
+        )),
+        Recorded::Sealed(_) | Recorded::Absent => {
+            Some(format!("what the approval {name} is of is sealed: whether it covers this is not checked"))
+        }
+    }
 }

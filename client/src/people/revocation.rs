@@ -57,7 +57,21 @@ pub fn revocation(
     if let Some(who) = &facts.revoked_by {
         sheet.person(&["revoked_by"], who)?;
     }
-    for handle in target.handles() {
+    let handles = target.handles();
+    if let Some(kind) =
+        target.entry().map(|entry| entry.statement.kind()).filter(|kind| !DESCRIBE_THEIR_OWN.contains(kind))
+        && !handles.is_empty()
+    {
+        let names: Vec<&str> = handles.iter().map(|handle| handle.name.as_str()).collect();
+        sheet.warnings.push(format!(
+            "{} is a {}, which bears handles ({}) of a credential that it did not issue: THAT CREDENTIAL IS REVOKED, for all that it is used for, \
+             and not the entry alone",
+            target.name,
+            kind.escape_debug(),
+            names.join(", ")
+        ));
+    }
+    for handle in handles {
         sheet.put(&["handles", &handle.name], handle.value)?;
     }
     if let RevocationTarget::Link(link) = named {
@@ -78,6 +92,9 @@ pub fn revocation(
     }
     sheet.finish(facts.sub.as_deref(), subject)
 }
+
+/// The kinds whose handles are those of what they record.
+const DESCRIBE_THEIR_OWN: [&str; 2] = ["issuance", "signing-key"];
 
 /// What a thing is, where its form says so.
 fn type_of(target: &Found) -> Option<TargetType> {

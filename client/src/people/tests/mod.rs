@@ -1,5 +1,7 @@
 //! Each builder against the view it should give, what is refused, and that nothing else can be built.
 
+mod warned;
+
 use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::digest::Digest;
 use govlog_formats::record::approval::{ApprovalDecision, ApprovalType};
@@ -16,7 +18,7 @@ use crate::testing::sign;
 
 const NOW: u64 = 1_795_320_000;
 const NOW_MS: u64 = NOW * 1000;
-const PAY_1: &[u8] = include_bytes!("../../../formats/tests/data/pay-1.pem");
+const PAY_1: &[u8] = include_bytes!("../../../../formats/tests/data/pay-1.pem");
 
 fn key() -> SigningKey {
     SigningKey::from_seed(Curve::Ed25519, &[3; 32]).unwrap()
