@@ -2,15 +2,17 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use govlog_client::openings::{Folder, Identities, OpeningStore as _};
 use govlog_client::source::{Http, Outbound, Source};
 use govlog_formats::digest::Digest;
+use govlog_formats::transparent::TransparentStatement;
 use govlog_tls::testing::Authority;
-use harness::network::FAST;
+use harness::network::{FAST, Plan};
 use harness::process::{Ended, Launch, Process};
 use harness::wait::{SOON, until};
 use tempfile::TempDir;
@@ -163,7 +165,7 @@ fn a_record_goes_from_its_issuer_through_log_and_witness_to_a_verifier_over_mutu
     let iss = "https://issuer.example";
     let add =
         ["admission", "add", "--log", &url, "--trust", &trust, "--key", &operator, "--iss", iss, "--pub", &public];
-    let row = ["--kinds", "effect", "--subjects", "spiffe://prod.example/"];
+    let row = ["--kinds", "effect,redaction", "--subjects", "spiffe://prod.example/"];
     expect(&world.govlog("ops", &[&add[..], &row].concat()), 0);
     let record = text("effect.json");
     let effect = serde_json::json!({
@@ -182,6 +184,42 @@ fn a_record_goes_from_its_issuer_through_log_and_witness_to_a_verifier_over_mutu
     expect(&world.govlog("visitor", &["get", "--log", &url, id, "--out", &out]), 0);
     expect(&world.govlog("visitor", &["trust", "update", "--log", &url, &trust]), 0);
     expect(&run("govlog").args(["verify", "--trust", &trust, &out]).finish(), 0);
+    // And so does the word that its openings are destroyed, from whoever may submit.
+    let openings = text("openings");
+    drop(run("govlog").args(["openings", "init", "--plaintext", "--openings", &openings]).output());
+    let store = Folder::existing(Path::new(&openings), Identities::default()).unwrap();
+    let entry = TransparentStatement::parse(&fs::read(&out).unwrap()).unwrap().statement().leaf_hash();
+    store.put(&[(entry, b"what opens it")]).unwrap();
+    let redact = ["redact", "--openings", &openings, "--log", &url, "--trust", &trust, "--key", &key, "--iss", iss];
+    let why = ["--sub", "spiffe://prod.example/dpo", "--rule", "order", "--basis", "an order", "--yes", &out];
+    let redact = [&redact[..], &why].concat();
+    for refused in [world.govlog("visitor", &redact), run("govlog").args(&redact).finish()] {
+        assert!(!matches!(refused.code(), Some(0 | 5)) && store.has(&entry), "{}{}", refused.stdout, refused.stderr);
+    }
+    expect(&world.govlog("pay", &redact), 0);
+    assert!(!store.has(&entry));
+}
+
+/// A proxy that the environment names would see tokens and records, and has no business on the way to this machine.
+#[test]
+fn a_proxy_of_the_environment_is_asked_for_other_machines_and_never_for_this_one() {
+    let network = Plan::new(NODE).start();
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let named = format!("http://{}", proxy.local_addr().unwrap());
+    let policy = network.log.dir.join("policy.txt").display().to_string();
+    let ask = |log: &str, out: &str| {
+        let names = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+        let out = network.path(out).display().to_string();
+        let command = run("govlog").args(["trust", "init", "--policy", &policy, "--log", log, "--out", &out]);
+        names.iter().fold(command, |command, name| command.env(name, &named))
+    };
+    expect(&ask(&network.log.url(), "own").finish(), 0);
+    assert!(proxy.accept().is_err(), "nobody came to the proxy");
+    // Where a proxy is to be asked it is, so that nothing else keeps it out above.
+    let elsewhere = ask("http://log.example", "elsewhere").start();
+    until("somebody asks the proxy", SOON, || proxy.accept().ok());
+    drop(elsewhere);
 }
 
 #[test]

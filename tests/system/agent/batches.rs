@@ -1,5 +1,7 @@
 //! Permits in batches: few entries, every decision still provable by itself, offline, to somebody who has no opening store.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use govlog_formats::digest::Digest;
 use harness::agent::{QUICK, QUICK_BATCHED, captured_groups};
 use harness::network::Plan;
@@ -80,6 +82,8 @@ fn any_decision_of_a_batch_is_proved_offline_and_a_changed_one_is_not() {
     expect(&prove(&["--decision", "no-such-decision"]), 5);
     expect(&prove(&["--index", "99999"]), 2);
     expect(&prove(&["--decision", &id.1]), 0);
+    // The decision stands in it, which not even the log has.
+    assert_eq!(std::fs::metadata(&member).unwrap().mode() & 0o777, 0o600);
     let check = ["batch", "check", "--openings", store, "--identity", identity, batch.to_str().unwrap()];
     expect(&reader.trusting(&check), 0);
     scene.agent.stop();

@@ -136,3 +136,73 @@ fn not_brought(error: BringError) -> anyhow::Error {
         other => anyhow::Error::new(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    use govlog_formats::cose::Curve;
+
+    use super::*;
+    use crate::source::Outbound;
+    use crate::testing::TestLog;
+
+    #[test]
+    fn entry_0_names_every_operator_and_how_many_of_them_a_change_takes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let key = |seed: u8, name: &str| {
+            let key = SigningKey::from_seed(Curve::Ed25519, &[seed; 32]).unwrap();
+            let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path(name)).unwrap();
+            std::io::Write::write_all(&mut &file, key.to_pkcs8_pem().as_bytes()).unwrap();
+            std::fs::write(path(&format!("{name}.pub")), key.public().to_spki_pem()).unwrap();
+            key.public().thumbprint()
+        };
+        let kids = [key(1, "first.key"), key(2, "second.key"), key(3, "third.key")];
+        let genesis = SignedStatement::parse(&TestLog::new().entries[0]).unwrap();
+        let log = PolicyState::genesis(&genesis).unwrap().log().clone();
+        std::fs::write(path("request"), GenesisRequest::new(log).unwrap().encode()).unwrap();
+        let init = |operators: &[&str], threshold: Option<u64>, out: &str| {
+            let command = Init {
+                request: path("request"),
+                key: path("first.key"),
+                operators: operators.iter().map(|name| path(name)).collect(),
+                threshold: threshold.and_then(NonZeroU64::new),
+                out: path(out),
+            };
+            command.run(&Output::new(true, Outbound::default()))
+        };
+        let read = |name: &str| {
+            let statement = SignedStatement::parse(&std::fs::read(path(name)).unwrap()).unwrap();
+            let policy = PolicyState::genesis(&statement).unwrap();
+            let mut named: Vec<_> = policy.operators().map(|(kid, _)| *kid).collect();
+            named.sort_unstable();
+            (named, policy.threshold())
+        };
+        let sorted = |kids: &[govlog_formats::digest::Digest]| {
+            let mut kids = kids.to_vec();
+            kids.sort_unstable();
+            kids
+        };
+        assert_eq!(init(&["second.key.pub", "third.key.pub"], Some(2), "two-of-three").unwrap(), Exit::Ok);
+        assert_eq!(read("two-of-three"), (sorted(&kids), 2));
+        assert_eq!(init(&["second.key.pub"], None, "one-of-two").unwrap(), Exit::Ok);
+        assert_eq!(read("one-of-two"), (sorted(&kids[..2]), 1));
+        assert_eq!(init(&[], None, "alone").unwrap(), Exit::Ok);
+        assert_eq!(read("alone"), (sorted(&kids[..1]), 1));
+        // What no change could ever meet is not signed, for an operator named twice is one; and no private key is taken for a public one.
+        for (operators, threshold) in [
+            (&["second.key.pub"][..], Some(3)),
+            (&[], Some(2)),
+            (&["first.key.pub"], Some(2)),
+            (&["second.key"], None),
+            (&["none.pub"], None),
+        ] {
+            let error = init(operators, threshold, "refused").unwrap_err();
+            assert_eq!(Exit::of(&error), Exit::Usage, "{operators:?} {threshold:?}: {error:#}");
+            assert!(!path("refused").exists(), "{operators:?} {threshold:?}");
+        }
+        // And an entry 0 that is there is not written over.
+        assert_eq!(Exit::of(&init(&[], None, "alone").unwrap_err()), Exit::Usage);
+    }
+}
