@@ -7,6 +7,7 @@ mod admission;
 mod audit;
 mod batch;
 mod confirm;
+mod doctor;
 mod exit;
 mod files;
 mod get;
@@ -120,6 +121,8 @@ enum Command {
     Openings(openings::Command),
     /// Check a whole log, entry by entry
     Audit(audit::Audit),
+    /// Say what is misconfigured at an agent, and at the systems whose events come to it
+    Doctor(doctor::Doctor),
 }
 
 /// Returns the tree of commands, for whoever describes it.
@@ -156,6 +159,7 @@ pub fn run_from<A: Into<OsString> + Clone>(command_line: impl IntoIterator<Item 
         Command::Redact(command) => command.run(&out),
         Command::Openings(command) => command.run(&out),
         Command::Audit(command) => command.run(&out),
+        Command::Doctor(command) => command.run(),
     };
     match done {
         Ok(exit) => exit.into(),

@@ -12,6 +12,7 @@ use govlog_daemon::{logging, open_files, stop};
 
 use crate::check::{self, Finding};
 use crate::config::Config;
+use crate::doctor::{self, Others};
 use crate::{Agent, EXIT_POISONED, Listeners, RunError};
 
 /// Stands beside an enforcement point and makes provable log entries of what it already emits.
@@ -39,6 +40,19 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Says what is misconfigured on either side: all that `check` tries, and then what OPA, Envoy and SPIRE's log say of themselves.
+    #[command(after_help = DOCTOR)]
+    Doctor {
+        /// The configuration, agent.toml.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// An OPA whose decisions come here, as http://127.0.0.1:8181; several times for several.
+        #[arg(long, value_name = "URL")]
+        opa: Vec<String>,
+        /// The admin interface of an Envoy whose access log is read here, as http://127.0.0.1:9901; several times for several.
+        #[arg(long, value_name = "URL")]
+        envoy: Vec<String>,
+    },
 }
 
 /// Runs a command line, the program's own name first, to its end.
@@ -47,6 +61,7 @@ pub fn run_from<A: Into<OsString> + Clone>(command_line: impl IntoIterator<Item 
     let ended = match Cli::parse_from(command_line).command {
         Command::Run { config } => run(&config).map(|()| ExitCode::SUCCESS),
         Command::Check { config } => report(&check::check(&config)),
+        Command::Doctor { config, opa, envoy } => report(&doctor::doctor(&config, &Others { opa, envoy })),
     };
     ended.unwrap_or_else(|error| {
         let poisoned = error.downcast_ref::<RunError>().is_some_and(RunError::is_poisoned);
@@ -99,5 +114,8 @@ fn report(findings: &[Finding]) -> anyhow::Result<ExitCode> {
 
 /// Uploads are unpacked and written two at a time; the rest is short.
 const BLOCKING_THREADS: usize = 16;
+
+const DOCTOR: &str = "Nothing is changed, and nothing sent but questions: GET /v1/config to an OPA, GET /config_dump to an Envoy. Of a SPIRE server the end \
+    of its log is looked at. A line for each thing that was tried; the exit code is 1 if any is WRONG.";
 
 const HELP: &str = include_str!("help.txt");

@@ -15,10 +15,67 @@ pub use envoy::{AccessLog, judge as judge_envoy};
 pub use opa::judge as judge_opa;
 pub use spire::judge as judge_spire;
 
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
 use govlog_client::source::{Outbound, Source};
 use serde_json::Value;
 
-use crate::check::Finding;
+use crate::check::{self, Finding};
+use crate::config::Config;
+
+/// Where the systems on the other side answer questions about themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    /// Addresses of OPAs: their own HTTP interface.
+    pub opa: Vec<String>,
+    /// Addresses of Envoys' admin interfaces.
+    pub envoy: Vec<String>,
+}
+
+/// Tries everything that [`check`](check::check) tries, then asks the other side.
+#[must_use]
+pub fn doctor(path: &Path, others: &Others) -> Vec<Finding> {
+    let mut findings = check::check(path);
+    // That it cannot be read is among the findings.
+    let Ok(config) = Config::load(path) else { return findings };
+    let outbound = Outbound::default();
+    let prefixes: Vec<&str> = config.groups.iter().map(|group| group.prefix()).collect();
+    findings.extend(others.opa.iter().flat_map(|url| ask_opa(url, &outbound, &prefixes)));
+    let logs: Vec<AccessLog> = config
+        .envoys
+        .iter()
+        .map(|envoy| AccessLog { path: envoy.log.display().to_string(), node: envoy.node.clone() })
+        .collect();
+    findings.extend(others.envoy.iter().flat_map(|url| ask_envoy(url, &outbound, &logs)));
+    if others.opa.is_empty() {
+        findings.push(ok(opa::WHAT, "not asked: --opa http://127.0.0.1:8181 does"));
+    }
+    if others.envoy.is_empty() && !logs.is_empty() {
+        findings.push(ok(envoy::WHAT, "not asked: --envoy with the address of its admin interface does"));
+    }
+    findings
+}
+
+/// Looks at the end of a SPIRE server's log and says what is wrong with how it logs.
+#[must_use]
+pub fn look_at_spire(path: &Path) -> Vec<Finding> {
+    let shown = path.display().to_string();
+    match end_of(path) {
+        Ok(end) => spire::judge(&shown, &end),
+        Err(error) => vec![wrong(spire::WHAT, format!("{shown}: {error}; the agent's user must be able to read it"))],
+    }
+}
+
+fn end_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let from = file.metadata()?.len().saturating_sub(LOOKED_AT_BYTES);
+    file.seek(SeekFrom::Start(from))?;
+    let mut end = Vec::new();
+    file.take(LOOKED_AT_BYTES).read_to_end(&mut end)?;
+    Ok(end)
+}
 
 /// Asks an OPA for its configuration and says what is wrong with it. `prefixes`: where this agent takes uploads.
 #[must_use]
@@ -53,5 +110,7 @@ fn wrong(what: &'static str, why: impl Into<String>) -> Finding {
     Finding { what, found: String::new(), wrong: Some(why.into()) }
 }
 
+/// Some hundred lines: audit lines come with every sync of an agent.
+const LOOKED_AT_BYTES: u64 = 256 * 1024;
 /// A configuration dump of an Envoy in a large mesh has tens of MiB.
 const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
