@@ -30,6 +30,9 @@ pub struct Agent {
 /// Who signs.
 pub const ISS: &str = "spiffe://prod.example/govlog-agent";
 
+/// What it may say.
+const KINDS: [&str; 7] = ["decision", "decision-batch", "policy", "activation", "finding", "stream", "quarantine"];
+
 /// The proxy whose headers the captured events carry.
 pub const ENVOY: &str = "spiffe://prod.example/pep/envoy";
 
@@ -125,8 +128,8 @@ impl Agent {
         IssuerRow {
             iss: ISS.to_owned(),
             credentials: Credentials::Keys(vec![self.key.public()]),
-            kinds: ["decision", "decision-batch", "policy", "stream", "quarantine"].map(str::to_owned).to_vec(),
-            subjects: vec!["spiffe://".to_owned()],
+            kinds: KINDS.map(str::to_owned).to_vec(),
+            subjects: ["spiffe://", "opa/", "policy:authz"].map(str::to_owned).to_vec(),
             rate: None,
             max_age_s: None,
         }

@@ -84,6 +84,8 @@ impl Recorded {
             }
             Record::Quarantine(record) => self.quarantines.push(Entry { record, stream, leaf, member: None }),
             Record::Stream(record) => self.streams.push(Entry { record, stream, leaf, member: None }),
+            // What statuses told.
+            Record::Activation(_) | Record::Gap(_) | Record::Finding(_) => {}
             other if matches!(other.kind(), "decision-batch" | "policy") => {
                 let is_batch = other.kind() == "decision-batch";
                 let record = other.body().cloned().ok_or_else(|| Broken("a record without a body".into()))?;

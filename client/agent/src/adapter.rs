@@ -33,6 +33,12 @@ pub trait Adapter: fmt::Debug + Send + Sync {
     /// Why there is none, for a quarantine. It is in clear for ever, so it repeats nothing of what the event says.
     fn draft(&self, event: &Kept<'_>, sealer: Sealer<'_>) -> Result<Draft, String>;
 
+    /// Says whether it is worth waiting, for a moment, until more is known, before a record is made of an event. What came behind it in its
+    /// stream waits too; nobody may wait for ever.
+    fn waits(&self, _event: &Kept<'_>, _now_ms: u64) -> bool {
+        false
+    }
+
     /// Says of an event that names a client's certificate and is not believed why it is not, for counting.
     fn doubt(&self, _event: &Kept<'_>) -> Option<Unknown> {
         None

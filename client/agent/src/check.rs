@@ -1,5 +1,6 @@
 //! What is wrong before an agent starts: every part of its configuration tried, nothing signed and nothing sent.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use crate::capture::{batch_subject, rule_uri};
 use crate::config::Config;
 use crate::credential::{self, Credential, SvidError};
 use crate::names::Names;
-use crate::opa::Group;
+use crate::opa::bundle::{self, Table};
+use crate::opa::{Group, watch};
 use crate::outbox::{self, Outbox, OutboxError};
 use crate::run::{self, RunError};
 use crate::sources::Sources;
@@ -58,6 +60,7 @@ pub fn check(path: &Path) -> Vec<Finding> {
         findings.push(log(&config, trust.trust()));
     }
     findings.push(of("opening store", &opening_store(&config), String::clone));
+    findings.extend(bundles(&config));
     // A running agent has its addresses itself.
     if !findings.iter().any(|finding| finding.found == RUNNING) {
         findings.push(address("listen", config.listen));
@@ -139,16 +142,22 @@ fn admission(config: &Config, credential: &Credential, trust: &Trust) -> Vec<Fin
     let mut findings = Vec::new();
     findings.extend(is_admitted(config, credential, row).err().map(|why| wrong(WHAT, why)));
     let is_allowed = |kind: &str| row.kinds.iter().any(|allowed| govlog_formats::record::short_kind(allowed) == kind);
-    let needed = ["decision", "decision-batch", "policy"];
-    // Without batches the first alone.
-    let needed = needed.get(..if config.capture.is_some() { needed.len() } else { 1 }).unwrap_or_default();
-    let missing: Vec<&str> = needed.iter().copied().filter(|kind| !is_allowed(kind)).collect();
+    let of_sources: Vec<&str> = match Sources::of(config) {
+        Ok(sources) => sources.adapters.iter().flat_map(|adapter| adapter.kinds().iter().copied()).collect(),
+        // Said where the outbox is looked at.
+        Err(_) => Vec::new(),
+    };
+    let of_batches = if config.capture.is_some() { BATCH_KINDS } else { &[] };
+    let needed: BTreeSet<&str> = of_sources.iter().chain(of_batches).copied().collect();
+    let missing: Vec<&str> = needed.into_iter().filter(|kind| !is_allowed(kind)).collect();
     if !missing.is_empty() {
         let (iss, allowed) = (&config.iss, row.kinds.join(", "));
-        let advice = if missing.contains(&"decision") { "" } else { "; add them, or set capture.batch = \"none\"" };
+        let only_batches = missing.iter().all(|kind| !of_sources.contains(kind));
+        let advice = if only_batches { "; add them, or set capture.batch = \"none\"" } else { "" };
         findings.push(wrong(WHAT, format!("{iss} may not submit {}, only {allowed}{advice}", missing.join(", "))));
     }
     findings.extend(batch_subjects(config, row));
+    findings.extend(policy_subjects(config, row));
     findings.extend(max_age(config, row));
     if findings.is_empty() {
         findings.push(ok(WHAT, format!("{} may speak about {}", config.iss, row.subjects.join(", "))));
@@ -173,6 +182,36 @@ fn batch_subjects(config: &Config, row: &IssuerRow) -> Option<Finding> {
         subjects.join(", ")
     );
     (!subjects.is_empty()).then(|| wrong("admission", why))
+}
+
+/// What is said of policies and of instances is filed under subjects that this issuer may speak about.
+fn policy_subjects(config: &Config, row: &IssuerRow) -> Option<Finding> {
+    let policies = config.groups.iter().flat_map(Group::bundles).map(Table::subject);
+    let finding = config.groups.iter().filter(|group| !group.terms().silent_after.is_zero());
+    // Of each instance; one stands for all.
+    let instances = finding.map(|group| watch::subject(group, "*"));
+    let subjects: BTreeSet<String> = policies.chain(instances).collect();
+    let is_allowed = |subject: &String| row.subjects.iter().any(|pattern| subject_matches(pattern, subject));
+    let missing: Vec<String> = subjects.into_iter().filter(|subject| !is_allowed(subject)).collect();
+    let why = format!(
+        "{} may not speak about {}, which policies and findings are filed under; add them to its subjects (\"opa/\" for all below it), or set \
+         uri in [[opa.bundle]], and pdp or silent_after_s = 0 in [[opa]]",
+        config.iss,
+        missing.join(", ")
+    );
+    (!missing.is_empty()).then(|| wrong("admission", why))
+}
+
+/// Reads and verifies every bundle once.
+fn bundles(config: &Config) -> Vec<Finding> {
+    let tables = config.groups.iter().flat_map(Group::bundles);
+    let tried = tables.map(|table| {
+        let found = bundle::look(table);
+        of("bundle", &found.map_err(|why| format!("{}: {why}", table.name())), |said| {
+            format!("{}: {said}", table.name())
+        })
+    });
+    tried.collect()
 }
 
 fn max_age(config: &Config, row: &IssuerRow) -> Option<Finding> {
@@ -260,4 +299,6 @@ fn wrong(what: &'static str, why: String) -> Finding {
 
 /// For the first answer of a Workload API.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What permits need besides: batches, and the rule by which they are made.
+const BATCH_KINDS: &[&str] = &["decision-batch", "policy"];
 const RUNNING: &str = "in use by a running agent";

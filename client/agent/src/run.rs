@@ -23,9 +23,10 @@ use crate::adapter::Adapters;
 use crate::config::Config;
 use crate::credential::{self, Keys, Rotating, SvidError};
 use crate::feed::{Feed, Reader};
+use crate::forward::{self, Forwarder, Queue, QueueError, Queues};
 use crate::http::{self, Health, Intake};
 use crate::names::Names;
-use crate::outbox::{Outbox, OutboxError};
+use crate::outbox::{self, Outbox, OutboxError};
 use crate::pump::{Confirmer, PumpError, Sender, Shared, Terms};
 use crate::sign::{Identity, Signer};
 use crate::sources::{Sources, joining};
@@ -44,7 +45,8 @@ pub struct Agent {
     trust: Arc<TrustDir>,
     names: Arc<Names>,
     openings: Arc<Folder>,
-    feeds: Vec<Box<dyn Feed>>,
+    readers: Vec<Reader>,
+    queues: Queues,
 }
 
 /// The sockets an agent is reached on.
@@ -86,6 +88,9 @@ pub enum RunError {
     /// The outbox cannot be used.
     #[error("outbox: {0}")]
     Outbox(#[from] OutboxError),
+    /// A queue for another sink cannot be used.
+    #[error("forward: {0}")]
+    Forward(#[from] QueueError),
     /// Events wait for a source that is configured no more.
     #[error(
         "outbox: {count} events of {route} wait, and nothing in the configuration has that route; put it back until they are logged"
@@ -183,15 +188,19 @@ impl Agent {
         let signer = Signer::new(identity, sources.adapters, Arc::clone(&outbox), Arc::clone(&world), config.beat)
             .with_capture(config.capture.clone());
         let shared = Arc::new(Shared::new(outbox, signer, Arc::new(Telemetry::new()?)));
+        let names = Arc::new(names);
+        let queues = queues(&config)?;
+        let readers = readers(sources.feeds, (&shared, &names, &world), config.hold)?;
         Ok(Self {
             config: Arc::new(config),
             shared,
             world,
             log: Arc::new(log),
             trust: Arc::new(trust),
-            names: Arc::new(names),
+            names,
             openings: Arc::new(openings),
-            feeds: sources.feeds,
+            readers,
+            queues,
         })
     }
 
@@ -209,7 +218,7 @@ impl Agent {
         let threads = self.start(&fatal)?;
         let (stop, stopping) = watch::channel(false);
         let (shared, names, world) = (Arc::clone(&self.shared), Arc::clone(&self.names), Arc::clone(&self.world));
-        let intake = Intake::new(shared, names, world, &self.config, fatal);
+        let intake = Intake::new(shared, names, world, &self.config, fatal).with_queues(self.queues.clone());
         let prefixes: Vec<&str> = self.config.groups.iter().map(|group| group.prefix()).collect();
         let (limits, Listeners { public, admin, tls }) = (self.config.connections, listeners);
         let roles = &self.config.access;
@@ -270,9 +279,16 @@ impl Agent {
         };
         let mut stations =
             vec![station("sign", fatal, sign)?, station("send", fatal, send)?, station("confirm", fatal, confirm)?];
-        for feed in std::mem::take(&mut self.feeds) {
-            let (shared, names, world) = (Arc::clone(&self.shared), Arc::clone(&self.names), Arc::clone(&self.world));
-            let mut reader = Reader::new(feed, Arc::clone(&shared), names, world, self.config.hold);
+        for group in &config.groups {
+            let Some((forward, queue)) = group.forward().zip(self.queues.get(group.prefix())) else { continue };
+            let (shared, world) = (Arc::clone(&self.shared), Arc::clone(&self.world));
+            let (telemetry, queue) = (Arc::clone(&shared.telemetry), Arc::clone(queue));
+            let mut forwarder =
+                Forwarder::new(group.prefix(), forward.clone(), queue, telemetry, world, config.retry_most);
+            stations.push(station("forward", fatal, move || shared.run(|| forwarder.round()))?);
+        }
+        for mut reader in std::mem::take(&mut self.readers) {
+            let shared = Arc::clone(&self.shared);
             stations.push(station("feed", fatal, move || shared.run(|| reader.round()))?);
         }
         Ok(stations)
@@ -298,6 +314,33 @@ impl std::fmt::Debug for Agent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Agent").field("config", &self.config).finish_non_exhaustive()
     }
+}
+
+/// Opens the queues for other sinks.
+fn queues(config: &Config) -> Result<Queues, QueueError> {
+    let mut queues = Queues::new();
+    for group in &config.groups {
+        let Some(forward) = group.forward() else { continue };
+        let queue = Queue::open(&forward::folder(&config.outbox, group.prefix()), forward.bytes)?;
+        queues.insert(group.prefix().to_owned(), Arc::new(queue));
+    }
+    Ok(queues)
+}
+
+/// Makes the readers of feeds, and tells each feed where to go on before anything is signed.
+fn readers(
+    feeds: Vec<Box<dyn Feed>>,
+    (shared, names, world): (&Arc<Shared>, &Arc<Names>, &Arc<dyn World>),
+    hold: outbox::Limits,
+) -> Result<Vec<Reader>, OutboxError> {
+    let mut readers = Vec::new();
+    for feed in feeds {
+        let mut reader = Reader::new(feed, Arc::clone(shared), Arc::clone(names), Arc::clone(world), hold);
+        // Why it does not take its place is said when it is read, and it is tried again then.
+        drop(reader.begin()?);
+        readers.push(reader);
+    }
+    Ok(readers)
 }
 
 /// Starts a station; when it ends by itself, in whatever way, the agent ends.

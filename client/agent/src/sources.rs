@@ -6,7 +6,8 @@ use crate::adapter::Adapters;
 use crate::config::Config;
 use crate::envoy::{AccessLog, Effects};
 use crate::feed::Feed;
-use crate::opa;
+use crate::opa::bundle::{BundleFeed, Policies};
+use crate::opa::{self, Group, OpaAdapter};
 use crate::outbox::Joining;
 
 /// What an agent listens to.
@@ -27,7 +28,7 @@ impl Sources {
     pub fn of(config: &Config) -> Result<Self, String> {
         let mut sources = Self::default();
         for group in &config.groups {
-            sources.adapters.add(Arc::new(group.clone()))?;
+            sources.add_opa(group)?;
         }
         for envoy in &config.envoys {
             let envoy = Arc::new(envoy.clone());
@@ -35,6 +36,15 @@ impl Sources {
             sources.feeds.push(Box::new(AccessLog::new(envoy)));
         }
         Ok(sources)
+    }
+
+    fn add_opa(&mut self, group: &Group) -> Result<(), String> {
+        let policies = Arc::new(Policies::default());
+        for table in group.bundles() {
+            let feed = BundleFeed::new(group.prefix(), table.clone(), Arc::clone(&policies));
+            self.feeds.push(Box::new(feed));
+        }
+        self.adapters.add(Arc::new(OpaAdapter::new(group.clone(), policies)))
     }
 }
 

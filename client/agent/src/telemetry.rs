@@ -30,6 +30,30 @@ pub struct Depth {
     pub unpublished_s: f64,
 }
 
+/// What became of an upload that another sink is to get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forwarded {
+    /// It arrived.
+    Sent,
+    /// It did not now, and is tried again.
+    Failed,
+    /// It was refused for good.
+    Refused,
+    /// There was no room for it, or the disk did not take it.
+    Dropped,
+}
+
+impl Forwarded {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
 impl Telemetry {
     /// Makes an empty registry.
     ///
@@ -139,6 +163,21 @@ impl Telemetry {
         });
     }
 
+    /// What became of uploads that another sink is to get.
+    pub fn forwarded(&self, route: &str, what: Forwarded, count: u64) {
+        let labels = [("route", route.to_owned()), ("result", what.name().to_owned())];
+        self.record(|| counter!(FORWARDED, &labels).increment(count));
+    }
+
+    /// So many uploads wait for the other sink, with so many bytes.
+    pub fn forward_depth(&self, route: &str, count: usize, bytes: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts up to 2^53 are exact")]
+        self.record(|| {
+            gauge!(FORWARD_DEPTH, "route" => route.to_owned()).set(count as f64);
+            gauge!(FORWARD_BYTES, "route" => route.to_owned()).set(bytes as f64);
+        });
+    }
+
     /// Somebody must look.
     pub fn alarm(&self, kind: &'static str) {
         self.record(|| counter!(ALARMS, "kind" => kind).increment(1));
@@ -190,6 +229,9 @@ fn describe() {
     describe_counter!(FEED_FAILURES, "how often what a feed reads could not be read, or not be kept");
     describe_gauge!(SOURCE_COUNTS, "what a source that is read counts, since the start, by route, instance and count");
     describe_counter!(HEADERS_IGNORED, "client certificates named by a header that is not believed, by why");
+    describe_counter!(FORWARDED, "uploads for another sink, by what became of them: a failed one is tried again");
+    describe_gauge!(FORWARD_DEPTH, "uploads that wait for another sink");
+    describe_gauge!(FORWARD_BYTES, Unit::Bytes, "bytes of them");
     describe_counter!(ALARMS, "what somebody must look at, by kind");
     describe_gauge!(UNSIGNED, "1: nothing is signed, for there is no valid X.509-SVID to sign with");
     describe_gauge!(SVID_UNTIL, Unit::Seconds, "when the X.509-SVID that signs ends, seconds since 1970");
@@ -217,6 +259,9 @@ const FEED_FAILING: &str = "govlog_agent_feed_failing";
 const FEED_FAILURES: &str = "govlog_agent_feed_failures_total";
 const SOURCE_COUNTS: &str = "govlog_agent_source_counts";
 const HEADERS_IGNORED: &str = "govlog_agent_headers_ignored_total";
+const FORWARDED: &str = "govlog_agent_forward_total";
+const FORWARD_DEPTH: &str = "govlog_agent_forward_depth";
+const FORWARD_BYTES: &str = "govlog_agent_forward_bytes";
 const ALARMS: &str = "govlog_agent_alarms_total";
 const UNSIGNED: &str = "govlog_agent_unsigned";
 const SVID_UNTIL: &str = "govlog_agent_svid_not_after_seconds";

@@ -25,7 +25,7 @@ use crate::adapter::Adapters;
 use crate::capture::Capture;
 use crate::credential::{Keys, Rotating, Svid, SvidError, Svids};
 use crate::names::Names;
-use crate::opa::{Event, Group, Limits, RawGroup};
+use crate::opa::{Event, Group, Limits, OpaAdapter, RawGroup};
 use crate::outbox::{Arrival, Content, Outbox, StreamNumber, idempotency_key};
 use crate::pump::{Log, Shared};
 use crate::sign::{Beat, Identity, Signer};
@@ -224,7 +224,8 @@ fn open(
     };
     let identity = Identity { iss: ISSUER.into(), origin: ORIGIN.into(), keys };
     let mut adapters = Adapters::default();
-    adapters.add(Arc::new(Group::try_from(RawGroup::at(ROUTE)).unwrap())).unwrap();
+    let group = Group::try_from(RawGroup::at(ROUTE)).unwrap();
+    adapters.add(Arc::new(OpaAdapter::new(group, Arc::default()))).unwrap();
     let beat = Beat { heartbeat: Duration::from_secs(60), idle_close: Duration::from_secs(3_600) };
     let world: Arc<dyn World> = Arc::clone(world) as Arc<dyn World>;
     let signer = Signer::new(identity, adapters, Arc::clone(&outbox), world, beat).with_capture(capture);

@@ -103,8 +103,25 @@ impl Http {
     ///
     /// The server cannot be reached, or sends more than `max` bytes.
     pub fn post(&self, path: &str, content_type: &str, body: Vec<u8>, max: usize) -> Result<Reply, SourceError> {
+        self.post_as(path, &[(CONTENT_TYPE.as_str(), content_type)], body, max)
+    }
+
+    /// Posts a body under these headers and gives the answer whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// As [`Http::post`].
+    pub fn post_as(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+        max: usize,
+    ) -> Result<Reply, SourceError> {
         let url = self.url(path);
-        read(&url, self.authorized(self.client.post(&url)).header(CONTENT_TYPE, content_type).body(body), max)
+        let request = self.authorized(self.client.post(&url));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        read(&url, request.body(body), max)
     }
 
     fn authorized(&self, request: RequestBuilder) -> RequestBuilder {

@@ -6,6 +6,7 @@ use govlog_formats::record::Record;
 use govlog_formats::record::sealed::Opening;
 
 use crate::json::{self, Object, Pointer};
+use crate::opa::bundle::{Signer, SignerKey, verify};
 use crate::opa::decision::{MAX_PAYLOAD_BYTES, client};
 use crate::opa::xfcc::client_of;
 use crate::opa::{Element, Group, Limits, RawGroup, decision, read, status, unpack};
@@ -46,11 +47,12 @@ fn check_json(data: &[u8]) -> bool {
 
 fn check_opa(data: &[u8]) -> bool {
     let limits = Limits { upload_bytes: 1 << 16, unpacked_bytes: 1 << 18, event_bytes: 1 << 15, events: 64 };
-    match choice(data, 5) {
+    match choice(data, 6) {
         (0, body) => upload(None, body, &limits),
         (1, body) => upload(Some("gzip"), body, &limits),
         (2, body) => status(body).is_ok_and(|status| !status.instance.is_empty()),
         (3, header) => std::str::from_utf8(header).is_ok_and(forwarded),
+        (5, archive) => bundle(archive),
         (_, document) => Openings::decode(document).is_ok_and(|openings| {
             assert_eq!(openings.encode().as_deref(), Ok(document), "written as it was read");
             true
@@ -86,6 +88,24 @@ fn upload(encoding: Option<&str>, body: &[u8], limits: &Limits) -> bool {
     true
 }
 
+/// A bundle, packed or not: what is not packed is, so that a fuzzer gets through to the archive.
+fn bundle(archive: &[u8]) -> bool {
+    let packed = if archive.starts_with(&[0x1f, 0x8b]) { archive.to_vec() } else { packed(archive) };
+    let signer = Signer { key: SignerKey::from_pem(SIGNER).unwrap(), key_id: None, scope: String::new() };
+    match verify(&packed, &signer) {
+        Ok(verified) => {
+            // Nobody but the signer makes another policy.
+            assert!(POLICIES.contains(&verified.policy_digest.to_string().as_str()));
+            assert!(matches!(verified.revision.as_deref(), Some("r1" | "r2")));
+            true
+        }
+        Err(error) => {
+            assert!(error.to_string().len() < 500, "a reason that is no sentence");
+            false
+        }
+    }
+}
+
 fn forwarded(header: &str) -> bool {
     let trusted = [TRUSTED.to_owned()];
     client_of(&[header], &trusted).is_ok_and(|client| {
@@ -93,6 +113,17 @@ fn forwarded(header: &str) -> bool {
         true
     })
 }
+
+const SIGNER: &str = include_str!("../../../client/agent/tests/data/capture/opa/bundle-signer.pub.pem");
+const BUNDLES: [&[u8]; 2] = [
+    include_bytes!("../../../client/agent/tests/data/capture/opa/authz-r1.tar.gz"),
+    include_bytes!("../../../client/agent/tests/data/capture/opa/authz-r2.tar.gz"),
+];
+/// The digests of their policies.
+const POLICIES: [&str; 2] = [
+    "48a136177af11d78d40939c5571d1bdd5abd0f2b50749f2ea124a46ba47684dd",
+    "2171225426bf7fc7f626286c86109471b901cff17b7011cc244fde3bdebd731b",
+];
 
 const TRUSTED: &str = "spiffe://prod.example/pep/envoy";
 
@@ -124,7 +155,9 @@ fn opa_seeds() -> Vec<Vec<u8>> {
     let opening = Opening { salt: [7; 32], value: Value::Array(vec![1.into(), "a".into()]) };
     let openings = Openings::new("decision", vec![FieldOpening { path: "input".to_owned(), opening }]);
     let more = [chosen(1, packed(format!("[{EVENT}]").as_bytes())), chosen(4, openings.encode().unwrap())];
-    uploads.into_iter().chain(more).collect()
+    let unpacked = |bundle: &[u8]| unpack(Some("gzip"), bundle, &Limits::default()).unwrap().into_owned();
+    let bundles = BUNDLES.iter().flat_map(|bundle| [chosen(5, bundle), chosen(5, unpacked(bundle))]);
+    uploads.into_iter().chain(more).chain(bundles).collect()
 }
 
 /// Packs as gzip does.

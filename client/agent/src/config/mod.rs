@@ -185,7 +185,7 @@ impl Config {
         let access = roles(std::mem::take(&mut raw.access))?;
         tls.check_reach("listen", raw.listen, &[&access.submit], "submit")?;
         tls.check_reach("admin", raw.admin, &[&access.operate], "operate")?;
-        let groups = groups(raw.opa)?;
+        let groups = groups(raw.opa, folder)?;
         let envoys = envoys(raw.envoy, folder)?;
         let keeping = keeping(&raw.openings)?;
         let x509 = x509(raw.x509.take(), raw.key.is_some(), folder)?;
@@ -323,10 +323,10 @@ fn check_numbers(raw: &Raw) -> Result<(), ContentError> {
 }
 
 /// The groups; without any there is one that takes AuthZEN-shaped decisions on the default prefix.
-fn groups(raw: Vec<RawGroup>) -> Result<Vec<Group>, ContentError> {
+fn groups(raw: Vec<RawGroup>, folder: &Path) -> Result<Vec<Group>, ContentError> {
     let mut groups: Vec<Group> = Vec::new();
     for group in raw {
-        let group = Group::try_from(group)?;
+        let group = Group::try_from(group)?.within(folder);
         if groups.iter().any(|other| other.prefix() == group.prefix()) {
             return Err(ContentError::Prefix(group.prefix().to_owned()));
         }

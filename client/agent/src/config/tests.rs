@@ -251,3 +251,19 @@ fn a_missing_file_is_named() {
     let error = Config::load(Path::new("/nonexistent/agent.toml")).unwrap_err().to_string();
     assert!(error.contains("/nonexistent/agent.toml"), "{error}");
 }
+
+#[test]
+fn a_bundle_is_where_the_file_of_the_configuration_says() {
+    let bundle = "name = \"authz\"\nfile = \"authz.tar.gz\"\nkey = \"signer.pub.pem\"\n";
+    let text = format!("{LEAST}[[opa]]\nprefix = \"/a\"\n[[opa.bundle]]\n{bundle}");
+    let config = parse(&text).unwrap();
+    assert_eq!(config.groups[0].bundles()[0].key(), Path::new("/etc/govlog/signer.pub.pem"));
+    for (text, named) in [
+        (format!("{text}[[opa.bundle]]\n{bundle}"), "authz"),
+        (format!("{text}url = \"https://x/y\"\n"), "one of file and url"),
+        (text.replace("key =", "keys ="), "keys"),
+    ] {
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.contains(named), "{text}: {error}");
+    }
+}

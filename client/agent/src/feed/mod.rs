@@ -59,6 +59,17 @@ pub struct Found {
     pub more: bool,
     /// After which time it is worth looking again.
     pub again: Duration,
+    /// What somebody must look at; said when the rest is kept.
+    pub alarms: Vec<Alarm>,
+}
+
+/// Something that somebody must look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    /// By which name it is counted.
+    pub kind: &'static str,
+    /// What was found, for people.
+    pub what: String,
 }
 
 /// Why nothing can be read now.

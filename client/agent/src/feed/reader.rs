@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Feed, FeedError, Found};
 use crate::failpoints;
 use crate::names::Names;
-use crate::outbox::{self, Decisions, ReceiveError};
+use crate::outbox::{self, Decisions, OutboxError, ReceiveError};
 use crate::pump::{PumpError, Round, Shared};
 use crate::world::World;
 
@@ -38,6 +38,23 @@ impl Reader {
         Self { feed, shared, names, world, hold, has_begun: false, held: None, fails: false }
     }
 
+    /// Gives the feed its place, if it has not got it; says why it does not take it. Before the first event is signed, so that what is known
+    /// from the last process is known to it.
+    ///
+    /// # Errors
+    ///
+    /// The outbox is not well.
+    pub fn begin(&mut self) -> Result<Result<(), FeedError>, OutboxError> {
+        if !self.has_begun {
+            let place = self.shared.outbox.place(self.feed.route(), self.feed.reads())?;
+            if let Err(error) = self.feed.resume(place.as_deref()) {
+                return Ok(Err(error));
+            }
+            self.has_begun = true;
+        }
+        Ok(Ok(()))
+    }
+
     /// Reads what is there, once, and keeps it.
     ///
     /// # Errors
@@ -64,6 +81,10 @@ impl Reader {
             tracing::info!(route = self.feed.route(), reads = self.feed.reads(), "it is read again");
         }
         self.shared.telemetry.feed(self.feed.route(), self.feed.reads(), true);
+        for alarm in &found.alarms {
+            tracing::error!(alarm = alarm.kind, route = self.feed.route(), "{}", alarm.what);
+            self.shared.telemetry.alarm(alarm.kind);
+        }
         Ok(if found.more { Round::Worked } else { Round::Later(found.again) })
     }
 
@@ -72,12 +93,8 @@ impl Reader {
         if let Some(found) = self.held.take() {
             return Ok(Ok(found));
         }
-        if !self.has_begun {
-            let place = self.shared.outbox.place(self.feed.route(), self.feed.reads())?;
-            if let Err(error) = self.feed.resume(place.as_deref()) {
-                return Ok(Err(error));
-            }
-            self.has_begun = true;
+        if let Err(error) = self.begin()? {
+            return Ok(Err(error));
         }
         Ok(self.feed.read(self.world.now_ms()))
     }

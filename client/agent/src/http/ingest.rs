@@ -10,7 +10,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_ENCODING, RETRY_AFTER};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
@@ -20,21 +20,26 @@ use tokio::sync::Semaphore;
 
 use super::body::{Read, Room, Unread};
 use super::line;
+use super::watch::Watch;
 use crate::failpoints;
+use crate::forward::{Pushed, Queues, Upload};
 use crate::names::Names;
 use crate::opa::{self, Element, Event};
 use crate::outbox::{self, Arrival, Content, ReceiveError, Taken, idempotency_key};
 use crate::pump::Shared;
+use crate::telemetry::Forwarded;
 use crate::world::World;
 
 /// What the routes of uploads work with.
 #[derive(Clone)]
 pub struct Intake {
-    shared: Arc<Shared>,
-    names: Arc<Names>,
-    world: Arc<dyn World>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) names: Arc<Names>,
+    pub(super) world: Arc<dyn World>,
     upload: opa::Limits,
-    hold: outbox::Limits,
+    pub(super) hold: outbox::Limits,
+    watch: Arc<Watch>,
+    queues: Queues,
     room: Room,
     /// Unpacking takes several times an upload's size, so few are unpacked at a time.
     at_work: Arc<Semaphore>,
@@ -58,7 +63,10 @@ impl Intake {
         config: &crate::config::Config,
         fatal: tokio::sync::watch::Sender<bool>,
     ) -> Self {
+        let watch = Arc::new(Watch::new(&config.groups, world.now_ms()));
         Self {
+            watch,
+            queues: Queues::new(),
             shared,
             names,
             world,
@@ -68,6 +76,49 @@ impl Intake {
             at_work: Arc::new(Semaphore::new(AT_WORK)),
             fatal,
         }
+    }
+
+    /// Makes it put uploads into these queues too, by the prefix of their routes.
+    #[must_use]
+    pub fn with_queues(self, queues: Queues) -> Self {
+        Self { queues, ..self }
+    }
+
+    /// Puts an upload into the queue for its other sink, whatever became of it here: the sink is to get what it got before.
+    fn hand_on(&self, prefix: &str, resource: &str, headers: &Headers, body: Vec<u8>) {
+        let Some(queue) = self.queues.get(prefix) else { return };
+        let Headers { content_type, content_encoding } = headers.clone();
+        let dropped = match queue.push(&Upload { resource: resource.to_owned(), content_type, content_encoding, body })
+        {
+            Ok(Pushed::Waits { dropped: 0 } | Pushed::Known) => return,
+            Ok(Pushed::Waits { dropped }) => {
+                tracing::error!(
+                    alarm = "forward",
+                    route = prefix,
+                    dropped,
+                    "the queue for the other sink is full; its oldest uploads are dropped there"
+                );
+                dropped
+            }
+            Ok(Pushed::TooLarge) => {
+                tracing::error!(
+                    alarm = "forward",
+                    route = prefix,
+                    "an upload is larger than the whole queue for the other sink; it is dropped there"
+                );
+                1
+            }
+            Err(error) => {
+                tracing::error!(alarm = "forward", route = prefix, %error, "an upload is not kept for the other sink");
+                1
+            }
+        };
+        self.not_handed_on(prefix, dropped);
+    }
+
+    fn not_handed_on(&self, prefix: &str, count: u64) {
+        self.shared.telemetry.forwarded(prefix, Forwarded::Dropped, count);
+        self.shared.telemetry.alarm("forward");
     }
 
     /// Keeps an upload; says what became of it, or why nothing was kept. Blocks.
@@ -94,6 +145,7 @@ impl Intake {
         let arrivals = arrivals(encoding, body, &self.upload);
         passes("receive::before_write")?;
         let taken = self.keep(prefix, &arrivals).map_err(|error| self.not_kept(&error))?;
+        self.watch.events(prefix, &arrivals, self.world.now_ms());
         passes("receive::after_write")?;
         Ok(taken)
     }
@@ -102,15 +154,7 @@ impl Intake {
         let unpacked = opa::unpack(encoding, body, &self.upload);
         let status = unpacked.and_then(|unpacked| opa::status(&unpacked));
         match status {
-            Ok(status) => {
-                let counters = status.counters.iter().map(|(name, count)| (name.clone(), count.to_string())).collect();
-                let (outbox, now_ms) = (&self.shared.outbox, self.world.now_ms());
-                let heard = self.names.naming((opa::SYSTEM, prefix), |name| {
-                    outbox.heard(prefix, &status.instance, &counters, self.hold, now_ms, name)
-                });
-                heard.map_err(|error| self.not_kept(&error))?;
-                Ok(Taken::default())
-            }
+            Ok(status) => self.watch.status(self, prefix, &status).map_err(|error| self.not_kept(&error)),
             Err(error) => {
                 let arrival = input(body, format!("a status: {error}"));
                 self.keep(prefix, &[arrival]).map_err(|error| self.not_kept(&error))
@@ -158,14 +202,31 @@ pub fn ingest(intake: &Intake, prefixes: &[&str]) -> Router {
 }
 
 async fn logs(State(door): State<Door>, request: Request) -> Response {
-    receive(door, request, Intake::logs).await
+    receive(door, request, ("logs", Intake::logs)).await
 }
 
 async fn status(State(door): State<Door>, request: Request) -> Response {
-    receive(door, request, Intake::status).await
+    receive(door, request, ("status", Intake::status)).await
 }
 
-type Keep = fn(&Intake, &str, Option<&str>, &[u8]) -> Result<Taken, NotKept>;
+/// The headers that say what a body is.
+#[derive(Clone, Debug)]
+struct Headers {
+    content_type: Option<String>,
+    content_encoding: Option<String>,
+}
+
+impl Headers {
+    fn of(headers: &HeaderMap) -> Self {
+        let text =
+            |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("unreadable").to_owned());
+        Self { content_type: text(CONTENT_TYPE), content_encoding: text(CONTENT_ENCODING) }
+    }
+}
+
+/// What is uploaded, and how it is kept.
+type Keep = (&'static str, KeepFn);
+type KeepFn = fn(&Intake, &str, Option<&str>, &[u8]) -> Result<Taken, NotKept>;
 
 async fn receive(door: Door, request: Request, keep: Keep) -> Response {
     let started = Instant::now();
@@ -192,9 +253,9 @@ async fn read_and_keep(
     prefix: Arc<str>,
     headers: &HeaderMap,
     body: Body,
-    keep: Keep,
+    (resource, keep): Keep,
 ) -> Result<Taken, NotKept> {
-    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("unreadable").to_owned());
+    let headers = Headers::of(headers);
     let read = intake.room.read(body).await.map_err(NotKept::Unread)?;
     // Only closing the semaphore fails this, and nobody closes it.
     let turn =
@@ -202,8 +263,21 @@ async fn read_and_keep(
     let kept = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         match read {
-            Read::Whole(bytes, _permits) => keep(&intake, &prefix, encoding.as_deref(), &bytes),
+            Read::Whole(bytes, _permits) => {
+                let kept = keep(&intake, &prefix, headers.content_encoding.as_deref(), &bytes);
+                intake.hand_on(&prefix, resource, &headers, bytes);
+                kept
+            }
             Read::Long { digest, size } => {
+                if intake.queues.contains_key(&*prefix) {
+                    tracing::error!(
+                        alarm = "forward",
+                        route = &*prefix,
+                        size,
+                        "an upload is too large to be handed on"
+                    );
+                    intake.not_handed_on(&prefix, 1);
+                }
                 let most = intake.upload.upload_bytes;
                 let reason = format!("an upload of more than {most} bytes; only its digest is kept");
                 let content = Content::Digest { reason, digest, size };

@@ -7,6 +7,7 @@ mod body;
 mod ingest;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use admin::{Health, admin};
 pub use ingest::{Intake, ingest};

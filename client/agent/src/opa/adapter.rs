@@ -1,13 +1,31 @@
 //! OPA's place among the adapters.
 
+use std::sync::Arc;
+
+use super::bundle::{self, Policies};
 use super::xfcc::Unknown;
-use super::{Group, SYSTEM, decision};
+use super::{Group, SYSTEM, decision, watch};
 use crate::adapter::{Adapter, Kept};
 use crate::seal::{Draft, Sealer};
 
-impl Adapter for Group {
+/// Makes records of what one group of instances uploads, and of the bundles they load.
+#[derive(Debug)]
+pub struct OpaAdapter {
+    group: Group,
+    policies: Arc<Policies>,
+}
+
+impl OpaAdapter {
+    /// Makes one; `policies` is what the feeds of the group's bundles tell.
+    #[must_use]
+    pub fn new(group: Group, policies: Arc<Policies>) -> Self {
+        Self { group, policies }
+    }
+}
+
+impl Adapter for OpaAdapter {
     fn route(&self) -> &str {
-        self.prefix()
+        self.group.prefix()
     }
 
     fn system(&self) -> &'static str {
@@ -15,18 +33,48 @@ impl Adapter for Group {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["decision"]
+        let finds = !self.group.terms().silent_after.is_zero();
+        match (self.group.bundles().is_empty(), self.group.terms().activations, finds) {
+            (true, false, false) => &["decision"],
+            (true, false, true) => &["decision", "finding"],
+            (true, true, false) => &["decision", "activation"],
+            (true, true, true) => &["decision", "activation", "finding"],
+            (false, false, false) => &["decision", "policy"],
+            (false, false, true) => &["decision", "policy", "finding"],
+            (false, true, false) => &["decision", "policy", "activation"],
+            (false, true, true) => &["decision", "policy", "activation", "finding"],
+        }
     }
 
     fn draft(&self, event: &Kept<'_>, sealer: Sealer<'_>) -> Result<Draft, String> {
         match event.form {
-            "" => decision(event.bytes, self, sealer).map_err(|unmapped| unmapped.to_string()),
+            "" => decision::decision_under(event.bytes, &self.group, &self.policies, sealer)
+                .map_err(|unmapped| unmapped.to_string()),
+            bundle::FORM => bundle::policy(event, sealer),
+            watch::ACTIVATION => watch::activation(event, &self.group, &self.policies, sealer),
+            watch::GAP => watch::gap(event, &self.group, sealer),
+            watch::FINDING => watch::finding(event, &self.group, sealer),
             form => Err(format!("a form that this version does not know: {form}")),
         }
     }
 
+    fn waits(&self, event: &Kept<'_>, now_ms: u64) -> bool {
+        let is_young = now_ms.checked_sub(event.received_ms).is_some_and(|age_ms| age_ms < PATIENCE_MS);
+        if self.group.bundles().is_empty() || !is_young {
+            return false;
+        }
+        match event.form {
+            "" => decision::awaits(event.bytes, &self.policies),
+            watch::ACTIVATION => watch::awaits(event, &self.policies),
+            _ => false,
+        }
+    }
+
     fn doubt(&self, event: &Kept<'_>) -> Option<Unknown> {
-        let is_asked = event.form.is_empty() && !self.xfcc_from().is_empty();
-        is_asked.then(|| decision::client(event.bytes, self).err()).flatten()
+        let is_asked = event.form.is_empty() && !self.group.xfcc_from().is_empty();
+        is_asked.then(|| decision::client(event.bytes, &self.group).err()).flatten()
     }
 }
+
+/// How long a decision waits for the bundle that it names: OPA may have it some seconds before the agent has read it. Its feed looks at once.
+const PATIENCE_MS: u64 = 5_000;

@@ -33,7 +33,7 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _, WriteTransaction
 pub use joins::{Decisions, Join, Joining};
 pub use load::{Amount, Backlog};
 pub use read::{Signed, Waiting};
-pub use receive::{Arrival, Content, Limits, ReceiveError, Taken, idempotency_key};
+pub use receive::{Arrival, Content, Limits, ReceiveError, Report, Taken, idempotency_key, status_of};
 pub use row::{Counters, Stream, StreamNumber};
 pub use write::Fork;
 
@@ -240,6 +240,11 @@ impl Outbox {
     fn look<T>(&self, step: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>) -> Result<T, OutboxError> {
         let attempt = || step(&self.db.begin_read()?);
         attempt().map_err(|cause| self.store_error(cause))
+    }
+
+    /// What cannot be written, although this program made it.
+    pub(crate) fn mistake(&self, what: &dyn std::fmt::Display) -> OutboxError {
+        OutboxError::Damaged { path: self.path.clone(), what: what.to_string() }
     }
 
     fn store_error(&self, cause: redb::Error) -> OutboxError {

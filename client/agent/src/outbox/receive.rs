@@ -242,6 +242,55 @@ impl Outbox {
     }
 }
 
+/// What a status of an instance tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// The instance.
+    pub instance: &'a str,
+    /// What it counts itself.
+    pub counters: &'a BTreeMap<String, String>,
+    /// What is to be made records of.
+    pub arrivals: &'a [Arrival],
+    /// What is to be remembered until its next status: [`Outbox::place`] of [`status_of`] gives it back.
+    pub memory: &'a [u8],
+}
+
+/// Under which name the memory of an instance's statuses is kept among the places of its route.
+#[must_use]
+pub fn status_of(instance: &str) -> String {
+    format!("status {instance}")
+}
+
+impl Outbox {
+    /// As [`heard`](Self::heard), and takes what the status tells with what is to be remembered of it: all of it, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError`]; nothing was taken then.
+    pub fn report(
+        &self,
+        route: &str,
+        report: &Report<'_>,
+        limits: Limits,
+        now_ms: u64,
+        name: &dyn Fn(&str) -> Fresh,
+    ) -> Result<Taken, ReceiveError> {
+        let mut intake = Intake { route, now_ms, name, limits, taken: Taken::default(), refused: None };
+        self.change(|tx, load| {
+            let Some((number, mut stream)) = intake.stream(tx, report.instance)? else { return Ok(None) };
+            stream.heard_ms = now_ms;
+            stream.source_counters.clone_from(report.counters);
+            intake.keep(tx, report.instance, number, &stream)?;
+            if !report.arrivals.is_empty() && intake.take_all(tx, load, report.arrivals)?.is_none() {
+                return Ok(None);
+            }
+            tx.open_table(PLACES)?.insert((route, status_of(report.instance).as_str()), report.memory)?;
+            Ok(Some(()))
+        })?;
+        intake.refused.map_or(Ok(intake.taken), Err)
+    }
+}
+
 /// One upload on its way into the tables.
 struct Intake<'a> {
     route: &'a str,

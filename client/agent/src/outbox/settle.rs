@@ -2,8 +2,9 @@
 
 use redb::ReadableTable as _;
 
+use super::receive::status_of;
 use super::row::StreamNumber;
-use super::tables::{FORGET, MEMBERS, OWN, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING};
+use super::tables::{FORGET, MEMBERS, OWN, PLACES, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING};
 use super::{Outbox, OutboxError, all_of, stream_of};
 
 impl Outbox {
@@ -64,12 +65,14 @@ impl Outbox {
                 count += 1;
             }
             let (mut streams, mut speakers) = (tx.open_table(STREAMS)?, tx.open_table(SPEAKERS)?);
+            let mut places = tx.open_table(PLACES)?;
             for (number, stream) in gone(&streams, &tx.open_table(SIGNED)?, &tx.open_table(WAITING)?, silent_since_ms)?
             {
                 streams.remove(number)?;
                 let place = (stream.route.as_str(), stream.instance.as_str());
                 if speakers.get(place)?.is_some_and(|speaker| speaker.value() == number) {
                     speakers.remove(place)?;
+                    places.remove((place.0, status_of(place.1).as_str()))?;
                 }
             }
             Ok(Some(count))

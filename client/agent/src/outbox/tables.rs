@@ -8,7 +8,7 @@
 //! | `waiting` | stream number, arrival | what came in and is not signed yet |
 //! | `signed` | stream number, seq | a signed statement that is not known to be published, and what opens its sealed values |
 //! | `members` | stream number, seq | the idempotency keys of a signed batch's members, one behind the other, in the batch's order |
-//! | `places` | route, what is read | how far it was read, as its feed writes it |
+//! | `places` | route, what is read, or `status` and an instance | how far it was read, as its feed writes it; what is remembered of the instance's last status |
 //! | `joins` | request id | until when it is kept, and the ids of its decisions as a JSON list |
 //! | `forget_joins` | time, request id | nothing: the order in which `joins` is forgotten |
 //! | `seen` | idempotency key | digest of what the event says, and until when that is remembered |

@@ -143,7 +143,8 @@ impl Signer {
             return Ok(Step::default());
         };
         let now_ms = self.world.now_ms();
-        let look = self.look(number, most, now_ms)?;
+        let mut look = self.look(number, most, now_ms)?;
+        self.hold_back(&stream, &mut look.waiting, now_ms);
         let page = Page { chain: Chain::behind(&self.identity, &stream, now_ms)?, rows: Vec::new() };
         let mut work =
             Work { page, step: Step::default(), taken: Vec::new(), permits: Vec::new(), capture: stream.capture };
@@ -219,6 +220,15 @@ impl Signer {
         match held {
             Some(held) => drop(all.insert(number, held)),
             None => drop(all.remove(&number)),
+        }
+    }
+
+    /// Leaves for later what is worth waiting for, and what came behind it.
+    fn hold_back(&self, stream: &Stream, waiting: &mut Vec<Waiting>, now_ms: u64) {
+        let Some(adapter) = self.adapters.of(&stream.route) else { return };
+        let waits = |waiting: &Waiting| kept(stream, waiting).is_some_and(|event| adapter.waits(&event, now_ms));
+        if let Some(until) = waiting.iter().position(waits) {
+            waiting.truncate(until);
         }
     }
 

@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 
 use super::{Health, Intake, admin, ingest};
 use crate::config::Config;
+use crate::forward::Queues;
 use crate::outbox::{Content, Waiting};
 use crate::pump::Shared;
 use crate::testing::{Bench, ROUTE, StillWorld};
@@ -35,6 +36,11 @@ pub(super) struct Doors {
 
 impl Doors {
     pub(super) fn new(settings: &str) -> Self {
+        Self::forwarding(settings, Queues::new())
+    }
+
+    /// Its uploads go into queues as well.
+    pub(super) fn forwarding(settings: &str, queues: Queues) -> Self {
         let Bench { world, shared, names, dir, .. } = Bench::new();
         let file = dir.path().join("agent.toml");
         std::fs::write(
@@ -45,7 +51,7 @@ impl Doors {
         let config = Config::load(&file).unwrap();
         let clock = Arc::clone(&world) as Arc<dyn World>;
         let (fatal, is_fatal) = watch::channel(false);
-        let intake = Intake::new(Arc::clone(&shared), names, Arc::clone(&clock), &config, fatal);
+        let intake = Intake::new(Arc::clone(&shared), names, Arc::clone(&clock), &config, fatal).with_queues(queues);
         let health = Health { shared: Arc::clone(&shared), world: clock, tls: None };
         Self { shared, public: ingest(&intake, &[ROUTE]), admin: admin(health), is_fatal, world, _dir: dir }
     }

@@ -213,3 +213,71 @@ async fn the_admin_interface_tells_depth_and_age() {
     assert_eq!(doors.get("/else").await.0, StatusCode::NOT_FOUND);
     assert!(!*doors.is_fatal.borrow());
 }
+
+#[tokio::test]
+async fn what_statuses_tell_is_kept_once_whatever_is_said_again() {
+    let doors = Doors::new("[[opa]]\nprefix = \"/ingest/opa/v1\"\nactivations = true\n");
+    let status = |revision: &str, minute: u32, dropped: u32| {
+        let activated = format!("2026-11-22T04:{minute:02}:00Z");
+        let status = json!({
+            "labels": { "id": crate::testing::INSTANCE, "version": "1.22.2" },
+            "bundles": { "authz": { "active_revision": revision, "last_successful_activation": activated } },
+            "metrics": { "prometheus": { "counter_decision_logs_dropped_rate_limit_exceeded": dropped } },
+        });
+        status.to_string()
+    };
+    let path = format!("{ROUTE}/status");
+    for (body, new) in
+        [(status("r1", 1, 0), 1), (status("r1", 2, 0), 0), (status("r2", 3, 4), 3), (status("r2", 3, 4), 0)]
+    {
+        let (code, said) = doors.post(&path, None, body).await;
+        assert_eq!(code, StatusCode::OK);
+        assert!(said.starts_with(&format!("{new} new, 0 known")), "{said}");
+    }
+    let forms: Vec<String> = doors
+        .waiting()
+        .iter()
+        .map(|waiting| waiting.content.event().map(|(form, _)| form.to_owned()).unwrap_or_default())
+        .collect();
+    assert_eq!(forms.iter().filter(|form| *form == "activation").count(), 3);
+    assert_eq!(forms.iter().filter(|form| *form == "gap").count(), 1);
+    let (_, metrics) = doors.get("/metrics").await;
+    assert!(metrics.contains("govlog_agent_alarms_total{kind=\"dropped\"} 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn uploads_are_handed_on_as_they_came_whatever_becomes_of_them_here() {
+    use crate::forward::{Queue, Queues};
+    let dir = tempfile::tempdir().unwrap();
+    let queue = std::sync::Arc::new(Queue::open(&dir.path().join("q"), 1 << 20).unwrap());
+    let queues = Queues::from([(ROUTE.to_owned(), std::sync::Arc::clone(&queue))]);
+    let doors = Doors::forwarding("[limits]\nupload_mib = 1\nuploads_mib = 1\n[streams]\nmost = 2\n", queues);
+    let body = gzip(&serde_json::to_vec(&[event("d-1")]).unwrap());
+    let path = format!("{ROUTE}/logs");
+    assert_eq!(doors.post(&path, Some("gzip"), body.clone()).await.0, StatusCode::OK);
+    let (number, first) = queue.first().unwrap().unwrap();
+    assert_eq!(
+        (first.resource.as_str(), first.content_encoding.as_deref(), &first.body),
+        ("logs", Some("gzip"), &body)
+    );
+    queue.take_away(number).unwrap();
+    // No event at all, and one that finds no room here and so comes again and again: each once.
+    assert_eq!(doors.post(&path, None, "[").await.0, StatusCode::OK);
+    let mut other = event("d-1");
+    other["labels"]["id"] = json!("another");
+    doors.logs(&[other.clone()]).await;
+    other["labels"]["id"] = json!("a third");
+    let third = serde_json::to_vec(&[other]).unwrap();
+    for _ in 0..3 {
+        assert_eq!(doors.post(&path, None, third.clone()).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert_eq!(queue.depth().0, 3);
+    assert_eq!(doors.post(&path, None, vec![b' '; (1 << 20) + 1]).await.0, StatusCode::OK);
+    assert_eq!(queue.depth().0, 3, "what is not kept whole is not handed on");
+    let (_, metrics) = doors.get("/metrics").await;
+    assert!(metrics.contains("result=\"dropped\"} 1"), "{metrics}");
+    // A queue that cannot be written refuses nobody.
+    std::fs::remove_dir_all(dir.path().join("q")).unwrap();
+    assert_eq!(doors.logs(&[event("d-2")]).await.0, StatusCode::OK);
+    assert!(doors.get("/metrics").await.1.contains("result=\"dropped\"} 2"));
+}

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 
 use ciborium::Value;
 use govlog_formats::cbor::to_deterministic;
+use govlog_formats::digest::Digest;
 use govlog_formats::record::decision::DecisionResult;
 use govlog_formats::record::{Handle, Link, LinkTarget, Record, default_subject};
 use jiff::Timestamp;
@@ -21,6 +22,7 @@ use self::fields::{Fields, MAX_ELEMENTS, at, list_of_text, name_of, text_member}
 use self::headers::Headers;
 pub(crate) use self::headers::trace_parent;
 pub use self::unmapped::{MAX_PAYLOAD_BYTES, MAX_TEXT_BYTES, Unmapped};
+use super::bundle::{Policies, governed_by, scheme_digest};
 use super::mapping::{Group, Mapping};
 use super::xfcc::{Client, Unknown};
 use crate::json::{self, JsonError, Kind, Object, RawValue};
@@ -45,14 +47,28 @@ type Map = Vec<(Value, Value)>;
 /// # Errors
 ///
 /// A field that the record needs is missing, of another form or too long, or the whole is too long for an entry. The error says where.
-pub fn decision(bytes: &[u8], group: &Group, mut sealer: Sealer<'_>) -> Result<Draft, Unmapped> {
+pub fn decision(bytes: &[u8], group: &Group, sealer: Sealer<'_>) -> Result<Draft, Unmapped> {
+    decision_under(bytes, group, &Policies::default(), sealer)
+}
+
+/// The same, bound to the policies that verified bundles are known to hold.
+///
+/// # Errors
+///
+/// As [`decision`].
+pub fn decision_under(
+    bytes: &[u8],
+    group: &Group,
+    known: &Policies,
+    mut sealer: Sealer<'_>,
+) -> Result<Draft, Unmapped> {
     let event = Fields::read(bytes)?;
     let path = event.text("path")?;
     let mapping = group.mapping_of(path.as_deref().unwrap_or_default());
     let headers = Headers::read(&event.members);
     // Not believed, not there or not readable: then there is no link, and which it was is counted where records are signed.
     let client = headers.client(group.xfcc_from()).ok();
-    let (policies, said_by_policies) = policies(&event)?;
+    let (policies, said_by_policies) = policies(&event, known)?;
     let result = result(&event, mapping)?;
 
     let mut record: Map = vec![("v".into(), 1.into()), ("assurance".into(), "adapter-signed".into())];
@@ -61,7 +77,8 @@ pub fn decision(bytes: &[u8], group: &Group, mut sealer: Sealer<'_>) -> Result<D
     request(&mut record, &event, mapping, client.as_ref())?;
     record.push(("result".into(), result.as_str().into()));
     put_list(&mut record, "reasons", reasons(&event, mapping, result)?);
-    put_list(&mut record, "policies", policies);
+    let governing: Vec<Link> = policies.iter().filter_map(Policy::governs).collect();
+    put_list(&mut record, "policies", policies.iter().map(Policy::to_value).collect());
     put_list(&mut record, "policy_ids", path.iter().map(|path| text(path.strip_prefix('/').unwrap_or(path))).collect());
     put(&mut record, "enforcement", group.enforcement().map(|enforcement| enforcement.as_str()));
     for name in ["erased", "masked"] {
@@ -71,13 +88,27 @@ pub fn decision(bytes: &[u8], group: &Group, mut sealer: Sealer<'_>) -> Result<D
     put(&mut record, "trace_id", correlation.trace_id);
     put(&mut record, "span_id", correlation.span_id);
     put(&mut record, "request_id", correlation.request_id);
-    if let Some(client) = &client {
+    let authenticated = client.as_ref().map(|client| {
         let target = LinkTarget::Handle(handle(client));
-        put_list(&mut record, "links", vec![Link { rel: "authenticated_by".to_owned(), target }.to_value()]);
-    }
+        Link { rel: "authenticated_by".to_owned(), target }
+    });
+    let links = authenticated.into_iter().chain(governing);
+    put_list(&mut record, "links", links.map(|link| link.to_value()).collect());
     let said_by_path = path.is_some_and(|path| !path.starts_with('/')).then_some("path");
     seal(&mut record, &event, &[said_by_path, said_by_policies], &mut sealer);
     finish(record, mapping, sealer)
+}
+
+/// Says whether an event names a revision that is not known of a bundle that is read.
+pub(super) fn awaits(bytes: &[u8], known: &Policies) -> bool {
+    let bundles = Fields::read(bytes).and_then(|event| event.object("bundles")).ok().flatten();
+    bundles.is_some_and(|bundles| {
+        bundles.members().any(|(name, raw)| {
+            let bundle = Object::parse(raw).ok();
+            let revision = bundle.and_then(|bundle| text_member(&bundle, "revision", "revision").ok().flatten());
+            revision.is_some_and(|revision| known.awaits(name, &revision))
+        })
+    })
 }
 
 /// Says whether an event names a client: `Ok` holds the SHA-256 of its certificate and more, an error why there is none.
@@ -161,11 +192,36 @@ fn event_ms(event: &Fields<'_>) -> Result<i64, Unmapped> {
     milliseconds.ok_or(Unmapped::Timestamp)
 }
 
+/// A policy that an event names.
+struct Policy {
+    name: Option<String>,
+    revision: Option<String>,
+    /// Its digest, where a verified bundle of this name and revision was seen.
+    digest: Option<Digest>,
+}
+
+impl Policy {
+    fn to_value(&self) -> Value {
+        let mut policy = Map::new();
+        put(&mut policy, "name", self.name.as_deref());
+        put(&mut policy, "revision", self.revision.as_deref());
+        if let Some(digest) = &self.digest {
+            policy.push(("policy_digest".into(), scheme_digest(digest).to_value()));
+        }
+        Value::Map(policy)
+    }
+
+    fn governs(&self) -> Option<Link> {
+        self.digest.as_ref().map(governed_by)
+    }
+}
+
 /// Gives the policies, and the member that they say all of.
-fn policies(event: &Fields<'_>) -> Result<(Vec<Value>, Option<&'static str>), Unmapped> {
+fn policies(event: &Fields<'_>, known: &Policies) -> Result<(Vec<Policy>, Option<&'static str>), Unmapped> {
     let Some(bundles) = event.object("bundles")? else {
-        let revision = event.text("revision")?;
-        return Ok((revision.iter().map(|revision| policy(None, Some(revision))).collect(), Some("revision")));
+        let revision = event.text("revision")?.map(Cow::into_owned);
+        let policy = |revision| Policy { name: None, revision: Some(revision), digest: None };
+        return Ok((revision.into_iter().map(policy).collect(), Some("revision")));
     };
     let mut policies = Vec::new();
     let mut whole = true;
@@ -178,18 +234,12 @@ fn policies(event: &Fields<'_>) -> Result<(Vec<Value>, Option<&'static str>), Un
             return Err(Unmapped::Length { at: place, found: name.len() });
         }
         let bundle = Object::parse(raw).map_err(at(&place))?;
-        let revision = text_member(&bundle, "revision", &format!("{place}.revision"))?;
+        let revision = text_member(&bundle, "revision", &format!("{place}.revision"))?.map(Cow::into_owned);
         whole &= bundle.members().all(|(member, _)| member == "revision");
-        policies.push(policy(Some(name), revision.as_deref()));
+        let digest = revision.as_ref().and_then(|revision| known.find(name, revision));
+        policies.push(Policy { name: Some(name.to_string()), revision, digest });
     }
     Ok((policies, whole.then_some("bundles")))
-}
-
-fn policy(name: Option<&str>, revision: Option<&str>) -> Value {
-    let mut policy = Map::new();
-    put(&mut policy, "name", name);
-    put(&mut policy, "revision", revision);
-    Value::Map(policy)
 }
 
 /// Reads what was decided. No answer is never taken for a deny.

@@ -1,10 +1,16 @@
 //! What an operator says of one group of OPA instances: where they upload, whom to believe, and where in an event things stand.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
 
+use govlog_client::source::Outbound;
 use govlog_formats::record::decision::Enforcement;
 
+use crate::forward::Forward;
 use crate::json::{Pointer, PointerError, excerpt};
+use crate::opa::bundle::{BundleError, RawBundle, Table, is_address};
+use crate::opa::watch::Terms;
 
 mod raw;
 #[cfg(test)]
@@ -14,6 +20,11 @@ pub use raw::{RawGroup, RawMapping, RawSource};
 
 /// The most bytes text in the configuration may have.
 const MAX_TEXT_BYTES: usize = 2048;
+
+const MAX_FORWARD_MIB: u64 = 1 << 20;
+
+/// A month: who is silent for longer is not watched.
+const MAX_SILENT_S: u64 = 30 * 86_400;
 
 /// What a group may say of its enforcement. A decision that was not had is none of OPA's.
 const ENFORCEMENTS: [Enforcement; 3] = [Enforcement::Enforced, Enforcement::DryRun, Enforcement::Shadow];
@@ -27,6 +38,9 @@ pub struct Group {
     xfcc_from: Vec<String>,
     enforcement: Option<Enforcement>,
     mappings: Vec<Mapping>,
+    bundles: Vec<Table>,
+    terms: Terms,
+    forward: Option<Forward>,
     /// For a path that none of `mappings` names.
     default: Mapping,
 }
@@ -89,6 +103,31 @@ pub enum GroupError {
     /// Two mappings are of one path.
     #[error("mapping path = {0}: there are two of them")]
     PathTwice(String),
+    /// A bundle's table is wrong.
+    #[error("bundle {name}: {problem}")]
+    Bundle {
+        /// The bundle.
+        name: String,
+        /// What is wrong.
+        problem: BundleError,
+    },
+    /// The time is out of range.
+    #[error("silent_after_s = {0} is not between 0 and {MAX_SILENT_S}")]
+    Silent(u64),
+    /// The other sink's address is none.
+    #[error(
+        "forward: should be the address in front of /logs and /status, http:// or https://, without user, password and query; a token belongs into forward_client.token_file"
+    )]
+    Forward,
+    /// Somebody means to be shown to nobody.
+    #[error("forward_client: of use with forward alone")]
+    ForwardClient,
+    /// The size is out of range.
+    #[error("forward_mib = {0} is not between 1 and {MAX_FORWARD_MIB}")]
+    ForwardMib(u64),
+    /// Two bundles have one name.
+    #[error("bundle name = {0}: there are two of them")]
+    BundleTwice(String),
 }
 
 impl Group {
@@ -120,6 +159,32 @@ impl Group {
     #[must_use]
     pub fn enforcement(&self) -> Option<Enforcement> {
         self.enforcement
+    }
+
+    /// The signed bundles that the instances load.
+    #[must_use]
+    pub fn bundles(&self) -> &[Table] {
+        &self.bundles
+    }
+
+    /// What is told of the instances' statuses.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        self.terms
+    }
+
+    /// The sink that the uploads go to as well, if there is one.
+    #[must_use]
+    pub fn forward(&self) -> Option<&Forward> {
+        self.forward.as_ref()
+    }
+
+    /// Takes relative paths from a folder.
+    #[must_use]
+    pub fn within(self, folder: &Path) -> Self {
+        let bundles = self.bundles.into_iter().map(|table| table.within(folder)).collect();
+        let forward = self.forward.map(|forward| Forward { client: forward.client.within(folder), ..forward });
+        Self { bundles, forward, ..self }
     }
 
     /// Finds the mapping of a path: the longest that names it or a document above it, else the one for AuthZEN requests.
@@ -175,6 +240,15 @@ impl TryFrom<RawGroup> for Group {
         if let Some(twice) = mappings.iter().find(|mapping| !paths.insert(mapping.path.as_str())) {
             return Err(GroupError::PathTwice(excerpt(&twice.path)));
         }
+        let bundles = bundles(raw.bundle)?;
+        if raw.silent_after_s > MAX_SILENT_S {
+            return Err(GroupError::Silent(raw.silent_after_s));
+        }
+        let terms = Terms {
+            activations: raw.activations.unwrap_or(!bundles.is_empty()),
+            silent_after: Duration::from_secs(raw.silent_after_s),
+        };
+        let forward = forward(raw.forward, raw.forward_client, raw.forward_mib)?;
         let default = Mapping::authzen().map_err(|problem| pointer_error("", "default", problem))?;
         Ok(Self {
             prefix: raw.prefix,
@@ -183,6 +257,9 @@ impl TryFrom<RawGroup> for Group {
             xfcc_from: proxies.collect::<Result<_, _>>()?,
             enforcement: enforcement.transpose()?,
             mappings,
+            bundles,
+            terms,
+            forward,
             default,
         })
     }
@@ -209,6 +286,33 @@ impl TryFrom<RawMapping> for Mapping {
             path,
         })
     }
+}
+
+fn forward(url: Option<String>, client: Outbound, mib: u64) -> Result<Option<Forward>, GroupError> {
+    if !(1..=MAX_FORWARD_MIB).contains(&mib) {
+        return Err(GroupError::ForwardMib(mib));
+    }
+    match url {
+        Some(url) if is_address(&url) && !url.contains(['?', '#']) => {
+            Ok(Some(Forward { url, client, bytes: mib << 20 }))
+        }
+        Some(_) => Err(GroupError::Forward),
+        None if client == Outbound::default() => Ok(None),
+        None => Err(GroupError::ForwardClient),
+    }
+}
+
+fn bundles(raw: Vec<RawBundle>) -> Result<Vec<Table>, GroupError> {
+    let mut tables: Vec<Table> = Vec::new();
+    for raw in raw {
+        let name = excerpt(&raw.name);
+        let table = Table::try_from(raw).map_err(|problem| GroupError::Bundle { name: name.clone(), problem })?;
+        if tables.iter().any(|other| other.name() == table.name()) {
+            return Err(GroupError::BundleTwice(name));
+        }
+        tables.push(table);
+    }
+    Ok(tables)
 }
 
 fn source(path: &str, key: &'static str, raw: RawSource) -> Result<Source, GroupError> {

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use govlog_client::source::Outbound;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
+
+use crate::opa::bundle::RawBundle;
 
 /// An `[[opa]]` table of `agent.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -24,6 +27,30 @@ pub struct RawGroup {
     /// What events say, path by path.
     #[serde(default)]
     pub mapping: Vec<RawMapping>,
+    /// The signed bundles that the instances load.
+    #[serde(default)]
+    pub bundle: Vec<RawBundle>,
+    /// Whether it is logged which revisions came into force; by default where there are bundles.
+    pub activations: Option<bool>,
+    /// After how many seconds without decisions an instance that reports its status is silent; 0: never.
+    #[serde(default = "silent_after_s")]
+    pub silent_after_s: u64,
+    /// The sink that the uploads go to as well.
+    pub forward: Option<String>,
+    /// How the agent shows itself there, and which authorities speak for it.
+    #[serde(default)]
+    pub forward_client: Outbound,
+    /// What may wait for it, MiB.
+    #[serde(default = "forward_mib")]
+    pub forward_mib: u64,
+}
+
+const fn silent_after_s() -> u64 {
+    900
+}
+
+const fn forward_mib() -> u64 {
+    256
 }
 
 impl RawGroup {
@@ -37,6 +64,12 @@ impl RawGroup {
             xfcc_from: Vec::new(),
             enforcement: None,
             mapping: Vec::new(),
+            bundle: Vec::new(),
+            activations: None,
+            silent_after_s: silent_after_s(),
+            forward: None,
+            forward_client: Outbound::default(),
+            forward_mib: forward_mib(),
         }
     }
 }

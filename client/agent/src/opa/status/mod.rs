@@ -23,6 +23,21 @@ const MAX_BUNDLES: usize = 256;
 /// The most bytes a name, a revision or a message may have.
 const MAX_TEXT_BYTES: usize = 2048;
 
+/// The most bytes of what went wrong with a bundle.
+const MAX_TROUBLE_BYTES: usize = 8 * 1024;
+
+/// Members of a bundle's status that say what went wrong.
+const TROUBLE: [&str; 4] = ["code", "message", "http_code", "errors"];
+
+/// The histogram of requests, by handler, method and code.
+const REQUESTS: &str = "http_request_duration_seconds";
+
+/// The handlers whose requests make decisions, and so events of the decision log. `health` makes none.
+const QUESTIONS: [&str; 6] = ["v0/data", "v1/data", "v1/batch/data", "v1/query", "v1/compile", "index"];
+
+/// The most series of one metric, and labels of one series.
+const MAX_SERIES: usize = 1024;
+
 /// What the name of a counter of decision logs contains, with `counter_` in front or without.
 const OF_DECISION_LOGS: &str = "decision_logs";
 
@@ -32,17 +47,33 @@ const OF_DECISION_LOGS: &str = "decision_logs";
 pub struct Status {
     /// Which OPA: `labels.id`.
     pub instance: String,
+    /// Of which version it is: `labels.version`.
+    pub version: Option<String>,
     /// Its counters of decision logs, by OPA's names, as `counter_decision_logs_dropped_rate_limit_exceeded`. A counter that OPA never
     /// touched is not there. Each counts from the start of the process.
     pub counters: BTreeMap<String, u64>,
-    /// The revision of each bundle that is active; a bundle that none was activated of is not there.
-    pub bundles: BTreeMap<String, String>,
+    /// What is active of each bundle; a bundle that nothing was activated of is not there.
+    pub bundles: BTreeMap<String, Loaded>,
+    /// How many questions OPA's HTTP interface has answered that make decisions, since the process began. None: its metrics do not say.
+    pub asked: Option<u64>,
     /// `decision_logs.code`: there where the last upload failed.
     pub code: Option<String>,
     /// `decision_logs.message`.
     pub message: Option<String>,
     /// `decision_logs.http_code`, as the number's text.
     pub http_code: Option<String>,
+}
+
+/// What an instance has loaded of a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// `active_revision`.
+    pub revision: String,
+    /// `last_successful_activation`, as OPA writes it. It moves whenever a bundle is loaded anew, with the same revision too.
+    pub activated: Option<String>,
+    /// What went wrong with the bundle last, as an object of OPA's own members.
+    pub trouble: Option<String>,
 }
 
 /// Reads a status upload, unpacked. Members it does not know are passed over.
@@ -57,8 +88,13 @@ pub fn status(bytes: &[u8]) -> Result<Status, Refused> {
     let whole = json::value(bytes).and_then(Object::parse).map_err(at("status"))?;
     let mut status = Status {
         instance: instance(&whole)?,
+        version: object(&whole, "labels", "labels")?
+            .map(|labels| text(&labels, "version", "labels.version"))
+            .transpose()?
+            .flatten(),
         counters: BTreeMap::new(),
         bundles: bundles(&whole)?,
+        asked: None,
         code: None,
         message: None,
         http_code: None,
@@ -66,6 +102,9 @@ pub fn status(bytes: &[u8]) -> Result<Status, Refused> {
     // By provider: `metrics.prometheus` as a rule.
     if let Some(providers) = object(&whole, "metrics", "metrics")? {
         for (provider, metrics) in providers.members() {
+            if provider == "prometheus" {
+                status.asked = asked(metrics);
+            }
             count(&mut status.counters, metrics, &format!("metrics.{}", json::excerpt(provider)))?;
         }
     }
@@ -80,7 +119,7 @@ pub fn status(bytes: &[u8]) -> Result<Status, Refused> {
     Ok(status)
 }
 
-fn bundles(whole: &Object<'_>) -> Result<BTreeMap<String, String>, Refused> {
+fn bundles(whole: &Object<'_>) -> Result<BTreeMap<String, Loaded>, Refused> {
     let mut revisions = BTreeMap::new();
     let Some(bundles) = object(whole, "bundles", "bundles")? else { return Ok(revisions) };
     for (name, bundle) in bundles.members() {
@@ -94,7 +133,12 @@ fn bundles(whole: &Object<'_>) -> Result<BTreeMap<String, String>, Refused> {
         if revisions.len() == MAX_BUNDLES {
             return Err(Refused::Json { at: "bundles".to_owned(), problem: JsonError::Members(MAX_BUNDLES) });
         }
-        revisions.insert(name.to_string(), revision);
+        let activated = text(&bundle, "last_successful_activation", &format!("{at}.last_successful_activation"))?;
+        let trouble =
+            bundle.select(|member| TROUBLE.contains(&member) && bundle.get(member).and_then(present).is_some());
+        let trouble =
+            String::from_utf8(trouble).ok().filter(|trouble| trouble != "{}" && trouble.len() <= MAX_TROUBLE_BYTES);
+        revisions.insert(name.to_string(), Loaded { revision, activated, trouble });
     }
     Ok(revisions)
 }
@@ -118,6 +162,39 @@ fn count(counters: &mut BTreeMap<String, u64>, metrics: &RawValue, at: &str) -> 
         *counter = value.max(*counter);
     }
     Ok(())
+}
+
+/// Sums up the requests that make decisions. Without any the metric is not there; other forms than OPA's tell nothing.
+fn asked(metrics: &RawValue) -> Option<u64> {
+    let metrics = Object::parse(metrics).ok()?;
+    let Some(requests) = metrics.get(REQUESTS) else { return Some(0) };
+    let series = Object::parse(requests).ok()?.get("metric")?;
+    let mut sum = 0_u64;
+    for series in json::array(series, MAX_SERIES).ok()? {
+        let series = Object::parse(series).ok()?;
+        if is_question(series.get("label")?)? {
+            // A count of 64 bits is text in this form of JSON.
+            let count = Object::parse(series.get("histogram")?).ok()?.get("sampleCount")?;
+            sum = sum.checked_add(count.get().trim_matches('"').parse().ok()?)?;
+        }
+    }
+    Some(sum)
+}
+
+/// Whether labels are those of answered questions: `GET` and `POST` of data and queries.
+fn is_question(labels: &RawValue) -> Option<bool> {
+    let mut of = (String::new(), String::new());
+    for label in json::array(labels, MAX_SERIES).ok()? {
+        let label = Object::parse(label).ok()?;
+        let value = json::text(label.get("value")?).ok()?.into_owned();
+        match &*json::text(label.get("name")?).ok()? {
+            "handler" => of.0 = value,
+            "code" => of.1 = value,
+            _ => {}
+        }
+    }
+    let (handler, code) = of;
+    Some(QUESTIONS.contains(&handler.as_str()) && matches!(code.as_str(), "200" | "500"))
 }
 
 /// Finds a member; `null` is none.

@@ -51,7 +51,9 @@ fn counters_are_found_wherever_they_stand() {
         ("counter_decision_logs_encoding_failure", 1),
     ];
     assert_eq!(counters, expected);
-    assert_eq!(status.bundles, [("authz".to_owned(), "r2".to_owned())].into());
+    let loaded = Loaded { revision: "r2".to_owned(), activated: None, trouble: None };
+    assert_eq!(status.bundles, [("authz".to_owned(), loaded)].into());
+    assert_eq!(status.asked, Some(0), "there are metrics, and none of questions");
     let said = (status.code.as_deref(), status.message.as_deref(), status.http_code.as_deref());
     assert_eq!(said, (Some("decision_log_error"), Some("Post: 503"), Some("503")));
 }
@@ -61,6 +63,33 @@ fn a_status_needs_no_more_than_an_instance() {
     let status = read(&json!({"labels": {"id": "opa-1"}})).unwrap();
     assert!(status.counters.is_empty() && status.bundles.is_empty() && status.code.is_none());
     assert!(read(&json!({"labels": {"id": "opa-1"}, "metrics": null, "decision_logs": {}, "bundles": null})).is_ok());
+}
+
+#[test]
+fn what_was_asked_and_what_went_wrong_is_found() {
+    let series = |handler: &str, code: &str, count: Value| {
+        let label = |name: &str, value: &str| json!({"name": name, "value": value});
+        json!({"label": [label("code", code), label("handler", handler)], "histogram": {"sampleCount": count}})
+    };
+    let mut status = example();
+    let requests = [
+        series("v1/data", "200", json!("68")),
+        series("v1/data", "500", json!(2)),
+        series("v1/data", "400", json!("7")),
+        series("health", "200", json!("9")),
+    ];
+    status["metrics"]["prometheus"]["http_request_duration_seconds"] = json!({ "metric": requests });
+    status["bundles"]["authz"]["code"] = json!("bundle_error");
+    status["bundles"]["authz"]["last_successful_activation"] = json!("2026-11-22T04:07:21.642498156Z");
+    let read = read(&status).unwrap();
+    assert_eq!(read.asked, Some(70));
+    let loaded = &read.bundles["authz"];
+    assert_eq!(loaded.activated.as_deref(), Some("2026-11-22T04:07:21.642498156Z"));
+    assert_eq!(loaded.trouble.as_deref(), Some("{\"code\":\"bundle_error\"}"));
+    status["metrics"]["prometheus"]["http_request_duration_seconds"] = json!({ "metric": [{}] });
+    assert_eq!(super::status(status.to_string().as_bytes()).unwrap().asked, None, "another form tells nothing");
+    status["metrics"] = json!({});
+    assert_eq!(super::status(status.to_string().as_bytes()).unwrap().asked, None);
 }
 
 #[test]

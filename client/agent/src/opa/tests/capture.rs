@@ -9,6 +9,7 @@ use govlog_formats::record::handles::certificate_from_pem;
 use govlog_formats::record::{LinkTarget, Record};
 use serde::Deserialize;
 
+use crate::opa::bundle::{BundleFeed, Policies, RawBundle, Table};
 use crate::opa::*;
 use crate::seal::{Draft, Sealer};
 
@@ -79,10 +80,14 @@ fn events() -> (Events, usize) {
 }
 
 fn drafts() -> Vec<Draft> {
+    drafts_under(&Policies::default())
+}
+
+fn drafts_under(policies: &Policies) -> Vec<Draft> {
     let group = Group::try_from(toml::from_str::<RawGroup>(GROUP).unwrap()).unwrap();
     let draft = |(_, bytes): &(Digest, Vec<u8>)| {
         let mut random = || [7; 32];
-        decision(bytes, &group, Sealer::new(&mut random)).unwrap()
+        decision::decision_under(bytes, &group, policies, Sealer::new(&mut random)).unwrap()
     };
     events().0.values().map(draft).collect()
 }
@@ -140,6 +145,41 @@ fn every_decision_is_linked_to_the_certificate_of_its_caller() {
 }
 
 #[test]
+fn every_decision_is_bound_to_the_verified_bundle_of_its_revision() {
+    use crate::feed::Feed as _;
+    let policies = std::sync::Arc::new(Policies::default());
+    let mut place = None;
+    for revision in ["r1", "r2"] {
+        let text = format!("name = \"authz\"\nfile = \"authz-{revision}.tar.gz\"\nkey = \"bundle-signer.pub.pem\"");
+        let table = Table::try_from(toml::from_str::<RawBundle>(&text).unwrap()).unwrap();
+        let table = table.within(&capture().join("opa"));
+        let mut feed = BundleFeed::new("/ingest/opa/v1", table, std::sync::Arc::clone(&policies));
+        feed.resume(place.as_deref()).unwrap();
+        place = feed.read(0).unwrap().place;
+    }
+    let digests = ["r1", "r2"].map(|revision| policies.find("authz", revision).unwrap());
+    assert_ne!(digests[0], digests[1]);
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for draft in drafts_under(&policies) {
+        let Record::Decision(decision) = Record::parse(draft.kind, &draft.payload).unwrap() else {
+            panic!("no decision")
+        };
+        let [policy] = decision.policies().try_into().unwrap();
+        let revision = policy.revision.unwrap();
+        let digest = bundle::scheme_digest(&digests[usize::from(revision == "r2")]);
+        assert_eq!(policy.policy_digest, Some(digest.clone()));
+        let links = decision.body().links();
+        let governing: Vec<_> = links.iter().filter(|link| link.rel == "governed_by").collect();
+        let [link] = governing.as_slice() else { panic!("{links:?}") };
+        let LinkTarget::Handle(handle) = &link.target else { panic!("{link:?}") };
+        assert_eq!((handle.name.as_str(), &handle.value), ("policy_digest", &digest.to_value()));
+        *counts.entry(revision).or_default() += 1;
+    }
+    assert_eq!(counts.values().sum::<usize>(), 591);
+    assert!(counts["r1"] > 100 && counts["r2"] > 100, "{counts:?}");
+}
+
+#[test]
 fn the_status_uploads_tell_counters_and_revisions() {
     let statuses: Vec<Status> = uploads("status").iter().map(|bytes| status(bytes).unwrap()).collect();
     let [first, last] = statuses.try_into().unwrap();
@@ -148,5 +188,6 @@ fn the_status_uploads_tell_counters_and_revisions() {
     assert!(first.counters.is_empty());
     let expected = [("counter_decision_logs_chunks_upload_failed", 1), ("counter_decision_logs_chunks_uploaded", 28)];
     assert_eq!(last.counters, expected.map(|(name, count)| (name.to_owned(), count)).into());
-    assert_eq!((&first.bundles["authz"], &last.bundles["authz"]), (&"r1".to_owned(), &"r2".to_owned()));
+    assert_eq!((first.bundles["authz"].revision.as_str(), last.bundles["authz"].revision.as_str()), ("r1", "r2"));
+    assert_eq!((first.asked, last.asked), (Some(0), Some(300)));
 }

@@ -163,7 +163,8 @@ pub fn unpack<'a>(content_encoding: Option<&str>, body: &'a [u8], limits: &Limit
     Ok(Cow::Borrowed(body))
 }
 
-fn gunzip(body: &[u8], most: usize) -> Result<Vec<u8>, Refused> {
+/// Unpacks gzip of one or several members to at most so many bytes.
+pub(super) fn gunzip(body: &[u8], most: usize) -> Result<Vec<u8>, Refused> {
     let mut decoder = MultiGzDecoder::new(body);
     let mut out: Vec<u8> = Vec::new();
     let mut chunk = vec![0; CHUNK_BYTES];

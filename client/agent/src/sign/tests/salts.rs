@@ -10,7 +10,7 @@ use govlog_formats::record::sealed::{Opening, Sealed};
 
 use super::record;
 use crate::adapter::Adapters;
-use crate::opa::{Group, RawGroup};
+use crate::opa::{Group, OpaAdapter, RawGroup};
 use crate::sign::{Beat, Identity, SignError, Signer};
 use crate::testing::{Bench, ROUTE, event};
 use crate::world::World;
@@ -63,7 +63,8 @@ fn nothing_is_sealed_with_a_salt_that_is_known() {
     let key = bench.log.with(|state| state.log.issuer.clone());
     let identity = Identity { iss: ISSUER.into(), origin: ORIGIN.into(), keys: key.into() };
     let mut adapters = Adapters::default();
-    adapters.add(Arc::new(Group::try_from(RawGroup::at(ROUTE)).unwrap())).unwrap();
+    let group = Group::try_from(RawGroup::at(ROUTE)).unwrap();
+    adapters.add(Arc::new(OpaAdapter::new(group, Arc::default()))).unwrap();
     let beat = Beat { heartbeat: Duration::from_secs(60), idle_close: Duration::from_secs(60) };
     let signer = Signer::new(identity, adapters, Arc::clone(&bench.shared.outbox), Arc::new(Dry), beat);
     assert!(matches!(signer.step(0, 9), Err(SignError::Random)));
