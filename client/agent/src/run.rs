@@ -219,10 +219,9 @@ impl Agent {
         let (stop, stopping) = watch::channel(false);
         let (shared, names, world) = (Arc::clone(&self.shared), Arc::clone(&self.names), Arc::clone(&self.world));
         let intake = Intake::new(shared, names, world, &self.config, fatal).with_queues(self.queues.clone());
-        let prefixes: Vec<&str> = self.config.groups.iter().map(|group| group.prefix()).collect();
         let (limits, Listeners { public, admin, tls }) = (self.config.connections, listeners);
         let roles = &self.config.access;
-        let ingest = guard(http::ingest(&intake, &prefixes), roles.submit.clone(), Denied::answer);
+        let ingest = guard(http::ingest(&intake, &self.config.doors()), roles.submit.clone(), Denied::answer);
         let public = serve::serve((public, tls.clone()), ingest, limits, stopping.clone());
         let health = Health { shared: Arc::clone(&self.shared), world: Arc::clone(&self.world), tls: tls.clone() };
         let limits = serve::Limits { connections: ADMIN_CONNECTIONS, ..limits };

@@ -4,6 +4,7 @@ mod raw;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -76,6 +77,8 @@ pub struct Config {
     pub connections: serve::Limits,
     /// The groups of OPA instances, by the prefix of their routes.
     pub groups: Vec<Group>,
+    /// Who may upload to a group, by its prefix, where not everybody may who may upload at all.
+    pub callers: BTreeMap<String, Access>,
     /// The Envoys whose access logs are followed.
     pub envoys: Vec<Envoy>,
 }
@@ -151,6 +154,9 @@ pub enum ContentError {
         /// What is wrong.
         error: NoGrant,
     },
+    /// Callers are what nobody can be.
+    #[error("[[opa]] callers is {0}")]
+    Callers(NoGrant),
     /// Whoever reaches the listener could write into the log in the sources' names.
     #[error(transparent)]
     Exposed(#[from] ExposureError),
@@ -177,6 +183,13 @@ impl Config {
         Self::parse(&text, folder).map_err(|error| ConfigError::Content { path: path.to_owned(), error })
     }
 
+    /// The prefixes that are uploaded to, and whose callers are named.
+    #[must_use]
+    pub fn doors(&self) -> Vec<(&str, Option<Access>)> {
+        let door = |prefix: &str| self.callers.get(prefix).cloned();
+        self.groups.iter().map(|group| (group.prefix(), door(group.prefix()))).collect()
+    }
+
     fn parse(text: &str, folder: &Path) -> Result<Self, ContentError> {
         let mut raw: Raw = toml::from_str(text).map_err(|error| ContentError::Toml(Box::new(error)))?;
         check_text(&raw)?;
@@ -185,6 +198,8 @@ impl Config {
         let access = roles(std::mem::take(&mut raw.access))?;
         tls.check_reach("listen", raw.listen, &[&access.submit], "submit")?;
         tls.check_reach("admin", raw.admin, &[&access.operate], "operate")?;
+        let callers = callers(&mut raw.opa)?;
+        callers.values().try_for_each(|callers| tls.check_provable("[[opa]] callers", callers))?;
         let groups = groups(raw.opa, folder)?;
         let envoys = envoys(raw.envoy, folder)?;
         let keeping = keeping(&raw.openings)?;
@@ -230,6 +245,7 @@ impl Config {
                 ..serve::Limits::default()
             },
             groups,
+            callers,
             envoys,
         })
     }
@@ -320,6 +336,13 @@ fn check_numbers(raw: &Raw) -> Result<(), ContentError> {
         Some((key, found, least, most)) => Err(ContentError::Range { key, found, least, most }),
         None => Ok(()),
     }
+}
+
+/// Takes out who may upload to which group.
+fn callers(raw: &mut [RawGroup]) -> Result<BTreeMap<String, Access>, ContentError> {
+    let named = raw.iter_mut().filter_map(|group| Some((group.prefix.clone(), group.callers.take()?)));
+    let parse = |typed| Access::parse(Some(typed)).map_err(ContentError::Callers);
+    named.map(|(prefix, typed)| Ok((prefix, parse(typed)?))).collect()
 }
 
 /// The groups; without any there is one that takes AuthZEN-shaped decisions on the default prefix.

@@ -14,6 +14,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
+use govlog_daemon::access::{Access, Denied};
 use govlog_daemon::routes::{self as daemon, Role, Route};
 use govlog_formats::digest::Digest;
 use tokio::sync::Semaphore;
@@ -187,14 +188,23 @@ pub(super) static ROUTES: &[Route<Door>] = &[
     Route { method: Method::POST, path: "/status", role: Role::Submit, name: "status", handler: || post(status) },
 ];
 
-/// Routes the uploads of each group.
-pub fn ingest(intake: &Intake, prefixes: &[&str]) -> Router {
-    let known: Arc<str> =
-        prefixes.iter().map(|prefix| format!("{prefix}/logs, {prefix}/status")).collect::<Vec<_>>().join(", ").into();
+/// Routes the uploads of each group, by its prefix. Where a group names its callers, whoever else may upload is refused there.
+pub fn ingest(intake: &Intake, groups: &[(&str, Option<Access>)]) -> Router {
+    let known: Arc<str> = groups
+        .iter()
+        .map(|(prefix, _)| format!("{prefix}/logs, {prefix}/status"))
+        .collect::<Vec<_>>()
+        .join(", ")
+        .into();
     let mut routes = Router::new();
-    for prefix in prefixes {
+    for (prefix, callers) in groups {
         let door = Door { intake: intake.clone(), prefix: (*prefix).into() };
-        routes = routes.nest(prefix, daemon::router(ROUTES).with_state(door));
+        let router = daemon::router(ROUTES).with_state(door);
+        let router = match callers {
+            Some(callers) => daemon::guard(router, callers.clone(), Denied::answer),
+            None => router,
+        };
+        routes = routes.nest(prefix, router);
     }
     routes
         .fallback(async move || line(StatusCode::NOT_FOUND, &format!("there are {known}")))

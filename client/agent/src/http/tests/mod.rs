@@ -53,7 +53,7 @@ impl Doors {
         let (fatal, is_fatal) = watch::channel(false);
         let intake = Intake::new(Arc::clone(&shared), names, Arc::clone(&clock), &config, fatal).with_queues(queues);
         let health = Health { shared: Arc::clone(&shared), world: clock, tls: None };
-        Self { shared, public: ingest(&intake, &[ROUTE]), admin: admin(health), is_fatal, world, _dir: dir }
+        Self { shared, public: ingest(&intake, &config.doors()), admin: admin(health), is_fatal, world, _dir: dir }
     }
 
     pub(super) async fn post(&self, path: &str, encoding: Option<&str>, body: impl Into<Body>) -> (StatusCode, String) {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use govlog_client::source::Outbound;
+use govlog_daemon::access::RawAccess;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
@@ -15,6 +16,8 @@ use crate::opa::bundle::RawBundle;
 pub struct RawGroup {
     /// Under which path OPA uploads.
     pub prefix: String,
+    /// Who of those that may upload at all may upload here; by default all of them.
+    pub callers: Option<RawAccess>,
     /// Who decides; by default `opa/` and the instance's id.
     pub pdp: Option<String>,
     /// Who asks; by default the proxy that a trusted header names.
@@ -59,6 +62,7 @@ impl RawGroup {
     pub fn at(prefix: &str) -> Self {
         Self {
             prefix: prefix.to_owned(),
+            callers: None,
             pdp: None,
             pep: None,
             xfcc_from: Vec::new(),
