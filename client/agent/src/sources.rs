@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::adapter::Adapters;
 use crate::config::Config;
+use crate::credentials::{self, Observations, Watched, Watcher, Where};
 use crate::envoy::{AccessLog, Effects};
 use crate::feed::Feed;
 use crate::opa::bundle::{BundleFeed, Policies};
@@ -35,6 +36,11 @@ impl Sources {
             sources.adapters.add(Arc::new(Effects::new(Arc::clone(&envoy), &config.iss)))?;
             sources.feeds.push(Box::new(AccessLog::new(envoy)));
         }
+        for watched in &config.watched {
+            let watched = Arc::new(watched.clone());
+            sources.adapters.add(Arc::new(Observations::new(Arc::clone(&watched), &config.iss)))?;
+            sources.feeds.push(watcher(watched)?);
+        }
         Ok(sources)
     }
 
@@ -45,6 +51,24 @@ impl Sources {
             self.feeds.push(Box::new(feed));
         }
         self.adapters.add(Arc::new(OpaAdapter::new(group.clone(), policies)))
+    }
+}
+
+/// What looks at a place where credentials lie.
+fn watcher(watched: Arc<Watched>) -> Result<Box<dyn Feed>, String> {
+    match &watched.place {
+        Where::Folder(path) => {
+            let folder = credentials::Folder::new(path);
+            Ok(Box::new(Watcher::new(watched, folder)))
+        }
+        #[cfg(feature = "spiffe")]
+        Where::Workload(endpoint) => {
+            let workload = credentials::workload::Workload::start(endpoint).map_err(|error| error.to_string())?;
+            Ok(Box::new(Watcher::new(watched, workload)))
+        }
+        // A configuration that names one is refused before.
+        #[cfg(not(feature = "spiffe"))]
+        Where::Workload(endpoint) => Err(endpoint.clone()),
     }
 }
 

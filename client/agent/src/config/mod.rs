@@ -21,6 +21,7 @@ use govlog_formats::admission::{DEFAULT_MAX_AGE_S, DEFAULT_MAX_AGE_X509_S};
 
 use crate::capture::Capture;
 use crate::credential;
+use crate::credentials::{RawWatched, Watched, WatchedError};
 use crate::envoy::{Envoy, EnvoyError, RawEnvoy};
 use crate::opa::{self, Group, GroupError, RawGroup};
 use crate::outbox;
@@ -81,6 +82,8 @@ pub struct Config {
     pub callers: BTreeMap<String, Access>,
     /// The Envoys whose access logs are followed.
     pub envoys: Vec<Envoy>,
+    /// Where credentials are looked for.
+    pub watched: Vec<Watched>,
 }
 
 /// Why a configuration cannot be used.
@@ -163,6 +166,9 @@ pub enum ContentError {
     /// An `[[opa]]` table is wrong.
     #[error("[[opa]] {0}")]
     Group(#[from] GroupError),
+    /// A `[[credentials]]` table is wrong.
+    #[error("[[credentials]] {0}")]
+    Watched(#[from] WatchedError),
     /// An `[[envoy]]` table is wrong.
     #[error("[[envoy]] {0}")]
     Envoy(#[from] EnvoyError),
@@ -202,6 +208,7 @@ impl Config {
         callers.values().try_for_each(|callers| tls.check_provable("[[opa]] callers", callers))?;
         let groups = groups(raw.opa, folder)?;
         let envoys = envoys(raw.envoy, folder)?;
+        let watched = watched(raw.credentials, folder)?;
         let keeping = keeping(&raw.openings)?;
         let x509 = x509(raw.x509.take(), raw.key.is_some(), folder)?;
         let key = raw.key.take().unwrap_or_else(|| if x509.is_some() { NO_KEY } else { KEY }.into());
@@ -247,6 +254,7 @@ impl Config {
             groups,
             callers,
             envoys,
+            watched,
         })
     }
 }
@@ -363,6 +371,10 @@ fn groups(raw: Vec<RawGroup>, folder: &Path) -> Result<Vec<Group>, ContentError>
 
 fn envoys(raw: Vec<RawEnvoy>, folder: &Path) -> Result<Vec<Envoy>, ContentError> {
     raw.into_iter().map(|raw| Ok(Envoy::new(raw, folder)?)).collect()
+}
+
+fn watched(raw: Vec<RawWatched>, folder: &Path) -> Result<Vec<Watched>, ContentError> {
+    raw.into_iter().map(|raw| Ok(Watched::new(raw, folder)?)).collect()
 }
 
 fn capture(raw: raw::Capture) -> Option<Capture> {

@@ -8,6 +8,7 @@ use govlog_daemon::access::RawAccess;
 use govlog_daemon::tls::RawTls;
 use serde::Deserialize;
 
+use crate::credentials::RawWatched;
 use crate::envoy::RawEnvoy;
 use crate::opa::RawGroup;
 
@@ -47,6 +48,8 @@ pub(super) struct Raw {
     pub(super) opa: Vec<RawGroup>,
     #[serde(default)]
     pub(super) envoy: Vec<RawEnvoy>,
+    #[serde(default)]
+    pub(super) credentials: Vec<RawWatched>,
 }
 
 /// `[x509]`

@@ -134,10 +134,10 @@ fn response(record: &mut Fields, line: &Line<'_>) -> Result<(), Unread> {
 
 /// Puts in what was asked for, and what finds it among traces.
 fn request(record: &mut Fields, line: &Line<'_>, envoy: &Envoy, sealer: &mut Sealer<'_>) {
-    record.extend(line.method().filter(in_clear).map(|method| ("method", method.as_ref().into())));
+    record.extend(line.method().filter(|method| in_clear(method)).map(|method| ("method", method.as_ref().into())));
     if let Some(path) = line.path() {
         let id = format!("{}{path}", line.authority().unwrap_or_default());
-        if envoy.seal_path || !in_clear(&id.as_str().into()) {
+        if envoy.seal_path || !in_clear(&id) {
             let resource = map(vec![("type", "http".into()), ("id", id.into())]);
             record.push(("resource", sealer.seal("resource", resource)));
         } else {

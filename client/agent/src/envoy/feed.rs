@@ -15,7 +15,7 @@ use super::effect::{Known, decisions};
 use super::line::Line;
 use super::outcome::outcome;
 use super::{Envoy, SYSTEM};
-use crate::feed::{Feed, FeedError, Found};
+use crate::feed::{Alarm, Feed, FeedError, Found};
 use crate::lost;
 use crate::outbox::{Arrival, Content, Decisions, idempotency_key};
 use crate::tail::{self, Item, Limits, Place, Tail, What};
@@ -209,6 +209,18 @@ impl AccessLog {
     }
 }
 
+impl AccessLog {
+    /// Says that something was done without a decision.
+    fn alarms(&self, before: u64) -> Vec<Alarm> {
+        let count = self.counts.of(WITHOUT) - before;
+        let what = format!(
+            "{count} effects of {} have no decision; see no_decision for paths that need none",
+            self.envoy.node
+        );
+        if count > 0 { vec![Alarm { kind: "effect-without-decision", what }] } else { Vec::new() }
+    }
+}
+
 impl Feed for AccessLog {
     fn route(&self) -> &str {
         &self.envoy.route
@@ -235,13 +247,15 @@ impl Feed for AccessLog {
     fn read(&mut self, now_ms: u64) -> Result<Found, FeedError> {
         // What is held is handed on even while nothing can be read.
         let filled = self.fill(now_ms);
+        let before = self.counts.of(WITHOUT);
         let (arrivals, place) = self.hand_on(now_ms)?;
         if arrivals.is_empty() && place.is_none() {
             filled.clone()?;
         }
         let more = filled.unwrap_or(false) || arrivals.len() == AT_ONCE;
         let place = place.map(|place| place.encode());
-        Ok(Found { arrivals, place, heard: self.heard(now_ms), more, again: LOOK_AGAIN, ..Found::default() })
+        let (heard, alarms) = (self.heard(now_ms), self.alarms(before));
+        Ok(Found { arrivals, place, heard, more, again: LOOK_AGAIN, alarms })
     }
 }
 
@@ -265,6 +279,10 @@ impl Counts {
     fn add(&mut self, what: &'static str) {
         *self.0.entry(what).or_default() += 1;
     }
+
+    fn of(&self, what: &'static str) -> u64 {
+        self.0.get(what).copied().unwrap_or_default()
+    }
 }
 
 /// Under which name an effect is counted.
@@ -276,7 +294,7 @@ fn counted(line: &Line<'_>, known: &Known, envoy: &Envoy) -> &'static str {
     match (decisions(line, known).len(), outcome) {
         (1, _) => "effects with their decision",
         (0, _) if !needs => "effects that need no decision",
-        (0, Outcome::Performed | Outcome::Partial) => "effects without a decision",
+        (0, Outcome::Performed | Outcome::Partial) => WITHOUT,
         (0, _) => "nothing done, and no decision",
         _ => "effects of several decisions",
     }
@@ -297,6 +315,8 @@ impl std::fmt::Debug for AccessLog {
     }
 }
 
+/// Something was done, and nobody is known to have decided it.
+const WITHOUT: &str = "effects without a decision";
 /// The most lines that wait, and their bytes: while they do, the file keeps the rest.
 const MOST_HELD: usize = 65_536;
 const MOST_HELD_BYTES: usize = 64 << 20;

@@ -155,7 +155,7 @@ impl<'a> Line<'a> {
 }
 
 /// Text that may stand in clear.
-pub(super) fn in_clear<'t>(text: &Cow<'t, str>) -> bool {
+pub(super) fn in_clear(text: &str) -> bool {
     (1..=MAX_TEXT_BYTES).contains(&text.len())
 }
 

@@ -54,7 +54,7 @@ impl Lab {
 
     fn requests(&self, ids: &[&str]) {
         for id in ids {
-            self.write(&[line(json!({"request_id": id})), b"\n".to_vec()].concat());
+            self.write(&[line(&json!({"request_id": id})), b"\n".to_vec()].concat());
         }
     }
 
@@ -135,14 +135,15 @@ fn the_same_line_is_the_same_event_whatever_is_known_of_it() {
 #[test]
 fn lines_without_a_request_id_are_told_apart_by_their_place_and_nothing_waits() {
     let mut lab = Lab::new();
-    let anonymous = [line(json!({"request_id": "-"})), b"\n".to_vec()].concat();
+    let anonymous = [line(&json!({"request_id": "-"})), b"\n".to_vec()].concat();
     lab.write(&[anonymous.clone(), anonymous].concat());
-    lab.write(&[line(json!({"path": "/v1/data/ledger/health"})), b"\n".to_vec()].concat());
-    lab.write(&[line(json!({"decision_id": "d-own"})), b"\n".to_vec()].concat());
+    lab.write(&[line(&json!({"path": "/v1/data/ledger/health"})), b"\n".to_vec()].concat());
+    lab.write(&[line(&json!({"decision_id": "d-own"})), b"\n".to_vec()].concat());
     let (shown, found) = lab.read(NOW);
     assert_eq!(shown, ["none", "none", "none", "d-own"]);
     assert_ne!(found.arrivals[0].key, found.arrivals[1].key);
     assert_eq!(found.heard[0].0, "envoy-lab");
+    assert_eq!(found.alarms.iter().map(|alarm| alarm.kind).collect::<Vec<_>>(), ["effect-without-decision"]);
     let counters = &found.heard[0].1;
     assert_eq!(counters["effects without a decision"], "2");
     assert_eq!(counters["effects that need no decision"], "1");
@@ -172,7 +173,7 @@ fn what_is_no_line_is_kept_as_what_it_is_and_loss_is_declared() {
 #[test]
 fn a_line_cut_by_rotation_waits_for_its_rest_in_the_old_file() {
     let mut lab = Lab::new();
-    let whole = line(json!({"request_id": "a"}));
+    let whole = line(&json!({"request_id": "a"}));
     let (first, rest) = whole.split_at(100);
     lab.write(first);
     assert!(lab.read(NOW).0.is_empty());

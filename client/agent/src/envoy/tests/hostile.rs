@@ -47,7 +47,7 @@ proptest! {
         }
         let known = Known { decisions, at: None };
         let more = if seal { "seal_path = true" } else { "" };
-        if let Ok(draft) = draft_with(&line(changes), &known, &envoy(more)) {
+        if let Ok(draft) = draft_with(&line(&changes), &known, &envoy(more)) {
             let effect = record_of(&draft);
             prop_assert!(effect.outcome().present().is_some());
             prop_assert_eq!(draft.sub.as_deref(), Some("spiffe://prod.example/pep/envoy"));

@@ -7,14 +7,14 @@ use super::*;
 
 /// The record of a line as its view.
 fn viewed(changes: Value, known: &Known, envoy: &Envoy) -> Value {
-    let draft = draft_with(&line(changes), known, envoy).unwrap();
+    let draft = draft_with(&line(&changes), known, envoy).unwrap();
     view::to_json("effect", &draft.payload).unwrap()
 }
 
 #[test]
 fn a_line_says_who_did_what_for_whom_and_by_which_decision() {
     let envoy = envoy("");
-    let draft = draft_with(&line(json!({"duration": 12})), &known(&["d-1"]), &envoy).unwrap();
+    let draft = draft_with(&line(&json!({"duration": 12})), &known(&["d-1"]), &envoy).unwrap();
     assert_eq!(draft.sub.as_deref(), Some("spiffe://prod.example/pep/envoy"));
     let effect = record_of(&draft);
     assert_eq!(effect.decision_id().present(), Some("d-1"));
@@ -37,7 +37,7 @@ fn a_line_says_who_did_what_for_whom_and_by_which_decision() {
 #[test]
 fn the_query_is_nowhere_in_clear_and_the_line_is_what_opens() {
     for more in ["", "seal_path = true"] {
-        let bytes = line(json!({}));
+        let bytes = line(&json!({}));
         let draft = draft_with(&bytes, &known(&[]), &envoy(more)).unwrap();
         let contains = |needle: &str| draft.payload.windows(needle.len()).any(|part| part == needle.as_bytes());
         assert!(!contains("secret"));
@@ -50,13 +50,13 @@ fn the_query_is_nowhere_in_clear_and_the_line_is_what_opens() {
 #[test]
 fn an_effect_without_a_decision_says_so_and_one_of_several_does_not_choose() {
     let envoy = envoy("");
-    let none = record_of(&draft_with(&line(json!({})), &known(&[]), &envoy).unwrap());
+    let none = record_of(&draft_with(&line(&json!({})), &known(&[]), &envoy).unwrap());
     assert!(none.decision_id().present().is_none());
     assert_eq!(links(&none).len(), 1);
-    let several = record_of(&draft_with(&line(json!({})), &known(&["d-1", "d-2"]), &envoy).unwrap());
+    let several = record_of(&draft_with(&line(&json!({})), &known(&["d-1", "d-2"]), &envoy).unwrap());
     assert!(several.decision_id().present().is_none());
     assert_eq!(links(&several).iter().filter(|link| link.starts_with("enforces")).count(), 2);
-    let written = line(json!({"decision_id": "d-own"}));
+    let written = line(&json!({"decision_id": "d-own"}));
     let own = record_of(&draft_with(&written, &known(&["d-1", "d-2"]), &envoy).unwrap());
     assert_eq!(own.decision_id().present(), Some("d-own"), "what Envoy itself writes is the decision");
 }
@@ -85,7 +85,7 @@ fn what_became_of_it_is_what_code_and_flags_say() {
         (json!({"code": 200, "grpc_status": "OK"}), Performed),
     ];
     for (changes, outcome) in cases {
-        let effect = record_of(&draft_with(&line(changes.clone()), &known(&[]), &envoy("")).unwrap());
+        let effect = record_of(&draft_with(&line(&changes), &known(&[]), &envoy("")).unwrap());
         assert_eq!(effect.outcome().present(), Some(outcome), "{changes}");
     }
 }
@@ -107,7 +107,7 @@ fn what_is_not_well_formed_is_left_out_and_what_is_needed_refused() {
     for (name, value) in left_out {
         let mut changes = json!({});
         changes[name] = value.clone();
-        let draft = draft_with(&line(changes), &known(&["d-1"]), &envoy("")).unwrap();
+        let draft = draft_with(&line(&changes), &known(&["d-1"]), &envoy("")).unwrap();
         assert_eq!(record_of(&draft).decision_id().present(), Some("d-1"), "{name} {value}");
     }
     let refused = [
@@ -119,7 +119,7 @@ fn what_is_not_well_formed_is_left_out_and_what_is_needed_refused() {
         (json!({"code": 70_000}), "no response code"),
     ];
     for (changes, named) in refused {
-        let why = draft_with(&line(changes.clone()), &known(&[]), &envoy("")).unwrap_err();
+        let why = draft_with(&line(&changes), &known(&[]), &envoy("")).unwrap_err();
         assert!(why.contains(named), "{changes}: {why}");
     }
     for bytes in [&b"{\"code\":200,\"code\":403}"[..], b"\xff{}", b"[]", b"{", b""] {
@@ -135,7 +135,7 @@ fn a_time_is_read_in_either_form() {
         (json!(1_795_320_442.125_f64), 1_795_320_442_125),
         (json!("2026-11-22T04:07:22.453324345Z"), 1_795_320_442_453),
     ] {
-        let effect = record_of(&draft_with(&line(json!({"start": start})), &known(&[]), &envoy("")).unwrap());
+        let effect = record_of(&draft_with(&line(&json!({"start": start})), &known(&[]), &envoy("")).unwrap());
         assert_eq!(effect.time_ms().0.present(), Some(ms), "{start}");
     }
 }
@@ -143,7 +143,7 @@ fn a_time_is_read_in_either_form() {
 #[test]
 fn members_may_be_called_otherwise() {
     let envoy = envoy("[fields]\nrequest_id = \"x_request_id\"\ncode = \"response_code\"");
-    let bytes = line(json!({"x_request_id": "r-7", "response_code": 403}));
+    let bytes = line(&json!({"x_request_id": "r-7", "response_code": 403}));
     let view = view::to_json("effect", &draft_with(&bytes, &known(&[]), &envoy).unwrap().payload).unwrap();
     assert_eq!((&view["request_id"], &view["outcome"]), (&json!("r-7"), &json!("blocked")));
 }

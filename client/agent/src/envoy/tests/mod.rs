@@ -27,7 +27,7 @@ fn envoy(more: &str) -> Envoy {
 }
 
 /// A line as in the capture, with other members in their places; `null` takes one away.
-fn line(changes: Value) -> Vec<u8> {
+fn line(changes: &Value) -> Vec<u8> {
     let mut line = json!({
         "authority": "opa.prod.example:18443", "code": 200, "flags": "-", "method": "POST",
         "path": "/v1/data/ledger/authz/decision?pretty=secret", "peer_s256": PEER,

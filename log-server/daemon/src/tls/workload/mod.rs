@@ -25,7 +25,7 @@ use spiffe::x509_source::X509SourceError;
 use spiffe::{X509BundleSet, X509Source, X509Svid};
 use tokio::sync::watch;
 
-pub use svids::Svids;
+pub use svids::{Shown, Svids};
 
 use super::{Fresh, Health, Material, Tls, TlsError, material, verifier};
 

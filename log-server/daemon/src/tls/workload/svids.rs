@@ -29,6 +29,23 @@ impl Svids {
         Ok(Self { source, why, runtime: Some(runtime) })
     }
 
+    /// Gives what is shown now, without private keys.
+    ///
+    /// # Errors
+    /// There is nothing yet, and why.
+    pub fn shown(&self) -> Result<Shown, String> {
+        let Some(source) = self.source.get() else {
+            return Err(self.why.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        };
+        let context = source.x509_context().map_err(|error| chain(&error))?;
+        let leaves = context.svids().iter().filter_map(|svid| svid.cert_chain().first());
+        let bundles = context.bundle_set().iter().map(|(domain, bundle)| {
+            let authorities = bundle.authorities().iter().flat_map(|authority| authority.as_bytes().to_vec());
+            (domain.to_string(), authorities.collect())
+        });
+        Ok(Shown { leaves: leaves.map(|leaf| leaf.as_bytes().to_vec()).collect(), bundles: bundles.collect() })
+    }
+
     /// Lets somebody read the newest X.509-SVID of a SPIFFE ID: the chain, leaf first, each in DER, and the private key in DER (PKCS#8), which is not
     /// copied.
     ///
@@ -47,6 +64,15 @@ impl Svids {
         let certificates = svid.cert_chain().iter().map(|certificate| certificate.as_bytes().to_vec()).collect();
         Ok(read(certificates, svid.private_key().as_bytes()))
     }
+}
+
+/// What a Workload API shows, but for private keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// The leaf certificates of the X.509-SVIDs, in DER.
+    pub leaves: Vec<Vec<u8>>,
+    /// Trust domains, and their authorities in DER, one behind the other.
+    pub bundles: Vec<(String, Vec<u8>)>,
 }
 
 impl Drop for Svids {
