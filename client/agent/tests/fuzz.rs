@@ -5,7 +5,7 @@
 use std::path::Path;
 
 // Where the properties look for what they are about.
-use govlog_agent::{json, opa, seal};
+use govlog_agent::{adapter, json, opa, outbox, seal};
 
 #[path = "../../../formats/fuzz/src/agent.rs"]
 mod agent;

@@ -1,15 +1,21 @@
 //! What must hold of the agent's parsers, whatever a source sends.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use ciborium::Value;
 use govlog_client::openings::{FieldOpening, Openings};
 use govlog_formats::record::Record;
 use govlog_formats::record::sealed::Opening;
 
+use crate::adapter::{Adapter as _, Kept};
 use crate::json::{self, Object, Pointer};
 use crate::opa::bundle::{Signer, SignerKey, verify};
 use crate::opa::decision::{MAX_PAYLOAD_BYTES, client};
+use crate::opa::watch::{Memory, Now, Terms};
 use crate::opa::xfcc::client_of;
-use crate::opa::{Element, Group, Limits, RawGroup, decision, read, status, unpack};
+use crate::opa::{Element, Group, Limits, OpaAdapter, RawGroup, Status, decision, read, status, unpack};
+use crate::outbox::Content;
 use crate::seal::Sealer;
 use crate::target::{Target, choice, chosen};
 
@@ -50,7 +56,7 @@ fn check_opa(data: &[u8]) -> bool {
     match choice(data, 6) {
         (0, body) => upload(None, body, &limits),
         (1, body) => upload(Some("gzip"), body, &limits),
-        (2, body) => status(body).is_ok_and(|status| !status.instance.is_empty()),
+        (2, body) => status(body).is_ok_and(|status| compared(&status)),
         (3, header) => std::str::from_utf8(header).is_ok_and(forwarded),
         (5, archive) => bundle(archive),
         (_, document) => Openings::decode(document).is_ok_and(|openings| {
@@ -85,6 +91,30 @@ fn upload(encoding: Option<&str>, body: &[u8], limits: &Limits) -> bool {
             assert!(found, "{} opens nothing in the record", opening.path);
         }
     }
+    true
+}
+
+/// A status compared with nothing, and then with itself.
+fn compared(status: &Status) -> bool {
+    assert!(!status.instance.is_empty());
+    let terms = Terms { activations: true, silent_after: Duration::from_secs(900) };
+    let now = Now { ms: 1_795_320_441_000, event_ms: None, began_ms: 1_795_320_441_000 };
+    let (memory, told) = Memory::next(None, status, now, terms);
+    assert_eq!(Memory::read(&memory.write().unwrap()).as_ref(), Some(&memory));
+    let adapter = OpaAdapter::new(group(), Arc::default());
+    for told in told {
+        let arrival = told.arrival().unwrap();
+        let Content::Formed { form, bytes } = &arrival.content else { panic!("what was told has a form") };
+        let kept = Kept { instance: &arrival.instance, form, received_ms: 1_795_320_441_000, bytes };
+        let mut random = || [7; 32];
+        // Names may be too long for a record; what is one is well formed.
+        if let Ok(draft) = adapter.draft(&kept, Sealer::new(&mut random)) {
+            Record::parse(draft.kind, &draft.payload).unwrap();
+        }
+    }
+    let (again, told) = Memory::next(Some(&memory), status, now, terms);
+    assert!(told.is_empty(), "the same status told something again: {told:?}");
+    assert_eq!(again, memory);
     true
 }
 
