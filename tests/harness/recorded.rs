@@ -29,8 +29,10 @@ pub struct Recorded {
     pub streams: Vec<Entry<Stream>>,
     /// Batches of decisions. Their members are among the decisions once [`Self::read_members`] has read them.
     pub batches: Vec<Entry<Body>>,
-    /// The rules by which decisions are batched.
+    /// Policies that decided, and the rules by which decisions are batched.
     pub rules: Vec<Entry<Body>>,
+    /// What statuses told.
+    pub told: Vec<Record>,
 }
 
 /// Why an input was set aside, and its bytes.
@@ -84,8 +86,7 @@ impl Recorded {
             }
             Record::Quarantine(record) => self.quarantines.push(Entry { record, stream, leaf, member: None }),
             Record::Stream(record) => self.streams.push(Entry { record, stream, leaf, member: None }),
-            // What statuses told.
-            Record::Activation(_) | Record::Gap(_) | Record::Finding(_) => {}
+            told @ (Record::Activation(_) | Record::Gap(_) | Record::Finding(_)) => self.told.push(told),
             other if matches!(other.kind(), "decision-batch" | "policy") => {
                 let is_batch = other.kind() == "decision-batch";
                 let record = other.body().cloned().ok_or_else(|| Broken("a record without a body".into()))?;

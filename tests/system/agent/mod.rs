@@ -5,6 +5,7 @@ mod batches;
 mod fail;
 mod hostile;
 mod kill;
+mod opa;
 mod openings;
 mod outage;
 mod source;

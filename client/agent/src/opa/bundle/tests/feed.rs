@@ -238,3 +238,25 @@ fn tables_say_what_is_wrong_with_them() {
     assert_eq!(table("file = \"a\"\nclient.ca = \"c\""), Err(BundleError::Client));
     assert_eq!(table("file = \"a\"\nkeyid = \"\""), Err(BundleError::Length { key: "keyid", found: 0 }));
 }
+
+#[test]
+fn what_names_a_bundle_that_was_not_read_yet_waits_for_it_a_moment() {
+    let shop = Shop::new();
+    let policies = Arc::new(Policies::default());
+    let adapter = OpaAdapter::new(shop.group.clone(), Arc::clone(&policies));
+    let mut event = crate::testing::event("d-1");
+    event["bundles"] = json!({ "authz": { "revision": "r1" }, "other": { "revision": "r9" } });
+    let event = event.to_string();
+    let waits = |now_ms: u64, bytes: &str| {
+        let kept = Kept { instance: "i", form: "", received_ms: 1_000_000, bytes: bytes.as_bytes() };
+        adapter.waits(&kept, now_ms)
+    };
+    assert!(!waits(1_000_000, &event), "nobody reads that bundle");
+    let mut feed = shop.feed(&policies, None);
+    assert!(waits(1_000_000, &event) && waits(1_004_999, &event));
+    assert!(!waits(1_005_000, &event) && !waits(999_999, &event), "not for ever, whatever the clock does");
+    assert!(!waits(1_000_000, "{}") && !waits(1_000_000, "no event"));
+    shop.put("authz.tar.gz", &good("r1"));
+    feed.read(0).unwrap();
+    assert!(!waits(1_000_000, &event), "it is known");
+}
