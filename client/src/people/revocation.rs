@@ -118,6 +118,8 @@ fn type_of(target: &Found) -> Option<TargetType> {
             "spki_s256" | "jkt" => Some(TargetType::Key),
             "policy_digest" | "bundle_digest" => Some(TargetType::Policy),
             "entry_digest" => Some(TargetType::Entry),
+            "key_iss" => Some(TargetType::IssuerKey),
+            "attested" => Some(TargetType::Agent),
             _ => None,
         },
         // A trust domain alone is one; a SPIFFE ID with a path may be an agent, a registration entry, or all credentials of a workload.

@@ -86,6 +86,12 @@ fn prefixed(name: &str, value: &str, text: &str, pdp: Option<&str>) -> Option<Re
         "jti_iss" => pair(value)
             .map(|(jti, iss)| handle(Value::Array(vec![jti.into(), iss.into()])))
             .ok_or_else(|| wrong("the token's id and its issuer, as jti_iss:ID,ISSUER")),
+        "attested" => pair(value)
+            .map(|(subject, verifier)| handle(Value::Array(vec![subject.into(), verifier.into()])))
+            .ok_or_else(|| wrong("the attested party and who judged its evidence, as attested:SPIFFE-ID,SPIFFE-ID")),
+        "key_iss" => pair(value)
+            .map(|(key_id, iss)| handle(Value::Array(vec![key_id_of(key_id), iss.into()])))
+            .ok_or_else(|| wrong("the key's id and who signs with it, as key_iss:126E…,spiffe://DOMAIN")),
         "dec" => match pdp {
             Some(pdp) if !value.is_empty() => Ok(Said::Handle(decision(value, pdp))),
             _ => Err(ResolveError::NoPdp(value.to_owned())),
@@ -121,6 +127,11 @@ fn scheme_digest(text: &str) -> Option<Value> {
 
 fn pair(text: &str) -> Option<(&str, &str)> {
     text.split_once(',').filter(|(one, other)| !one.is_empty() && !other.is_empty())
+}
+
+/// Reads a key's id: of an authority 20 bytes in hex, as certificates have it; else text, as tokens do.
+fn key_id_of(text: &str) -> Value {
+    hex(text).filter(|bytes| bytes.len() == 20).map_or_else(|| text.into(), Value::Bytes)
 }
 
 /// Reads hex of either case, with or without colons; at least one byte.
@@ -190,6 +201,14 @@ mod tests {
             handle("jti_iss:j-1,https://idp.example").value,
             Value::Array(vec!["j-1".into(), "https://idp.example".into()])
         );
+        let (agent, server) = ("spiffe://prod.example/spire/agent/x509pop/1", "spiffe://prod.example/spire/server");
+        let attested = handle(&format!("attested:{agent},{server}"));
+        assert_eq!(attested.value, Value::Array(vec![agent.into(), server.into()]));
+        let keys = [("00".repeat(20), Value::Bytes(vec![0; 20])), ("1f2e".to_owned(), "1f2e".into())];
+        for (text, key_id) in keys {
+            let expected = Value::Array(vec![key_id, "spiffe://prod.example".into()]);
+            assert_eq!(handle(&format!("key_iss:{text},spiffe://prod.example")).value, expected);
+        }
         let dec = Value::Array(vec!["https://pdp.example".into(), "d-1".into()]);
         assert_eq!(handle("d-1"), Handle { name: "dec".into(), value: dec.clone() });
         assert_eq!(handle("dec:d-1").value, dec);

@@ -73,7 +73,7 @@ pub use page::records_page;
 pub use policy::Policy;
 pub use quarantine::Quarantine;
 pub use redaction::Redaction;
-pub use registration::Registration;
+pub use registration::{Registration, entry_digest};
 pub use revocation::Revocation;
 pub use signing_key::SigningKey;
 pub use stream::Stream;

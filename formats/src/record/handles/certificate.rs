@@ -186,10 +186,10 @@ pub fn is_spiffe_id(uri: &str) -> bool {
         && path.split('/').all(|segment| !matches!(segment, "" | "." | "..") && segment.bytes().all(in_path))
 }
 
-fn milliseconds(time: Time) -> u64 {
+pub(super) fn milliseconds(time: Time) -> u64 {
     time.to_unix_duration().as_secs().saturating_mul(1000)
 }
 
-fn malformed(error: der::Error) -> HandleError {
+pub(super) fn malformed(error: der::Error) -> HandleError {
     HandleError::Certificate(error.to_string())
 }

@@ -7,6 +7,7 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use super::{HandleError, bounded};
 use crate::base64;
+use crate::cose::PublicKey;
 use crate::digest::Digest;
 use crate::record::Handle;
 use crate::record::view::parse_text;
@@ -85,6 +86,20 @@ pub fn key_handles(der: &[u8]) -> Result<Vec<Handle>, HandleError> {
         Err(HandleError::KeyType(_)) => Ok(vec![spki]),
         Err(error) => Err(error),
     }
+}
+
+/// Gives the SubjectPublicKeyInfo, in DER, of a JWK that is a P-256, P-384 or Ed25519 key; none of another.
+#[must_use]
+pub fn jwk_spki(jwk: &Json) -> Option<Vec<u8>> {
+    let coordinate = |name: &str| base64::decode_url(jwk.get(name)?.as_str()?).ok();
+    let (kty, curve) = (jwk.get("kty")?.as_str()?, jwk.get("crv")?.as_str()?);
+    let key = match (kty, curve) {
+        ("EC", "P-256") => PublicKey::p256(coordinate("x")?.try_into().ok()?, coordinate("y")?.try_into().ok()?),
+        ("EC", "P-384") => PublicKey::p384(coordinate("x")?.try_into().ok()?, coordinate("y")?.try_into().ok()?),
+        ("OKP", "Ed25519") => PublicKey::ed25519(coordinate("x")?.try_into().ok()?),
+        _ => return None,
+    };
+    key.ok().map(|key| key.spki_der())
 }
 
 fn ec_thumbprint(curve: Option<ObjectIdentifier>, point: &[u8]) -> Option<Digest> {

@@ -3,14 +3,16 @@
 //! Whether a credential was logged is answered on `tbs_s256` and `jws_input_s256`: certificates and tokens signed with ECDSA can be signed
 //! again into other bytes by anyone. The other handles only join with other protocols. Nothing here verifies a signature.
 
+mod authority;
 mod certificate;
 mod jwk;
 mod pem;
 mod token;
 
+pub use authority::AuthorityHandles;
 pub use certificate::{CertificateHandles, is_spiffe_id, issuance_from_certificate};
 pub(crate) use certificate::{Parts, uris};
-pub use jwk::{jwk_thumbprint, key_handles, spki_thumbprint};
+pub use jwk::{jwk_spki, jwk_thumbprint, key_handles, spki_thumbprint};
 pub use pem::{certificate_from_pem, certificates_from_pem, public_key_from_pem};
 pub use token::TokenHandles;
 

@@ -422,3 +422,20 @@ proptest! {
         let _ = TokenHandles::from_compact(&token(&header, &claims));
     }
 }
+
+/// The bundle of the captured SPIRE server: one authority, one JWT key.
+#[test]
+fn an_authority_shows_its_key_and_the_id_that_certificates_name_it_by() {
+    let bundle: serde_json::Value = serde_json::from_str(include_str!("../../../tests/data/bundle.json")).unwrap();
+    let [authority, jwt] = bundle["keys"].as_array().unwrap().as_slice() else { panic!("two keys") };
+    let der = crate::base64::decode(authority["x5c"][0].as_str().unwrap()).unwrap();
+    let found = AuthorityHandles::from_der(&der).unwrap();
+    assert_eq!(found.key_id.as_deref().map(hex).as_deref(), Some(AKI));
+    assert_eq!(leaf(PAY_1).aki, found.key_id);
+    assert_eq!(found.spki_s256, crate::digest::Digest::sha256(&jwk_spki(authority).unwrap()));
+    assert_eq!((found.not_before_ms, found.not_after_ms), (1_795_320_424_000, 1_795_406_834_000));
+    assert_eq!(spki_thumbprint(&jwk_spki(jwt).unwrap()), jwk_thumbprint(&jwt.to_string()));
+    assert!(AuthorityHandles::from_der(&der[1..]).is_err());
+    let other = json!({"kty": "RSA", "n": "AQAB", "e": "AQAB"});
+    assert_eq!((jwk_spki(&other), jwk_spki(&json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}))), (None, None));
+}

@@ -87,6 +87,16 @@ pub(crate) static HANDLES: Group = Group {
             "token id, scoped to its issuer",
         ),
         optional("jkt", Shape::Digest, "RFC 7638 thumbprint"),
+        optional(
+            "key_iss",
+            Shape::Tuple(&[("key_id", Shape::TextOrBytes), ("iss", Shape::Text)]),
+            "a signing key's id, scoped to who signs with it",
+        ),
+        optional(
+            "attested",
+            Shape::Tuple(&[("subject", Shape::Name), ("verifier", Shape::Text)]),
+            "an attested party, scoped to who judged its evidence",
+        ),
         optional("policy_digest", SCHEME_DIGEST, ""),
         optional("bundle_digest", SCHEME_DIGEST, ""),
         optional("schema_digest", SCHEME_DIGEST, ""),

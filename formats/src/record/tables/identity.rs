@@ -30,6 +30,9 @@ static METHODS: [&str; 16] = [
     "sigstore",
 ];
 
+/// By what right a credential is asked for: as the agent of a node, on the issuer's own machine, as its administrator, as an issuer below it.
+static AUTHORISED_AS: [&str; 4] = ["agent", "local", "admin", "downstream"];
+
 /// What a signing key is for, where known.
 static KEY_USES: [&str; 3] = ["x509-svid", "jwt-svid", "wit-svid"];
 
@@ -42,7 +45,12 @@ pub(super) static REGISTRATION: Group = Group {
     about: "a registration entry was made, changed or removed, or is as found",
     fields: &[
         required("op", Shape::Closed(RegistrationOp::NAMES), ""),
-        required("entry_id", Shape::Name, "as its registry calls it").indexed(),
+        optional(
+            "entry_id",
+            Shape::Name,
+            "as its registry calls it; a source may tell that an entry was made and not its id",
+        )
+        .indexed(),
         optional("revision", Shape::Uint, "of the entry, after this"),
         optional("subject", Shape::Text, "the SPIFFE ID that the entry gives"),
         optional("parent", Shape::Text, "the SPIFFE ID that may ask for it").indexed(),
@@ -54,6 +62,8 @@ pub(super) static REGISTRATION: Group = Group {
         optional("federates_with", Shape::List(&Shape::Text), "trust domains whose bundles its holder gets"),
         optional("dns_names", Shape::List(&Shape::Text), "the DNS names it gives"),
         optional("expires_ms", Shape::Millis, "when the entry ends"),
+        optional("created_ms", Shape::Millis, "when the entry was made, as its registry says"),
+        optional("hint", Shape::Text, "which of several credentials this is, for its holder"),
         optional("entry_digest", Shape::Digest, "of the entry at this revision, canonical").indexed(),
         optional("requester", Shape::Text, "who asked for it"),
     ],
@@ -109,6 +119,11 @@ pub(super) static ISSUANCE: Group = Group {
         optional("entry_digest", Shape::Digest, "of that entry, canonical").indexed(),
         optional("revision", Shape::Uint, "of that entry"),
         optional("requester", Shape::Text, ""),
+        optional(
+            "authorised_as",
+            Shape::Open(&AUTHORISED_AS),
+            "by what right the requester asked; an operator's mint is local",
+        ),
         optional("governance", Shape::Map(&GOVERNANCE), "what it was governed to do"),
         optional("reason", Shape::Text, "when denied"),
     ],

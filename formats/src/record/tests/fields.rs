@@ -33,7 +33,7 @@ fn required(kind: &str) -> Vec<&'static [&'static str]> {
         "approval" => &[&["type"], &["approved"], &["decision"], &["approver"]],
         "ownership" => &[&["prefix"], &["owner"]],
         "agent" => &[&["agent_id"]],
-        "registration" => &[&["op"], &["entry_id"]],
+        "registration" => &[&["op"]],
         "attestation" => &[&["subject"], &["method"], &["result"]],
         "signing-key" => &[&["op"], &["key_id"]],
         "revocation" => &[&["target_type"], &["target"], &["effective_ms"]],
