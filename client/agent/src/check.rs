@@ -22,6 +22,7 @@ use crate::opa::{Group, watch};
 use crate::outbox::{self, Outbox, OutboxError};
 use crate::run::{self, RunError};
 use crate::sources::Sources;
+use crate::spire;
 use crate::world::Machine;
 
 /// What was tried, and what came of it.
@@ -59,6 +60,7 @@ pub fn check(path: &Path) -> Vec<Finding> {
         findings.push(outbox_of(&config, trust.trust().origin()));
         findings.push(log(&config, trust.trust()));
     }
+    findings.extend(config.spire.iter().flat_map(spire::Settings::check));
     findings.push(of("opening store", &opening_store(&config), String::clone));
     findings.extend(bundles(&config));
     // A running agent has its addresses itself.
@@ -158,6 +160,7 @@ fn admission(config: &Config, credential: &Credential, trust: &Trust) -> Vec<Fin
     }
     findings.extend(batch_subjects(config, row));
     findings.extend(policy_subjects(config, row));
+    findings.extend(config.spire.iter().filter_map(|server| may_tell(config, server, row)));
     findings.extend(max_age(config, row));
     if findings.is_empty() {
         findings.push(ok(WHAT, format!("{} may speak about {}", config.iss, row.subjects.join(", "))));
@@ -212,6 +215,22 @@ fn bundles(config: &Config) -> Vec<Finding> {
         })
     });
     tried.collect()
+}
+
+/// What is told of a SPIRE server must be of kinds and subjects that this issuer may write.
+fn may_tell(config: &Config, server: &spire::Settings, row: &IssuerRow) -> Option<Finding> {
+    let is_allowed =
+        |kind: &&&str| row.kinds.iter().any(|allowed| govlog_formats::record::short_kind(allowed) == **kind);
+    let kinds: Vec<&str> = spire::KINDS.iter().filter(|kind| !is_allowed(kind)).copied().collect();
+    let may_be = |subject: &String| row.subjects.iter().any(|pattern| subject_matches(pattern, subject));
+    let subjects: Vec<String> = server.subjects().into_iter().filter(|subject| !may_be(subject)).collect();
+    let (iss, name) = (&config.iss, server.name());
+    let why = format!(
+        "{iss} may not tell all of {name}: add what is missing of its kinds ({}) and of its subjects ({})",
+        kinds.join(", "),
+        subjects.join(", ")
+    );
+    (!kinds.is_empty() || !subjects.is_empty()).then(|| wrong("admission", why))
 }
 
 fn max_age(config: &Config, row: &IssuerRow) -> Option<Finding> {

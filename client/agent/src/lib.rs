@@ -7,7 +7,7 @@
 //!                      └── durable before the source hears 200, or is read on   └── published, verified, openings stored
 //! ```
 //!
-//! **In scope**: adapters ([`adapter`], [`opa`], [`envoy`], [`credentials`]), reading what is not uploaded ([`feed`]), handing on what is ([`forward`]), the durable [`outbox`], signing ([`mod@sign`]) alone or in batches ([`capture`]) with a key or an X.509-SVID ([`credential`]), sending until there is a proof ([`pump`]), sealing values that stay out of the log
+//! **In scope**: adapters ([`adapter`], [`opa`], [`envoy`], [`credentials`], [`spire`]), reading what is not uploaded ([`feed`]), handing on what is ([`forward`]), the durable [`outbox`], signing ([`mod@sign`]) alone or in batches ([`capture`]) with a key or an X.509-SVID ([`credential`]), sending until there is a proof ([`pump`]), sealing values that stay out of the log
 //! ([`seal`]). **Out of scope**: what the bytes mean (`govlog-formats`), judging a log and keeping openings (`govlog-client`, whose submitting,
 //! trust and opening store this uses), deciding anything at an enforcement point.
 //!
@@ -32,10 +32,12 @@ pub mod names;
 pub mod opa;
 pub mod outbox;
 pub mod pump;
+pub mod rfc3339;
 mod run;
 pub mod seal;
 pub mod sign;
 pub mod sources;
+pub mod spire;
 pub mod tail;
 pub mod telemetry;
 #[cfg(test)]

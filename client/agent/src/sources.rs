@@ -10,6 +10,7 @@ use crate::feed::Feed;
 use crate::opa::bundle::{BundleFeed, Policies};
 use crate::opa::{self, Group, OpaAdapter};
 use crate::outbox::Joining;
+use crate::spire;
 
 /// What an agent listens to.
 #[derive(Default)]
@@ -40,6 +41,11 @@ impl Sources {
             let watched = Arc::new(watched.clone());
             sources.adapters.add(Arc::new(Observations::new(Arc::clone(&watched), &config.iss)))?;
             sources.feeds.push(watcher(watched)?);
+        }
+        for server in &config.spire {
+            let server = Arc::new(server.clone());
+            sources.feeds.extend(spire::feeds(&server));
+            sources.adapters.add(Arc::new(spire::Server::new(server, &config.iss)))?;
         }
         Ok(sources)
     }

@@ -5,10 +5,12 @@
 use std::path::Path;
 
 // Where the properties look for what they are about.
-use govlog_agent::{adapter, json, opa, outbox, seal};
+use govlog_agent::{adapter, json, opa, outbox, seal, spire};
 
 #[path = "../../../formats/fuzz/src/agent.rs"]
 mod agent;
+#[path = "../../../formats/fuzz/src/agent_spire.rs"]
+mod agent_spire;
 #[path = "../../../formats/fuzz/src/target.rs"]
 mod target;
 

@@ -135,7 +135,6 @@ const SETS: [&str; 2] = ["selectors", "federates_with"];
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::*;
     use crate::record::{Record, view};
 
     fn entry() -> Json {

@@ -26,6 +26,7 @@ use crate::envoy::{Envoy, EnvoyError, RawEnvoy};
 use crate::opa::{self, Group, GroupError, RawGroup};
 use crate::outbox;
 use crate::sign::Beat;
+use crate::spire;
 use raw::{Raw, RawRoles, RawX509};
 
 /// An agent's configuration, checked: paths are joined to the folder of the file, numbers are in range.
@@ -84,6 +85,8 @@ pub struct Config {
     pub envoys: Vec<Envoy>,
     /// Where credentials are looked for.
     pub watched: Vec<Watched>,
+    /// The SPIRE servers that are read.
+    pub spire: Vec<spire::Settings>,
 }
 
 /// Why a configuration cannot be used.
@@ -175,6 +178,9 @@ pub enum ContentError {
     /// Two `[[opa]]` tables have one prefix, or one lies on the other's routes.
     #[error("[[opa]] prefix = {0:?} stands twice; each group of instances needs a prefix of its own")]
     Prefix(String),
+    /// A `[[spire]]` table is wrong.
+    #[error("[[spire]] {0}")]
+    Spire(#[from] spire::SettingsError),
 }
 
 impl Config {
@@ -207,6 +213,7 @@ impl Config {
         let callers = callers(&mut raw.opa)?;
         callers.values().try_for_each(|callers| tls.check_provable("[[opa]] callers", callers))?;
         let groups = groups(raw.opa, folder)?;
+        let servers = raw.spire;
         let envoys = envoys(raw.envoy, folder)?;
         let watched = watched(raw.credentials, folder)?;
         let keeping = keeping(&raw.openings)?;
@@ -255,6 +262,7 @@ impl Config {
             callers,
             envoys,
             watched,
+            spire: servers.into_iter().map(|server| server.check(folder)).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::credentials::RawWatched;
 use crate::envoy::RawEnvoy;
 use crate::opa::RawGroup;
+use crate::spire::RawSpire;
 
 /// The file. Unknown keys are refused; a key without a default is one that only the operator can know.
 #[derive(Debug, Deserialize)]
@@ -50,6 +51,8 @@ pub(super) struct Raw {
     pub(super) envoy: Vec<RawEnvoy>,
     #[serde(default)]
     pub(super) credentials: Vec<RawWatched>,
+    #[serde(default)]
+    pub(super) spire: Vec<RawSpire>,
 }
 
 /// `[x509]`

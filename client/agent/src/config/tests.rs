@@ -169,6 +169,25 @@ fn groups_have_prefixes_of_their_own() {
     assert!(parse(&wrong).unwrap_err().to_string().contains("prefix"));
 }
 
+#[test]
+fn a_spire_server_is_read_by_its_log_and_asked_on_its_socket() {
+    let table = "[[spire]]\nname = \"s-0\"\ntrust_domain = \"prod.example\"\nlog = \"server.log\"\nsocket = \"/run/api.sock\"\n";
+    let config = parse(&format!("{LEAST}{table}")).unwrap();
+    assert_eq!(config.spire.len(), 1);
+    assert_eq!(config.spire[0].name(), "s-0");
+    let error = parse(&format!("{LEAST}{table}snapshots = \"s\"\n")).unwrap_err().to_string();
+    assert!(error.contains("[[spire]] s-0") && error.contains("snapshots"), "{error}");
+}
+
+#[test]
+fn the_help_names_every_key_of_a_spire_server() {
+    let help = include_str!("../cli/help.txt");
+    let table = help.split("[[spire]]").nth(1).unwrap();
+    for key in ["name", "trust_domain", "log", "socket", "poll_s", "snapshots"] {
+        assert!(table.lines().any(|line| line.trim_start().starts_with(&format!("{key} = "))), "{key}");
+    }
+}
+
 /// What `--help` shows is what the program takes.
 #[test]
 fn the_help_names_every_key() {

@@ -16,7 +16,6 @@ use govlog_formats::cbor::to_deterministic;
 use govlog_formats::digest::Digest;
 use govlog_formats::record::decision::DecisionResult;
 use govlog_formats::record::{Handle, Link, LinkTarget, Record, default_subject};
-use jiff::Timestamp;
 
 use self::fields::{Fields, MAX_ELEMENTS, at, list_of_text, name_of, text_member};
 use self::headers::Headers;
@@ -28,9 +27,6 @@ use super::xfcc::{Client, Unknown};
 use crate::json::{self, JsonError, Kind, Object, RawValue};
 use crate::outbox::Join;
 use crate::seal::{Draft, Sealer};
-
-/// The year 2200: no clock is wrong by that much and still believed.
-const MAX_EVENT_MS: i64 = 7_258_118_400_000;
 
 /// Members that are sealed one by one: where each stands in the record.
 const SEALED: [(&str, &str); 4] =
@@ -182,14 +178,9 @@ fn handle(client: &Client) -> Handle {
     Handle::of_digest("cert_s256", &client.cert_s256)
 }
 
-fn event_ms(event: &Fields<'_>) -> Result<i64, Unmapped> {
+fn event_ms(event: &Fields<'_>) -> Result<u64, Unmapped> {
     let given = event.text("timestamp")?.ok_or_else(|| Unmapped::Missing { at: "timestamp".to_owned() })?;
-    // jiff reads more than RFC 3339 has: dates without dashes, names of time zones in brackets.
-    let dashed = given.as_bytes().get(4) == Some(&b'-') && matches!(given.as_bytes().get(10), Some(b'T' | b't'));
-    let time =
-        given.parse::<Timestamp>().ok().filter(|time| dashed && !given.contains('[') && *time >= Timestamp::UNIX_EPOCH);
-    let milliseconds = time.map(Timestamp::as_millisecond).filter(|milliseconds| *milliseconds < MAX_EVENT_MS);
-    milliseconds.ok_or(Unmapped::Timestamp)
+    crate::rfc3339::milliseconds(&given).ok_or(Unmapped::Timestamp)
 }
 
 /// A policy that an event names.

@@ -1,0 +1,126 @@
+//! What is known of the server's entries and keys, shared by the feed that polls it and the feed that reads its log.
+//!
+//! Nothing is lost with it: it is in memory alone, and what a record takes from it is what the server said under the same id and revision.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::api::{Authority, Entry};
+
+/// What is known. One for each configured server.
+#[derive(Debug, Default)]
+pub struct Known(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// How often the server was asked; `None`: nobody asks.
+    polls: Option<u64>,
+    entries: HashMap<String, Entry>,
+    /// Ids by what an audit line tells of an entry that is made.
+    alike: HashMap<(String, String), Vec<String>>,
+    /// Entries that the log tells to be removed.
+    removed: HashSet<String>,
+    /// The authority that signs certificates, and since when that is known.
+    x509: Option<(String, u64)>,
+}
+
+impl Known {
+    /// Of a server that is asked, or that is not.
+    #[must_use]
+    pub fn new(is_polled: bool) -> Self {
+        Self(Mutex::new(Inner { polls: is_polled.then_some(0), ..Inner::default() }))
+    }
+
+    /// How often the server was asked; `None`: nobody asks.
+    #[must_use]
+    pub fn polls(&self) -> Option<u64> {
+        self.inner().polls
+    }
+
+    /// Notes that it was asked, whatever came of that.
+    pub fn asked(&self) {
+        let mut inner = self.inner();
+        inner.polls = inner.polls.map(|polls| polls + 1);
+    }
+
+    /// Takes over what entries there are.
+    pub fn entries(&self, entries: &[Entry]) {
+        let mut inner = self.inner();
+        inner.entries = entries.iter().map(|entry| (entry.id.clone(), entry.clone())).collect();
+        inner.alike.clear();
+        for entry in entries {
+            let likeness = (entry.subject.clone(), entry.parent.clone());
+            inner.alike.entry(likeness).or_default().push(entry.id.clone());
+        }
+        if inner.removed.len() > MAX_REMOVED {
+            inner.removed.clear();
+        }
+    }
+
+    /// Takes over which authority signs certificates.
+    pub fn authorities(&self, authorities: &[Authority], now_ms: u64) {
+        let active = authorities.iter().find(|found| found.purpose == "x509-svid" && found.op == "active");
+        let mut inner = self.inner();
+        if let Some(active) = active.filter(|active| inner.x509.as_ref().is_none_or(|(known, _)| *known != active.id)) {
+            inner.x509 = Some((active.id.clone(), now_ms));
+        }
+    }
+
+    /// Finds an entry at a revision.
+    #[must_use]
+    pub fn entry(&self, id: &str, revision: u64) -> Option<Entry> {
+        self.inner().entries.get(id).filter(|entry| entry.revision == revision).cloned()
+    }
+
+    /// Finds an entry that was never changed: whatever was issued under it was issued under this.
+    #[must_use]
+    pub fn only(&self, id: &str) -> Option<Entry> {
+        self.entry(id, 0)
+    }
+
+    /// Finds whom an entry is for.
+    #[must_use]
+    pub fn subject(&self, id: &str) -> Option<String> {
+        self.inner().entries.get(id).map(|entry| entry.subject.clone())
+    }
+
+    /// Finds the entry that a line tells to be made: SPIRE lets no two have the same subject, parent and selectors at a time.
+    #[must_use]
+    pub fn made(&self, subject: &str, parent: &str, selectors: &str, at_ms: u64) -> Option<Entry> {
+        let inner = self.inner();
+        let alike = inner.alike.get(&(subject.to_owned(), parent.to_owned()))?;
+        let mut found = alike.iter().filter_map(|id| inner.entries.get(id)).filter(|entry| {
+            entry.created_s.is_some_and(|created| at_ms.abs_diff(created.saturating_mul(1000)) <= MADE_WITHIN_MS)
+                && entry.has_selectors(selectors)
+        });
+        let first = found.next()?;
+        found.next().is_none().then(|| first.clone())
+    }
+
+    /// The authority that signs certificates at a time, if that was known before it.
+    #[must_use]
+    pub fn x509_at(&self, at_ms: u64) -> Option<String> {
+        self.inner().x509.as_ref().filter(|(_, since)| *since <= at_ms).map(|(id, _)| id.clone())
+    }
+
+    /// Notes that the log tells of an entry's end.
+    pub fn removes(&self, id: &str) {
+        self.inner().removed.insert(id.to_owned());
+    }
+
+    /// Whether the log told of an entry's end.
+    #[must_use]
+    pub fn is_removed(&self, id: &str) -> bool {
+        self.inner().removed.contains(id)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // Each change leaves it whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// SPIRE notes when an entry was made in whole seconds, and the line comes behind it.
+const MADE_WITHIN_MS: u64 = 2_000;
+/// More than are removed between two polls.
+const MAX_REMOVED: usize = 65_536;
