@@ -17,6 +17,7 @@ mod safeties;
 mod siege;
 mod tls;
 mod witnesses;
+mod x509;
 
 /// The binary that is each of the programs.
 const NODE: &str = env!("CARGO_BIN_EXE_node");

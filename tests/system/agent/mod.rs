@@ -9,6 +9,7 @@ mod opa;
 mod openings;
 mod outage;
 mod source;
+mod x509;
 
 use std::path::{Path, PathBuf};
 
