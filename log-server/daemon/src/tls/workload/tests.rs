@@ -190,3 +190,30 @@ async fn what_is_right_is_shown_on_when_the_workload_api_is_away() {
     world.until_replaced(1).await;
     assert_eq!(world.ask(Some(&world.own.svid(PAY))).await.unwrap().0, PAY);
 }
+
+/// Whoever signs with its SVID needs no handshake for it; the Workload API need not be there first.
+#[tokio::test]
+async fn a_signer_is_given_the_newest_svid_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("api.sock");
+    let svids = Svids::start(&format!("unix://{}", socket.display())).unwrap();
+    let newest = || svids.with_newest(LOG, |chain, key| (chain, key.to_vec()));
+    newest().unwrap_err();
+    let (own, until) = (Authority::of_trust_domain("prod.example"), async |issued: &Issued| {
+        let looking = async {
+            while newest() != Ok((vec![issued.der.clone()], issued.key_der.clone())) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, looking).await.expect("it is given in time");
+    });
+    let (first, second) = (own.svid(LOG), own.svid(LOG));
+    let api = WorkloadApi::start(&socket, LOG, &first, &own);
+    until(&first).await;
+    api.rotate(LOG, &second, &own, &[]);
+    until(&second).await;
+    let why = svids.with_newest(PAY, |_, _| ()).unwrap_err();
+    assert!(why.contains(LOG) && why.contains(PAY), "{why}");
+    // Here, where nobody may wait for the end of a runtime.
+    drop(svids);
+}
