@@ -257,7 +257,6 @@ fn rule(why: &str) -> CertificateError {
     CertificateError::Rule(why.to_owned())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "so that it stands in map_err as it is")]
 fn malformed(error: der::Error) -> CertificateError {
     CertificateError::Der(error.to_string())
 }

@@ -189,66 +189,17 @@ fn the_help_names_every_key_of_a_spire_server() {
 }
 
 /// What `--help` shows is what the program takes.
+/// Every key of `agent.toml`.
+const KEYS: &str = "iss log key trust outbox svid svid_key folder recipients retention_days listen admin cert client_ca spiffe \
+    plaintext submit operate ca cert_key token_file heartbeat_s idle_close_s most max_age_s retry_max_ms \
+    remember_days batch window_ms members kib alone_subjects alone_policies outbox_mib upload_mib unpacked_mib \
+    event_mib events uploads_mib connections body_timeout_s prefix pdp pep xfcc_from enforcement path subject \
+    subject_type action resource resource_type decision reasons";
+
 #[test]
 fn the_help_names_every_key() {
     let help = include_str!("../cli/help.txt");
-    let keys = [
-        "iss",
-        "log",
-        "key",
-        "trust",
-        "outbox",
-        "svid",
-        "svid_key",
-        "folder",
-        "recipients",
-        "retention_days",
-        "listen",
-        "admin",
-        "cert",
-        "client_ca",
-        "spiffe",
-        "plaintext",
-        "submit",
-        "operate",
-        "ca",
-        "cert_key",
-        "token_file",
-        "heartbeat_s",
-        "idle_close_s",
-        "most",
-        "max_age_s",
-        "retry_max_ms",
-        "remember_days",
-        "batch",
-        "window_ms",
-        "members",
-        "kib",
-        "alone_subjects",
-        "alone_policies",
-        "outbox_mib",
-        "upload_mib",
-        "unpacked_mib",
-        "event_mib",
-        "events",
-        "uploads_mib",
-        "connections",
-        "body_timeout_s",
-        "prefix",
-        "pdp",
-        "pep",
-        "xfcc_from",
-        "enforcement",
-        "path",
-        "subject",
-        "subject_type",
-        "action",
-        "resource",
-        "resource_type",
-        "decision",
-        "reasons",
-    ];
-    for key in keys {
+    for key in KEYS.split_whitespace() {
         assert!(help.lines().any(|line| line.trim_start().starts_with(&format!("{key} = "))), "{key}");
     }
     let config = parse(LEAST).unwrap();

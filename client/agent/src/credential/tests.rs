@@ -41,7 +41,7 @@ fn files_are_read_when_they_are_there_and_belong_together() {
     assert!(matches!(files.newest(), Err(SvidError::File { .. })), "not there yet");
     let (first, second) = (authority.svid(ISS), authority.svid(ISS));
     let paths = first.write(dir.path(), "svid");
-    assert_eq!(files.newest().unwrap().chain(), [first.der.clone()]);
+    assert_eq!(files.newest().unwrap().chain(), std::slice::from_ref(&first.der));
     // One file after the other.
     fs::write(&paths.cert, second.cert_pem.clone() + &authority.pem()).unwrap();
     assert!(matches!(files.newest(), Err(SvidError::Pair)));
