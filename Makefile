@@ -56,6 +56,10 @@ fuzz: ## Fuzz every parser for 30 s each; FUZZ_SECONDS=600 make fuzz: longer
 demo: $(if $(GOVLOG_BIN),,build) ## Build, then log what a real OPA decided and verify it offline (DEMO_ONCE=1: check it and stop)
 	@deploy/demo/run
 
+.PHONY: interop
+interop: $(if $(GOVLOG_BIN),,build) ## Let a real SPIRE, Envoy and OPA feed a log, live; needs root, Go, Python 3, openssl and curl
+	@tests/interop/run
+
 .PHONY: shipped
 shipped:
 	@$(prepare); cargo check --locked --bins -p govlog-server -p govlog-witness -p govlog-agent -p govlog-client --features $(shipped)

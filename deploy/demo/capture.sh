@@ -2,7 +2,10 @@
 #
 #   opa/uploads/NNNN-<group>-{logs,status}.body   the bodies as OPA sent them, by order of arrival
 #   opa/uploads/NNNN-<group>-{logs,status}.json   method, path (/<group>/v1/logs), headers
+#   opa/authz-r{1,2}.tar.gz, opa/bundle-signer.pub.pem   the signed policies, and who signs them
 #   spire/*.pem                                   the certificates as issued
+#   spire/server.log, spire/*.json                the SPIRE server's log, and what its interfaces answered
+#   envoy/access.jsonl, envoy/envoy.yaml          Envoy's access log and configuration
 #
 # Expects: capture (its folder), fail.
 # shellcheck shell=bash disable=SC2034,SC2154 # what is expected and given is named above
@@ -106,6 +109,9 @@ trust_domains() {
         der "$pem" | LC_ALL=C grep -ao 'spiffe://[a-z0-9._-]*/' | cut -d / -f 3
     done < <(certificates) | sort -u
 }
+
+# envoy_node: the node.id of the Envoy that wrote the access log.
+envoy_node() { sed -n 's/^node: *{ *id: *\([^,} ]*\).*/\1/p' "$capture/envoy/envoy.yaml"; }
 
 check_capture() {
     local name

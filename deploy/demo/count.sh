@@ -28,12 +28,32 @@ read_verdicts() {
         }' | sed 's|^\./||; s/\.cose\t/\t/'
 }
 
-# Prints of each link to the issuance of a certificate: the decision's id, the issuance's id, the digest.
+# Prints of each link between verified entries: from, relation, to, the entry through which, the handle; - for none.
 read_links() {
-    grep -o '{"by":"cert_s256 [0-9a-f]*","from":"[0-9.]*","rel":"authenticated_by","through":[^,]*,"to":"[0-9.]*"}' "$work/verdicts.json" |
-        sed 's/.*cert_s256 \([0-9a-f]*\)","from":"\([0-9.]*\)".*"to":"\([0-9.]*\)".*/\2\t\3\t\1/' | sort -u |
-        LC_ALL=C awk -F '\t' 'NR == FNR { kind[$1] = $2; next } kind[$1] == "decision" && kind[$2] == "issuance"' "$work/verdicts" - || true
+    grep -o '{"by":"[^"]*","from":"[0-9.]*","rel":"[a-z_]*","through":[^,]*,"to":"[0-9.]*"}' "$work/verdicts.json" |
+        sed 's/{"by":"\([^"]*\)","from":"\([0-9.]*\)","rel":"\([a-z_]*\)","through":\([^,]*\),"to":"\([0-9.]*\)"}/\2\t\3\t\5\t\4\t\1/; s/\tnull\t/\t-\t/; s/"//g' |
+        sort -u
 }
+
+# linked KIND RELATION KIND: the links between entries of two kinds, as read_links prints them.
+linked() {
+    awk -F '\t' -v from="$1" -v rel="$2" -v to="$3" '
+        NR == FNR { kind[$1] = $2; next }
+        $2 == rel && kind[$1] == from && kind[$3] == to' "$work/verdicts" "$work/links"
+}
+
+# count_linked KIND RELATION KIND: how many entries of the first kind have at least one such link.
+count_linked() { linked "$@" | cut -f 1 | sort -u | grep -c . || true; }
+
+# follow ID RELATION KIND: the first entry of a kind that an entry is linked to.
+follow() {
+    awk -F '\t' -v id="$1" -v rel="$2" -v to="$3" '
+        NR == FNR { kind[$1] = $2; next }
+        $1 "" == id && $2 == rel && kind[$3] == to { print $3; exit }' "$work/verdicts" "$work/links"
+}
+
+# through ID RELATION ID: the entry through which two are linked, if there is one between.
+through() { awk -F '\t' -v from="$1" -v rel="$2" -v to="$3" '$1 "" == from && $2 == rel && $3 "" == to && $4 != "-" { print $4; exit }' "$work/links"; }
 
 # count_kind KIND [RESULT]: how many entries of a kind, or decisions with a result.
 count_kind() {
@@ -43,14 +63,23 @@ count_kind() {
 # Prints how many events of a source became more than one decision.
 count_twice() { awk -F '\t' '$2 == "decision" { print $4, $5 }' "$work/verdicts" | sort | uniq -d | grep -c . || true; }
 
-# Prints how many decisions are joined to the issuance of the certificate they were made under.
-count_joined() { cut -f 1 "$work/links" | sort -u | grep -c . || true; }
+# Prints the digest of the certificate of each decision that is joined to its issuance.
+joined_certificates() { linked decision authenticated_by issuance | cut -f 1,5 | sort -u | sed 's/.*cert_s256 //'; }
 
-# Prints id, issuance and digest of the decision to look at: joined and permitted, if there is one.
+# Prints the effect to look at: of a permit whose decision is joined to all that is behind it.
 choose_operation() {
     awk -F '\t' '
-        NR == FNR { to[$1] = $2 FS $3; next }
-        $2 == "decision" { rank = ($1 in to ? 2 : 0) + ($3 == "permit") + 1 }
-        $2 == "decision" && rank > best { best = rank; chosen = $1 FS to[$1] }
-        END { print chosen }' "$work/links" "$work/verdicts"
+        FILENAME == ARGV[1] { kind[$1] = $2; result[$1] = $3; next }
+        { links[$1, $2, kind[$3]] = $3 }
+        END {
+            for (id in kind) {
+                if (kind[id] != "effect") continue
+                decision = links[id, "enforces", "decision"]
+                issuance = links[decision, "authenticated_by", "issuance"]
+                rank = 1 + (decision != "") + (issuance != "") + (links[issuance, "registered_as", "registration"] != "")
+                rank = rank * 2 + (result[decision] == "permit")
+                if (rank > best || (rank == best && id < chosen)) { best = rank; chosen = id }
+            }
+            print chosen
+        }' "$work/verdicts" "$work/links"
 }

@@ -51,6 +51,18 @@ address() {
     fail "$name does not listen after 30 s"
 }
 
+# ready ADMIN: waits until a server says on its admin address that it is ready.
+ready() {
+    local place=${1#http://} status tries
+    for ((tries = 0; tries < 300; tries++)); do
+        # In a shell of its own: a connection that is refused ends the one that asks for it.
+        status=$( (exec 8<>"/dev/tcp/${place%:*}/${place##*:}" && printf 'GET /readyz HTTP/1.0\r\n\r\n' >&8 && head -n 1 <&8) 2>/dev/null) || status=''
+        case $status in *' 200 '*) return ;; esac
+        sleep 0.1
+    done
+    fail "$1 is not ready after 30 s: $status"
+}
+
 # Makes and starts three witnesses and a log that publishes when two of them have cosigned.
 start_log() {
     local n vkey url logkey witnesses=()
@@ -68,4 +80,6 @@ start_log() {
     for n in 1 2 3; do "$bin/govlog-witness" add-log --dir "$work/w$n" "$logkey" >/dev/null 2>>"$work/w$n.log"; done
     start log "$bin/govlog-server" run --config "$work/log/log.toml"
     log=$(address log)
+    # Until its witnesses have confirmed its head it takes nothing.
+    ready "$(address log 'admin on')"
 }

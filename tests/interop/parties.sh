@@ -139,6 +139,6 @@ start_envoy() {
     mkdir -p "$work/envoy"
     sed -e "s|@WORK@|$work|g; s|@ENVOY@|$envoy_port|g; s|@ADMIN@|$envoy_admin|g; s|@OPA_A@|$opa_a|g; s|@OPA_B@|$opa_b|g; s|@DOMAIN@|$domain|g" \
         -e "s|@SDS@|$sds|g" "$here/envoy.yaml" >"$work/envoy.yaml"
-    start envoy "$tools/envoy" -c "$work/envoy.yaml" --disable-hot-restart --log-level warning
+    start envoy "$tools/envoy" -c "$work/envoy.yaml" --disable-hot-restart --file-flush-interval-msec 200 --log-level warning
     until_true 60 "envoy does not listen" curl -sf "http://127.0.0.1:$envoy_admin/ready"
 }
