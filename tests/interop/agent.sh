@@ -1,6 +1,6 @@
 # The agent beside SPIRE, OPA and Envoy: sourced, not run.
 #
-# Expects: work, bin, log, iss, domain, ingest, bundle_port, start, address. Gives: start_agent, admin.
+# Expects: work, bin, log, iss, domain, uid, ingest, bundle_port, start, address. Gives: start_agent, admin.
 # shellcheck shell=bash disable=SC2034,SC2154 # what is expected and given is named above
 
 agent_config() {
@@ -48,9 +48,7 @@ log = "$work/spire/server.log"
 socket = "$work/spire/server/api.sock"
 poll_s = 1
 
-[[credentials]]
-name = "workloads"
-folder = "$work/workloads"
+$(for workload in "${!uid[@]}"; do printf '[[credentials]]\nname = "%s"\nfolder = "%s"\n\n' "$workload" "$work/workloads/$workload"; done)
 
 [[envoy]]
 name = "edge"
