@@ -16,6 +16,8 @@ struct Inner {
     /// How often the server was asked; `None`: nobody asks.
     polls: Option<u64>,
     entries: HashMap<String, Entry>,
+    /// Those that are there no more: the log tells of their end later than they are missed.
+    gone: HashMap<String, Entry>,
     /// Ids by what an audit line tells of an entry that is made.
     alike: HashMap<(String, String), Vec<String>>,
     /// Entries that the log tells to be removed.
@@ -46,7 +48,13 @@ impl Known {
     /// Takes over what entries there are.
     pub fn entries(&self, entries: &[Entry]) {
         let mut inner = self.inner();
-        inner.entries = entries.iter().map(|entry| (entry.id.clone(), entry.clone())).collect();
+        let there: HashMap<String, Entry> = entries.iter().map(|entry| (entry.id.clone(), entry.clone())).collect();
+        let before = std::mem::replace(&mut inner.entries, there);
+        if inner.gone.len() > MAX_REMOVED {
+            inner.gone.clear();
+        }
+        let Inner { entries: there, gone, .. } = &mut *inner;
+        gone.extend(before.into_iter().filter(|(id, _)| !there.contains_key(id)));
         inner.alike.clear();
         for entry in entries {
             let likeness = (entry.subject.clone(), entry.parent.clone());
@@ -78,10 +86,17 @@ impl Known {
         self.entry(id, 0)
     }
 
-    /// Finds whom an entry is for.
+    /// Finds an entry as it is, or was last.
+    #[must_use]
+    pub fn latest(&self, id: &str) -> Option<Entry> {
+        let inner = self.inner();
+        inner.entries.get(id).or_else(|| inner.gone.get(id)).cloned()
+    }
+
+    /// Finds whom an entry is for, or was.
     #[must_use]
     pub fn subject(&self, id: &str) -> Option<String> {
-        self.inner().entries.get(id).map(|entry| entry.subject.clone())
+        self.latest(id).map(|entry| entry.subject)
     }
 
     /// Finds the entry that a line tells to be made: SPIRE lets no two have the same subject, parent and selectors at a time.

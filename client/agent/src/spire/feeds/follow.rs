@@ -30,6 +30,8 @@ pub(super) struct Follow {
     /// The place that was last given.
     told: Vec<u8>,
     heard_ms: u64,
+    /// How often it was waited for the first answer of the server.
+    waited: u32,
 }
 
 /// How far a log was read, and what of it waits.
@@ -46,7 +48,7 @@ impl Follow {
     pub(super) fn new(settings: Arc<Settings>, known: Arc<Known>, log: &Path) -> Self {
         let tail = Tail::new(log, LIMITS, None);
         let (reads, reading) = (log.display().to_string(), Reading::default());
-        Self { settings, known, reads, tail, reading, place: None, told: Vec::new(), heard_ms: 0 }
+        Self { settings, known, reads, tail, reading, place: None, told: Vec::new(), heard_ms: 0, waited: 0 }
     }
 
     fn item(&mut self, what: What, now_ms: u64) -> Vec<Arrival> {
@@ -115,8 +117,9 @@ impl Feed for Follow {
     }
 
     fn read(&mut self, now_ms: u64) -> Result<Found, FeedError> {
-        // What is asked of the server is asked first, so that the first lines find what they are about.
-        if self.known.polls() == Some(0) {
+        // What is asked of the server is asked first, so that the first lines find what they are about; but not for ever.
+        if self.known.polls() == Some(0) && self.waited < WAITS {
+            self.waited += 1;
             return Ok(Found { again: SOON, ..Found::default() });
         }
         let read = self.tail.read().map_err(FeedError::new)?;
@@ -140,5 +143,7 @@ impl Feed for Follow {
 /// A line of the audit log has a kilobyte, with a bundle in it some more. A step's lines are one write of the outbox.
 const LIMITS: Limits = Limits { line_bytes: 256 << 10, read_bytes: 1 << 20, lines: 1_024 };
 const SOON: Duration = Duration::from_millis(100);
+/// Ten seconds in all: nobody asks, or nobody can.
+const WAITS: u32 = 100;
 const AGAIN: Duration = Duration::from_millis(500);
 const HEARD_MS: u64 = 30_000;

@@ -110,9 +110,10 @@ impl Reading {
                 self.counters.unjoined += 1;
                 pending.for_other = false;
             }
+            let must = number < too_many || now_ms - pending.read_ms >= ENTRY_MS;
             if pending.for_other {
                 self.pending.push(pending);
-            } else if let Some(pending) = self.given(pending, known, number < too_many, &mut events) {
+            } else if let Some(pending) = self.given(pending, known, must, &mut events) {
                 self.pending.push(pending);
             }
         }
@@ -299,8 +300,10 @@ impl Reading {
     fn emit(&mut self, form: Form, raw: &RawValue, known: &Known, events: &mut Vec<Event>) {
         let fields = Fields::parse(raw).ok();
         let entry_id = fields.and_then(|fields| fields.text("entry_id").ok()).flatten();
-        let subject = entry_id.and_then(|id| known.subject(&id));
-        let told = Told { line: Some(raw), state: self.in_force.clone(), subject, ..Told::default() };
+        // Of what has an end, what it was at its end.
+        let entry = entry_id.filter(|_| form == Form::Revocation).and_then(|id| known.latest(&id));
+        let subject = entry.as_ref().map(|entry| entry.subject.clone());
+        let told = Told { line: Some(raw), state: self.in_force.clone(), subject, entry, ..Told::default() };
         self.write(form, &told, known, events);
     }
 
@@ -413,6 +416,8 @@ impl About {
 const JOIN_LINES: u64 = 1_000;
 /// How long the other half is waited for where nothing else comes.
 const JOIN_MS: u64 = 30_000;
+/// How long an entry is waited for where the server does not answer.
+const ENTRY_MS: u64 = 60_000;
 /// How many lines may wait, and how many bytes of them: they are written with each step.
 const MAX_PENDING: usize = 1_024;
 const MAX_PENDING_BYTES: usize = 1 << 20;

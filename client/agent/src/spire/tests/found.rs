@@ -75,6 +75,35 @@ fn entries_are_recorded_once_for_each_revision_and_when_they_are_gone() {
 }
 
 #[test]
+fn the_end_of_an_entry_says_whose_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("server.log");
+    std::fs::write(&log, "{}\n").unwrap();
+    std::fs::write(dir.path().join("entries.json"), entries(|_| {})).unwrap();
+    let settings = settings(Some(&log), Some(dir.path()));
+    let mut feeds = feeds(&settings);
+    read_all(&mut feeds);
+    // It is missed before the log tells of it.
+    std::fs::write(dir.path().join("entries.json"), entries(|entries| drop(entries.remove(0)))).unwrap();
+    let gone = made(&settings, &feeds[0].read(NOW_MS).unwrap().arrivals);
+    let line = audit(&[
+        ("service", json!("entry.v1.Entry")),
+        ("method", json!("BatchDeleteEntry")),
+        ("entry_id", json!("de7359ec-f408-4e34-9f58-4c157b151672")),
+        ("spiffe_id", Json::Null),
+        ("authorized_as", json!("local")),
+    ]);
+    std::fs::write(&log, format!("{{}}\n{line}\n")).unwrap();
+    let told = made(&settings, &feeds[1].read(NOW_MS).unwrap().arrivals);
+    let ledger = "spiffe://prod.example/ledger";
+    let subjects: Vec<Option<&str>> = gone.iter().chain(&told).map(|made| made.sub.as_deref()).collect();
+    assert_eq!(subjects, [Some(ledger); 3]);
+    let digest = &made(&settings, &read_all(&mut crate::spire::feeds(&self::settings(None, Some(&captured())))))[0]
+        .view["entry_digest"];
+    assert_eq!((told[0].kind, &told[0].view["links"][0]["target"]["handle"][1]), ("revocation", digest));
+}
+
+#[test]
 fn what_was_found_is_known_to_the_next_process() {
     let mut snapshots = Snapshots::new();
     snapshots.write("entries.json", &entries(|_| {}));
@@ -171,4 +200,15 @@ fn an_entry_of_another_trust_domain_is_no_entry_of_this_server() {
     let refused: Vec<String> =
         found.arrivals.iter().filter_map(|arrival| make(&snapshots.settings, arrival).err()).collect();
     assert_eq!(refused, ["spiffe_id: should be a SPIFFE ID with a path, of the configured trust domain"]);
+}
+
+#[test]
+fn a_log_is_read_although_nobody_can_be_asked() {
+    let settings = settings(Some(&captured().join("server.log")), Some(Path::new("/nowhere")));
+    let mut feeds = feeds(&settings);
+    let follow = &mut feeds[1];
+    let rounds = (0..200).map(|_| follow.read(NOW_MS).unwrap().arrivals.len()).collect::<Vec<_>>();
+    assert!(rounds[..100].iter().all(|found| *found == 0), "the server may still be asked");
+    let later = follow.read(NOW_MS + 60_000).unwrap().arrivals.len();
+    assert_eq!(rounds.iter().sum::<usize>() + later, 24);
 }
