@@ -9,7 +9,7 @@ use crate::envoy::{AccessLog, Effects};
 use crate::feed::Feed;
 use crate::opa::bundle::{BundleFeed, Policies};
 use crate::opa::{self, Group, OpaAdapter};
-use crate::outbox::Joining;
+use crate::outbox::{Join, Joining};
 use crate::spire;
 
 /// What an agent listens to.
@@ -78,12 +78,17 @@ fn watcher(watched: Arc<Watched>) -> Result<Box<dyn Feed>, String> {
     }
 }
 
+/// Finds a decision and its request in an event of OPA.
+pub(crate) fn join(event: &[u8]) -> Option<Join> {
+    opa::decision::join(event).map(|(request_id, decision_id)| Join { request_id, decision_id })
+}
+
 /// What is kept of decisions so that effects find theirs; nothing where no effects are read.
 #[must_use]
 pub fn joining(config: &Config) -> Option<Joining> {
     let keep = config.envoys.iter().map(|envoy| envoy.join).max()?;
     let routes = config.groups.iter().map(|group| group.prefix().to_owned()).collect();
-    Some(Joining { routes, find: opa::decision::join, keep })
+    Some(Joining { routes, find: join, keep })
 }
 
 impl std::fmt::Debug for Sources {

@@ -5,10 +5,12 @@
 use std::path::Path;
 
 // Where the properties look for what they are about.
-use govlog_agent::{adapter, json, opa, outbox, seal, spire};
+use govlog_agent::{adapter, credentials, envoy, json, opa, outbox, seal, spire};
 
 #[path = "../../../formats/fuzz/src/agent.rs"]
 mod agent;
+#[path = "../../../formats/fuzz/src/agent_envoy.rs"]
+mod agent_envoy;
 #[path = "../../../formats/fuzz/src/agent_spire.rs"]
 mod agent_spire;
 #[path = "../../../formats/fuzz/src/target.rs"]

@@ -24,6 +24,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "agent_json", check: check_json, seeds: json_seeds },
     Target { name: "agent_opa", check: check_opa, seeds: opa_seeds },
     Target { name: "agent_spire", check: crate::agent_spire::check, seeds: crate::agent_spire::seeds },
+    Target { name: "agent_envoy", check: crate::agent_envoy::check, seeds: crate::agent_envoy::seeds },
 ];
 
 /// JSON that is read without being built, a pointer in front of it on the first line.

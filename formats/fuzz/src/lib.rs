@@ -3,11 +3,12 @@
 //! The agent's parsers come with the agent: what they make is judged by the records and openings that they make of it.
 
 mod agent;
+mod agent_envoy;
 mod agent_spire;
 mod properties;
 mod target;
 
-pub use govlog_agent::{adapter, json, opa, outbox, seal, spire};
+pub use govlog_agent::{adapter, credentials, envoy, json, opa, outbox, seal, spire};
 
 /// Where `govlog-formats` stands.
 pub const FORMATS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

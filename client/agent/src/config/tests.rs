@@ -188,14 +188,15 @@ fn the_help_names_every_key_of_a_spire_server() {
     }
 }
 
-/// What `--help` shows is what the program takes.
-/// Every key of `agent.toml`.
+/// Every key of `agent.toml`, but for those of `[[spire]]`.
 const KEYS: &str = "iss log key trust outbox svid svid_key folder recipients retention_days listen admin cert client_ca spiffe \
     plaintext submit operate ca cert_key token_file heartbeat_s idle_close_s most max_age_s retry_max_ms \
     remember_days batch window_ms members kib alone_subjects alone_policies outbox_mib upload_mib unpacked_mib \
     event_mib events uploads_mib connections body_timeout_s prefix pdp pep xfcc_from enforcement path subject \
-    subject_type action resource resource_type decision reasons";
+    subject_type action resource resource_type decision reasons name node performer settle_s join_s no_decision \
+    seal_path line_kib fields workload_api observer";
 
+/// What `--help` shows is what the program takes.
 #[test]
 fn the_help_names_every_key() {
     let help = include_str!("../cli/help.txt");
@@ -236,4 +237,29 @@ fn a_bundle_is_where_the_file_of_the_configuration_says() {
         let error = parse(&text).unwrap_err().to_string();
         assert!(error.contains(named), "{text}: {error}");
     }
+}
+
+#[test]
+fn the_sample_is_what_the_program_takes_and_names_every_key_of_what_is_read() {
+    let sample = include_str!("../../../../deploy/agent/agent.toml");
+    parse(sample).unwrap();
+    let is_read = |section: &&str| section.contains("[[envoy]]") || section.contains("[[credentials]]");
+    let lines = sample.split("\n\n").filter(is_read).flat_map(str::lines).filter_map(|line| line.strip_prefix("# "));
+    // A place is a folder or a socket, not both.
+    let is_key = |line: &&str| {
+        let begins = |key: &str| key != "workload_api" && line.starts_with(&format!("{key} = "));
+        line.starts_with("[[") || KEYS.split_whitespace().any(begins)
+    };
+    let text = format!("{LEAST}{}\n", lines.filter(is_key).collect::<Vec<_>>().join("\n"));
+    let config = parse(&text).unwrap();
+    assert_eq!((config.envoys.len(), config.watched.len()), (1, 1));
+    assert_eq!(config.envoys[0].names, crate::envoy::table::Names::default());
+    let envoys = format!("{LEAST}[[envoy]]\nname = \"a\"\nlog = \"l\"\nnode = \"n\"\nperformer = \"p\"\n");
+    let by_default = parse(&envoys).unwrap().envoys.remove(0);
+    assert_eq!((by_default.settle, by_default.join), (config.envoys[0].settle, config.envoys[0].join));
+    assert_eq!(by_default.log, Path::new("/etc/govlog/l"));
+    let error = parse(&envoys.replace("node = \"n\"", "node = \"\"")).unwrap_err().to_string();
+    assert!(error.contains("[[envoy]]") && error.contains("node"), "{error}");
+    let error = parse(&format!("{LEAST}[[credentials]]\nname = \"a\"\n")).unwrap_err().to_string();
+    assert!(error.contains("[[credentials]]") && error.contains("folder"), "{error}");
 }

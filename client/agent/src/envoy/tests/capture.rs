@@ -22,7 +22,7 @@ fn capture() -> PathBuf {
 fn after_the_uploads(folder: &Path) -> Outbox {
     let outbox = Outbox::open(folder, "log.example/2026", ISS).unwrap();
     let (routes, keep) = (vec!["/opa".to_owned()], Duration::from_secs(900));
-    outbox.join(Joining { routes, find: crate::opa::decision::join, keep });
+    outbox.join(Joining { routes, find: crate::sources::join, keep });
     let mut paths: Vec<PathBuf> =
         std::fs::read_dir(capture().join("opa/uploads")).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.to_str().unwrap().ends_with("-logs.body"));

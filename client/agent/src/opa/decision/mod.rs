@@ -25,7 +25,6 @@ use super::bundle::{Policies, governed_by, scheme_digest};
 use super::mapping::{Group, Mapping};
 use super::xfcc::{Client, Unknown};
 use crate::json::{self, JsonError, Kind, Object, RawValue};
-use crate::outbox::Join;
 use crate::seal::{Draft, Sealer};
 
 /// Members that are sealed one by one: where each stands in the record.
@@ -119,12 +118,12 @@ pub fn client(bytes: &[u8], group: &Group) -> Result<Client, Unknown> {
     Headers::read(&event.members).client(group.xfcc_from())
 }
 
-/// Gives the ids of an event's decision and of the request it was asked for, where it has both.
+/// Gives the ids of the request that an event's decision was asked for, and of the decision, where it has both.
 #[must_use]
-pub fn join(bytes: &[u8]) -> Option<Join> {
+pub fn join(bytes: &[u8]) -> Option<(String, String)> {
     let event = Fields::read(bytes).ok()?;
     let request_id = Headers::read(&event.members).correlation(&event.members).request_id?.into_owned();
-    Some(Join { request_id, decision_id: event.text("decision_id").ok()??.into_owned() })
+    Some((request_id, event.text("decision_id").ok()??.into_owned()))
 }
 
 /// Puts in who says so: the event's names, the parties.

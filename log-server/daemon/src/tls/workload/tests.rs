@@ -217,3 +217,29 @@ async fn a_signer_is_given_the_newest_svid_of_its_own() {
     // Here, where nobody may wait for the end of a runtime.
     drop(svids);
 }
+
+#[tokio::test]
+async fn who_looks_on_sees_certificates_and_bundles_and_what_becomes_of_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (own, foreign) = (Authority::of_trust_domain("prod.example"), Authority::of_trust_domain("test.example"));
+    let (first, second) = (own.svid(PAY), own.svid(PAY));
+    let svids = Svids::start(&format!("unix://{}", dir.path().join("api.sock").display())).unwrap();
+    assert!(svids.shown().is_err(), "nobody answers yet");
+    let api = WorkloadApi::start(&dir.path().join("api.sock"), PAY, &first, &own);
+    let until = async |leaf: &Issued| {
+        let seen = async {
+            loop {
+                match svids.shown() {
+                    Ok(shown) if shown.leaves == [leaf.der.clone()] => return shown,
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+        };
+        timeout(PATIENCE, seen).await.unwrap()
+    };
+    assert_eq!(until(&first).await.bundles, [("prod.example".to_owned(), own.der())]);
+    api.rotate(PAY, &second, &own, &[("test.example", &foreign)]);
+    let mut bundles = until(&second).await.bundles;
+    bundles.sort();
+    assert_eq!(bundles, [("prod.example".to_owned(), own.der()), ("test.example".to_owned(), foreign.der())]);
+}
