@@ -75,11 +75,14 @@ fn every_decision_is_bound_to_a_published_policy_across_a_kill() {
     scene.agent.stop();
 }
 
+/// With which status a body was answered.
+type Answered = (u16, Vec<u8>);
+
 /// A sink that answers as it is told to; what it answered, and to which body.
 struct Sink {
     address: SocketAddr,
     answer: Arc<AtomicU16>,
-    got: Arc<Mutex<Vec<(u16, Vec<u8>)>>>,
+    got: Arc<Mutex<Vec<Answered>>>,
 }
 
 impl Sink {
