@@ -15,7 +15,7 @@ use govlog_formats::x509::{Anchor, Chain};
 
 use crate::capture::{batch_subject, rule_uri};
 use crate::config::Config;
-use crate::credential::{self, Credential, SvidError};
+use crate::keys::{self, Credential, SvidError};
 use crate::names::Names;
 use crate::opa::bundle::{self, Table};
 use crate::opa::{Group, watch};
@@ -78,7 +78,7 @@ fn credential(config: &Config) -> Result<Credential, String> {
             .map(|key| Credential::Key(Arc::new(key)))
             .map_err(|error| error.to_string());
     };
-    let source = credential::open(settings, &config.iss).map_err(|error| error.to_string())?;
+    let source = keys::open(settings, &config.iss).map_err(|error| error.to_string())?;
     let end = Instant::now() + PATIENCE;
     // A Workload API answers in the background.
     loop {

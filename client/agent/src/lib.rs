@@ -7,7 +7,7 @@
 //!                      └── durable before the source hears 200, or is read on   └── published, verified, openings stored
 //! ```
 //!
-//! **In scope**: adapters ([`adapter`], [`opa`], [`envoy`], [`credentials`], [`spire`]), reading what is not uploaded ([`feed`]), handing on what is ([`forward`]), the durable [`outbox`], signing ([`mod@sign`]) alone or in batches ([`capture`]) with a key or an X.509-SVID ([`credential`]), sending until there is a proof ([`pump`]), sealing values that stay out of the log
+//! **In scope**: adapters ([`adapter`], [`opa`], [`envoy`], [`credentials`], [`spire`]), reading what is not uploaded ([`feed`]), handing on what is ([`forward`]), the durable [`outbox`], signing ([`mod@sign`]) alone or in batches ([`capture`]) with a key or an X.509-SVID ([`keys`]), sending until there is a proof ([`pump`]), sealing values that stay out of the log
 //! ([`seal`]). **Out of scope**: what the bytes mean (`govlog-formats`), judging a log and keeping openings (`govlog-client`, whose submitting,
 //! trust and opening store this uses), deciding anything at an enforcement point.
 //!
@@ -18,7 +18,6 @@ pub mod capture;
 pub mod check;
 pub mod cli;
 pub mod config;
-pub mod credential;
 pub mod credentials;
 pub mod doctor;
 pub mod envoy;
@@ -27,6 +26,7 @@ pub mod feed;
 pub mod forward;
 pub mod http;
 pub mod json;
+pub mod keys;
 pub mod lost;
 pub mod names;
 pub mod opa;

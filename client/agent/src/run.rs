@@ -21,10 +21,10 @@ use tokio::sync::watch;
 
 use crate::adapter::Adapters;
 use crate::config::Config;
-use crate::credential::{self, Keys, Rotating, SvidError};
 use crate::feed::{Feed, Reader};
 use crate::forward::{self, Forwarder, Queue, QueueError, Queues};
 use crate::http::{self, Health, Intake};
+use crate::keys::{self, Keys, Rotating, SvidError};
 use crate::names::Names;
 use crate::outbox::{self, Outbox, OutboxError};
 use crate::pump::{Confirmer, PumpError, Sender, Shared, Terms};
@@ -168,7 +168,7 @@ impl Agent {
         let keys = match &config.x509 {
             None => Keys::from(key_file::load(&config.key)?),
             // Not waited for: events are taken from the start, and signed when it is there.
-            Some(settings) => Keys::Svids(Rotating::new(credential::open(settings, &config.iss)?)),
+            Some(settings) => Keys::Svids(Rotating::new(keys::open(settings, &config.iss)?)),
         };
         let trust = TrustDir::load(&config.trust)?;
         let Source::Http(log) = Source::open_as(&config.log, &config.client)? else {

@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 use crate::adapter::Adapters;
 use crate::capture::Capture;
-use crate::credential::{Keys, Rotating, Svid, SvidError, Svids};
+use crate::keys::{Keys, Rotating, Svid, SvidError, Svids};
 use crate::names::Names;
 use crate::opa::{Event, Group, Limits, OpaAdapter, RawGroup};
 use crate::outbox::{Arrival, Content, Outbox, StreamNumber, idempotency_key};

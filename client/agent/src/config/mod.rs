@@ -20,9 +20,9 @@ use govlog_daemon::tls::{ExposureError, Settings, SettingsError};
 use govlog_formats::admission::{DEFAULT_MAX_AGE_S, DEFAULT_MAX_AGE_X509_S};
 
 use crate::capture::Capture;
-use crate::credential;
 use crate::credentials::{RawWatched, Watched, WatchedError};
 use crate::envoy::{Envoy, EnvoyError, RawEnvoy};
+use crate::keys;
 use crate::opa::{self, Group, GroupError, RawGroup};
 use crate::outbox;
 use crate::sign::Beat;
@@ -40,7 +40,7 @@ pub struct Config {
     /// The issuer's private key; with [`Config::x509`] a name alone, beside which the names of streams are kept.
     pub key: PathBuf,
     /// Where the X.509-SVID is that signs instead of a key.
-    pub x509: Option<credential::Settings>,
+    pub x509: Option<keys::Settings>,
     /// What the log's proofs are judged by.
     pub trust: PathBuf,
     /// The folder of what is not proved to be in the log.
@@ -287,16 +287,16 @@ fn max_age_s(raw: &raw::Sending, is_x509: bool) -> u64 {
 }
 
 /// Files or a Workload API, and then no key.
-fn x509(raw: Option<RawX509>, has_key: bool, folder: &Path) -> Result<Option<credential::Settings>, ContentError> {
+fn x509(raw: Option<RawX509>, has_key: bool, folder: &Path) -> Result<Option<keys::Settings>, ContentError> {
     let Some(RawX509 { svid, svid_key, spiffe }) = raw else { return Ok(None) };
     if has_key {
         return Err(ContentError::X509("and key: statements are signed with one or the other"));
     }
     match (svid, svid_key, spiffe) {
         (Some(svid), Some(key), None) => {
-            Ok(Some(credential::Settings::Files { svid: folder.join(svid), key: folder.join(key) }))
+            Ok(Some(keys::Settings::Files { svid: folder.join(svid), key: folder.join(key) }))
         }
-        (None, None, Some(endpoint)) => Ok(Some(credential::Settings::Workload(endpoint))),
+        (None, None, Some(endpoint)) => Ok(Some(keys::Settings::Workload(endpoint))),
         (None, None, None) => Err(ContentError::X509("needs svid and svid_key, or spiffe")),
         (_, _, Some(_)) => Err(ContentError::X509("spiffe beside svid or svid_key: it is one or the other")),
         (..) => Err(ContentError::X509("svid and svid_key stand together")),

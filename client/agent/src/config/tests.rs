@@ -39,11 +39,11 @@ fn keys_are_taken_over() {
 fn an_svid_takes_the_place_of_the_key() {
     let with = |table: &str| parse(&format!("{LEAST}{table}"));
     let config = with("[x509]\nsvid = \"svid.pem\"\nsvid_key = \"/run/svid.key\"\n").unwrap();
-    let files = credential::Settings::Files { svid: "/etc/govlog/svid.pem".into(), key: "/run/svid.key".into() };
+    let files = keys::Settings::Files { svid: "/etc/govlog/svid.pem".into(), key: "/run/svid.key".into() };
     assert_eq!(config.x509, Some(files));
     assert_eq!((config.key.as_path(), config.max_age.as_secs()), (Path::new("/etc/govlog/agent.x509"), 600));
     let config = with("[x509]\nspiffe = \"unix:///run/api.sock\"\n[sending]\nmax_age_s = 300\n").unwrap();
-    assert_eq!(config.x509, Some(credential::Settings::Workload("unix:///run/api.sock".into())));
+    assert_eq!(config.x509, Some(keys::Settings::Workload("unix:///run/api.sock".into())));
     assert_eq!(config.max_age.as_secs(), 300);
     for (table, why) in [
         ("[x509]", "needs svid and svid_key, or spiffe"),

@@ -31,8 +31,8 @@ pub use send::{Sender, Terms};
 
 use govlog_formats::limits::MAX_BATCH_STATEMENTS;
 
-use crate::credential::Credential;
 use crate::failpoints::Injected;
+use crate::keys::Credential;
 use crate::outbox::{Outbox, OutboxError, Signed, Stream, StreamNumber};
 use crate::sign::{SignError, Signer};
 use crate::telemetry::Telemetry;

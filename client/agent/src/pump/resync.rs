@@ -8,7 +8,7 @@ use govlog_formats::statement::SignedStatement;
 
 use super::send::{Outcome, Sender, unless_unsigned, words};
 use super::{Item, PumpError};
-use crate::credential::Credential;
+use crate::keys::Credential;
 
 impl Sender<'_> {
     /// "409 means: fetch the stream's head and look."

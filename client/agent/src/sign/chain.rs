@@ -5,7 +5,7 @@ use govlog_formats::statement::{
     Claims, Content, SignedStatement, StatementError, StatementHeader, StreamPosition, content_type_of,
 };
 
-use crate::credential::{Credential, Keys, Unsigned};
+use crate::keys::{Credential, Keys, Unsigned};
 use crate::outbox::Stream;
 
 /// Who signs, with what, for which log.

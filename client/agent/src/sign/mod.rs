@@ -32,8 +32,8 @@ use own::{Op, Quarantined, Told};
 
 use crate::adapter::{Adapter, Adapters, Kept};
 use crate::capture::Capture;
-use crate::credential::{Credential, Unsigned};
 use crate::failpoints;
+use crate::keys::{Credential, Unsigned};
 use crate::names::Names;
 use crate::opa::xfcc::Unknown;
 use crate::outbox::{self, Content, Counters, Outbox, OutboxError, Signed, Stream, StreamNumber, Waiting};
