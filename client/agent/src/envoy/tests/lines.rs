@@ -6,8 +6,8 @@ use govlog_formats::record::view;
 use super::*;
 
 /// The record of a line as its view.
-fn viewed(changes: Value, known: &Known, envoy: &Envoy) -> Value {
-    let draft = draft_with(&line(&changes), known, envoy).unwrap();
+fn viewed(changes: &Value, known: &Known, envoy: &Envoy) -> Value {
+    let draft = draft_with(&line(changes), known, envoy).unwrap();
     view::to_json("effect", &draft.payload).unwrap()
 }
 
@@ -23,7 +23,7 @@ fn a_line_says_who_did_what_for_whom_and_by_which_decision() {
     let links = links(&effect);
     assert!(links[0].starts_with("authenticated_by cert_s256") && links[0].contains(PEER), "{links:?}");
     assert!(links[1].starts_with("enforces dec") && links[1].contains("d-1") && links[1].contains(ISS), "{links:?}");
-    let view = viewed(json!({}), &known(&["d-1"]), &envoy);
+    let view = viewed(&json!({}), &known(&["d-1"]), &envoy);
     assert_eq!(view["resource"], json!({"type": "http", "id": "opa.prod.example:18443/v1/data/ledger/authz/decision"}));
     assert_eq!(view["status"], json!({"code": 200}));
     assert_eq!(view["caller"]["id"], "spiffe://prod.example/pay");
