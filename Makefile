@@ -20,7 +20,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
 
 # What is off by default for what it weighs, and on in what is shipped, is tested and looked at as well.
-all := --features govlog-daemon/fake-workload-api
+all := --features govlog-daemon/fake-workload-api,govlog-agent/spiffe
 
 shipped := govlog-server/spiffe,govlog-witness/spiffe,govlog-agent/spiffe
 
