@@ -30,6 +30,8 @@ pub struct AccessLog {
     held_bytes: usize,
     /// The place behind all that is held.
     end: Option<Place>,
+    /// The place before all that was ever read, until it is handed on.
+    begins: Option<Place>,
     counts: Counts,
     /// When, and with which counts, it was last said that this Envoy lives.
     told: (u64, Counts),
@@ -68,6 +70,7 @@ impl AccessLog {
             held: VecDeque::new(),
             held_bytes: 0,
             end: None,
+            begins: None,
             counts: Counts::default(),
             told: (0, Counts::default()),
         }
@@ -86,6 +89,7 @@ impl AccessLog {
             self.held.push_back(Held { what, since_ms: now_ms, place });
         }
         self.end = read.place.or(self.end.take());
+        self.begins = read.begins.or(self.begins.take());
         if is_absent {
             Err(FeedError(format!("{}: no such file; it is waited for", self.reads)))
         } else {
@@ -153,6 +157,9 @@ impl AccessLog {
         if self.held.is_empty() {
             place = self.end.take().or(place);
         }
+        // Before anything is handed on, so that the file is known again should it be moved aside while its first lines wait.
+        let place = place.or(self.begins.take());
+        self.begins = None;
         Ok((arrivals, place))
     }
 
