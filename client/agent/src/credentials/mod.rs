@@ -9,7 +9,7 @@
 //! Workload API ─┘
 //! ```
 //!
-//! [`read`] finds credentials in a file's bytes, [`folder`] and `workload` look, [`watch`] tells new ones from known ones, [`observation`]
+//! [`read`] finds credentials in a file's bytes, [`folder`] and `workload` look, [`watch`] tells new ones from known ones, [`mod@observation`]
 //! makes the record.
 //!
 //! Trust: whoever writes the folder says what lies in it; no signature is checked here. **Private keys and tokens go nowhere**: of a file only its

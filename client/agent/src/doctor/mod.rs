@@ -1,6 +1,6 @@
 //! What is misconfigured on the other side: the systems whose events come here, asked for the configuration that they run with.
 //!
-//! [`check`](crate::check) looks at this agent alone. Most of what goes wrong goes wrong silently at the source: an OPA that uploads too late,
+//! [`check`] looks at this agent alone. Most of what goes wrong goes wrong silently at the source: an OPA that uploads too late,
 //! an Envoy whose log has no request id, a SPIRE that logs no audit lines. Nothing is changed here, and nothing is sent but questions.
 //!
 //! Trust: none is needed. What a system answers is data; the worst it can do is to look well.
@@ -34,7 +34,7 @@ pub struct Others {
     pub envoy: Vec<String>,
 }
 
-/// Tries everything that [`check`](check::check) tries, then asks the other side.
+/// Tries everything that [`check`](check::check()) tries, then asks the other side.
 #[must_use]
 pub fn doctor(path: &Path, others: &Others) -> Vec<Finding> {
     let mut findings = check::check(path);

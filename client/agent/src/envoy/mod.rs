@@ -6,7 +6,7 @@
 //! OPA's uploads ─▶ outbox: x-request-id → decision_id
 //! ```
 //!
-//! [`table`] is what an operator says, [`line`] reads a line, [`outcome`] judges it, [`mod@effect`] makes the record, [`feed`] follows the file.
+//! [`table`] is what an operator says, [`mod@line`] reads a line, [`outcome`] judges it, [`mod@effect`] makes the record, [`feed`] follows the file.
 //!
 //! Trust: whoever can write the log says what was done. A request's path, its id where Envoy keeps the caller's, and its trace are the
 //! caller's to choose: none of them keeps an effect from being recorded, and a query never stands in clear. An effect whose decision is not
