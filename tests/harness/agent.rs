@@ -30,9 +30,6 @@ pub struct Agent {
 /// Who signs.
 pub const ISS: &str = "spiffe://prod.example/govlog-agent";
 
-/// What it may say.
-const KINDS: [&str; 7] = ["decision", "decision-batch", "policy", "activation", "finding", "stream", "quarantine"];
-
 /// The proxy whose headers the captured events carry.
 pub const ENVOY: &str = "spiffe://prod.example/pep/envoy";
 
@@ -232,6 +229,26 @@ impl Agent {
         });
     }
 }
+
+/// What it may sign: all that its adapters write.
+const KINDS: [&str; 16] = [
+    "activation",
+    "attestation",
+    "decision",
+    "decision-batch",
+    "effect",
+    "federation",
+    "finding",
+    "gap",
+    "issuance",
+    "observation",
+    "policy",
+    "quarantine",
+    "registration",
+    "revocation",
+    "signing-key",
+    "stream",
+];
 
 /// Inputs that wait to be signed.
 pub const WAITING: &str = "govlog_agent_outbox_depth{state=\"waiting\"}";

@@ -3,6 +3,7 @@
 mod anew;
 mod batches;
 mod fail;
+mod feeds;
 mod hostile;
 mod kill;
 mod opa;
