@@ -84,8 +84,10 @@ pub fn joins(verified: &[Said]) -> Vec<Join> {
                 continue;
             }
             for (through, same) in holders.same_certificate(&target) {
+                // Anybody can make a certificate with another's serial number. By whoever issued the other one it is that one's own word.
+                let is_own = |to: &&usize| iss_of(verified, **to) == iss_of(verified, through);
                 let others = holders.of(&LinkTarget::Handle(same)).iter().filter(|to| **to != from).filter(fits);
-                found.extend(others.map(|to| join(to, Some(through))));
+                found.extend(others.filter(is_own).map(|to| join(to, Some(through))));
             }
         }
     }
@@ -99,8 +101,8 @@ struct Holders {
     by_leaf: HashMap<Digest, Vec<usize>>,
     /// By the handle's canonical bytes.
     by_handle: HashMap<Vec<u8>, Vec<usize>>,
-    /// The names of one certificate, by each of them, and which entry holds its bytes.
-    certificates: HashMap<Vec<u8>, (usize, Vec<Handle>)>,
+    /// The names of a certificate, by each of them, and which entry holds its bytes; several, where several say so.
+    certificates: HashMap<Vec<u8>, Vec<(usize, Vec<Handle>)>>,
 }
 
 impl Holders {
@@ -124,8 +126,13 @@ impl Holders {
     /// Other names of the certificate that a handle names, where an entry holds its bytes.
     fn same_certificate(&self, target: &LinkTarget) -> Vec<(usize, Handle)> {
         let LinkTarget::Handle(handle) = target else { return Vec::new() };
-        let Some((through, names)) = self.certificates.get(&key(handle)) else { return Vec::new() };
-        names.iter().filter(|name| *name != handle).map(|name| (*through, name.clone())).collect()
+        let found = self.certificates.get(&key(handle)).map(Vec::as_slice).unwrap_or_default();
+        let others = |(through, names): &(usize, Vec<Handle>)| {
+            let through = *through;
+            let others: Vec<_> = names.iter().filter(|name| *name != handle).cloned().collect();
+            others.into_iter().map(move |name| (through, name))
+        };
+        found.iter().flat_map(others).collect()
     }
 
     fn of(&self, target: &LinkTarget) -> &[usize] {
@@ -139,9 +146,9 @@ impl Holders {
 
 /// The names of every certificate that an entry holds whole: taken from its bytes, whatever the entry says of them.
 ///
-/// Not by key, which many certificates may share.
-fn certificates(verified: &[Said]) -> HashMap<Vec<u8>, (usize, Vec<Handle>)> {
-    let mut found = HashMap::new();
+/// Not by key, which many certificates may share. Signatures in them are not looked at: what ties them to others is who logged them.
+fn certificates(verified: &[Said]) -> HashMap<Vec<u8>, Vec<(usize, Vec<Handle>)>> {
+    let mut found = HashMap::<_, Vec<_>>::new();
     for (at, said) in verified.iter().enumerate() {
         let Some(Record::Observation(observation)) = &said.record else { continue };
         let Recorded::Present(der) = observation.certificate() else { continue };
@@ -149,10 +156,14 @@ fn certificates(verified: &[Said]) -> HashMap<Vec<u8>, (usize, Vec<Handle>)> {
         let names = certificate.handles().into_iter().filter(|handle| NAMES.contains(&handle.name.as_str()));
         let names: Vec<Handle> = names.collect();
         for name in &names {
-            found.entry(key(name)).or_insert_with(|| (at, names.clone()));
+            found.entry(key(name)).or_default().push((at, names.clone()));
         }
     }
     found
+}
+
+fn iss_of(verified: &[Said], at: usize) -> Option<&str> {
+    verified.get(at).map(|said| said.iss.as_str())
 }
 
 /// What names one certificate. By `tbs_s256` whoever signs it again with ECDSA makes no other one.
@@ -347,16 +358,22 @@ mod tests {
         let decided = said(PEP, "decision", &decision, &[], &[]);
         let issued = said("spiffe://a/spire", "issuance", &issuance, &[of("serial_aki")], &[]);
         let other = said("spiffe://a/spire", "issuance", &issuance, &[of("spki_s256")], &[]);
-        let seen = said("spiffe://a/agent", "observation", &observation, &[], &[]);
-        let found = joins(&[decided.clone(), issued.clone(), other, seen]);
+        let by_other = said("spiffe://a/agent", "observation", &observation, &[], &[]);
+        assert_eq!(
+            joins(&[decided.clone(), issued.clone(), by_other.clone()]),
+            [],
+            "anybody may show a certificate with that serial"
+        );
+        let seen = said("spiffe://a/spire", "observation", &observation, &[], &[]);
+        let found = joins(&[decided.clone(), issued.clone(), other, seen, by_other]);
         let by = format!("cert_s256 {}", shown_digest(&of("cert_s256")));
         assert_eq!(found, [Join { from: 0, to: 1, rel: "authenticated_by".into(), by, through: Some(3) }]);
         // Handles are anybody's to write: without the bytes they tie nothing, however the entry that bears them is called.
-        let claimed = said("spiffe://a/agent", "observation", &without, &[of("cert_s256"), of("serial_aki")], &[]);
+        let claimed = said("spiffe://a/spire", "observation", &without, &[of("cert_s256"), of("serial_aki")], &[]);
         assert_eq!(joins(&[decided.clone(), issued.clone(), claimed]), []);
         // What an issuer names by the same handle needs nobody between.
         let whole = said("spiffe://a/spire", "issuance", &issuance, &[of("cert_s256")], &[]);
-        let seen = said("spiffe://a/agent", "observation", &observation, &[], &[]);
+        let seen = said("spiffe://a/spire", "observation", &observation, &[], &[]);
         let found = joins(&[decided, issued, whole, seen]);
         assert_eq!(found.iter().map(|join| (join.to, join.through)).collect::<Vec<_>>(), [(2, None)]);
     }
