@@ -133,16 +133,17 @@ impl Admission {
             Checked::Duplicate(index) => return Ok(Outcome::Duplicate(index)),
             Checked::Authentic { statement, leaf, authenticated } => (statement, leaf, authenticated),
         };
-        // No row of the policy gives operators a rate, and their changes need a threshold of them. What one can say alone is bounded here.
-        if policy.is_approval(&statement) {
-            self.rates.take_approval(authenticated.key(), Instant::now())?;
-        }
         // DESIGN §6: "An issuer's rate is counted after its signature verifies".
         if let Some(per_second) = authenticated.rate() {
             self.rates.take(authenticated.iss(), per_second, Instant::now())?;
         }
         let now = i64::try_from(self.clock.now().seconds()).unwrap_or(i64::MAX);
         let accepted = policy.authorise(&statement, &authenticated, Some(now))?;
+        // No row of the policy gives operators a rate, and their changes need a threshold of them. What one can say alone is bounded here, behind
+        // all else: what is too old to be admitted is anybody's to send, and costs its operator nothing.
+        if policy.is_approval(&statement) {
+            self.rates.take_approval(authenticated.key(), Instant::now())?;
+        }
         Ok(Outcome::Admitted(Box::new(Admitted::new(*statement, leaf, accepted))))
     }
 }
