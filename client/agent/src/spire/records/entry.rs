@@ -41,7 +41,7 @@ fn as_asked(sheet: &mut Sheet<'_, '_>, told: &Told<'_>, fields: &Fields<'_>) -> 
         sheet.subject(subject);
     }
     let parent = fields.member_id("parent_id", sheet.settings)?;
-    sheet.put_text("parent", parent);
+    sheet.parent(parent);
     // With a comma in it, the text may be one selector or several.
     if let Some((kind, value)) =
         fields.text("selectors")?.filter(|text| !text.contains(',')).as_deref().and_then(|text| text.split_once(':'))
@@ -112,7 +112,7 @@ fn fields(sheet: &mut Sheet<'_, '_>, entry: &Entry) -> Result<(), Wrong> {
     sheet.put("entry_id", entry.id.as_str());
     sheet.put("revision", entry.revision);
     subject(sheet, entry)?;
-    sheet.put_text("parent", Some(entry.parent.clone()));
+    sheet.parent(Some(entry.parent.clone()));
     sheet.selectors(&entry.selectors)?;
     ttls(sheet, entry.x509_ttl, entry.jwt_ttl);
     for (key, flag) in [("admin", entry.admin), ("downstream", entry.downstream), ("store", entry.store)] {

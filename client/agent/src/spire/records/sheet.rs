@@ -120,6 +120,14 @@ impl<'s, 'r> Sheet<'s, 'r> {
         }
     }
 
+    /// Puts in who may ask for an entry's credentials; sealed where a token that nobody used yet may stand in it.
+    pub(super) fn parent(&mut self, id: Option<String>) {
+        match id {
+            Some(id) if holds_token(&id) => self.seal("parent", id.into()),
+            id => self.put_text("parent", id),
+        }
+    }
+
     /// Puts in selectors, their values sealed where they may be personal or secret.
     pub(super) fn selectors(&mut self, selectors: &[Selector]) -> Result<(), Wrong> {
         let mut list = Vec::new();
@@ -183,11 +191,22 @@ pub(super) fn attested(subject: &str, verifier: &str) -> Handle {
 
 /// Whether a selector's value names machines and workloads, and neither people nor secrets.
 fn is_clear(kind: &str, value: &str) -> bool {
+    if holds_token(value) {
+        return false;
+    }
     let of_kind = CLEAR.iter().find(|(known, _)| *known == kind);
     of_kind.is_some_and(|(_, names)| {
         names.is_empty() || names.iter().any(|name| value.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
     })
 }
+
+/// Whether a join token stands in an agent's SPIFFE ID. SPIRE makes the entry of a node that is to join before the token was used: until then whoever
+/// reads it can join in its place.
+fn holds_token(id: &str) -> bool {
+    id.contains(JOINED_BY_TOKEN)
+}
+
+const JOINED_BY_TOKEN: &str = "/spire/agent/join_token/";
 
 /// Types of selectors with the names whose values stand in clear; none: all of them. What is not here is sealed: labels, tags, environment
 /// variables, users and groups by name, subjects of tokens.

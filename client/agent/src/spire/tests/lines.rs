@@ -238,6 +238,25 @@ fn selectors_with_commas_are_not_guessed_at_and_those_of_people_are_sealed() {
     }
 }
 
+/// SPIRE makes the entry of a node when its token is made, and until that is used it opens the door to whoever reads it.
+#[test]
+fn a_join_token_stands_nowhere_in_clear() {
+    let token = "d35b531f-be64-46d8-ae36-2fc6717c2650";
+    let node = format!("spiffe://prod.example/spire/agent/join_token/{token}");
+    let line = called(
+        "entry.v1.Entry",
+        "BatchCreateEntry",
+        &[
+            ("spiffe_id", json!("spiffe://prod.example/node/n1")),
+            ("parent_id", json!(node)),
+            ("selectors", json!(format!("spiffe_id:{node}"))),
+        ],
+    );
+    let view = one(&[line]).view;
+    assert!(view["parent"]["$sealed"].is_string() && view["selectors"][0]["value"]["$sealed"].is_string(), "{view}");
+    assert!(!view.to_string().contains(token), "{view}");
+}
+
 #[test]
 fn the_version_is_that_of_the_server_that_wrote_the_line() {
     let start = r#"{"msg":"Configured","version":"1.15.3","launch_log_level":"debug"}"#.to_owned();
