@@ -40,11 +40,12 @@ struct Long {
 impl Open {
     /// Opens a file at its beginning; `None`: it is not there, or another has its name.
     pub(super) fn new(path: &Path, id: Id) -> io::Result<Option<Self>> {
-        // Without waiting for the other end, should it have become a pipe.
-        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+        // Without waiting for the other end, should it have become a pipe; and not over a link that it became.
+        let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOFOLLOW).bits()).unwrap_or_default();
         let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => return Ok(None),
             Err(error) => return Err(error),
         };
         let metadata = file.metadata()?;

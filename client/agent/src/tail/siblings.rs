@@ -94,8 +94,10 @@ impl Picture {
             let entry = entry.map_err(failed)?;
             let Some(rank) = entry.file_name().as_bytes().strip_prefix(name).and_then(Rank::of) else { continue };
             let sibling = folder.join(entry.file_name());
-            // What cannot be asked about is gone again, or leads nowhere.
-            let Ok(metadata) = fs::metadata(&sibling) else { continue };
+            // What cannot be asked about is gone again. The log's own name was followed to what it leads to; beside it links lead anywhere, and whoever
+            // writes the log is not to choose what is read.
+            let about = if rank == Rank::Current { fs::metadata(&sibling) } else { fs::symlink_metadata(&sibling) };
+            let Ok(metadata) = about else { continue };
             if !metadata.is_file() {
                 if rank == Rank::Current {
                     return Err(TailError::NotAFile(sibling));

@@ -215,6 +215,20 @@ fn what_is_no_file_is_refused_and_links_are_followed() {
     assert_eq!(read(&mut lab.tail(place)), ["two", "three"]);
 }
 
+/// Whoever writes the log could have any file read that the agent may.
+#[test]
+fn a_link_beside_the_log_is_none_of_its_files() {
+    let lab = Lab::new();
+    lab.append("log", "one\n");
+    let mut tail = lab.tail(None);
+    assert_eq!(read(&mut tail), ["one"]);
+    lab.rename("log", "log.2");
+    lab.append("secret", "the agent's key\n");
+    symlink("secret", lab.path("log.1")).unwrap();
+    lab.append("log", "two\n");
+    assert_eq!(read(&mut tail), ["two"]);
+}
+
 #[test]
 fn an_error_loses_nothing() {
     let lab = Lab::new();
