@@ -333,6 +333,8 @@ fn readers(
     hold: outbox::Limits,
 ) -> Result<Vec<Reader>, OutboxError> {
     let mut readers = Vec::new();
+    // What is read waits where it is; what is uploaded has nowhere else to wait for long.
+    let hold = outbox::Limits { bytes: hold.bytes / 2, ..hold };
     for feed in feeds {
         let mut reader = Reader::new(feed, Arc::clone(shared), Arc::clone(names), Arc::clone(world), hold);
         // Why it does not take its place is said when it is read, and it is tried again then.

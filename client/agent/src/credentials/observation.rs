@@ -66,7 +66,7 @@ pub fn observation(
         ("observer", observer.into()),
     ];
     let handles = match &sight.seen {
-        Seen::Certificate(der) => certificate(&mut record, der)?,
+        Seen::Certificate(der) => certificate(&mut record, der, &mut sealer)?,
         Seen::Token(token) => self::token(&mut record, token, &mut sealer)?,
         Seen::Bundle(bundle) => self::bundle(&mut record, bundle)?,
     };
@@ -80,7 +80,7 @@ pub fn observation(
     finish(record, observer, sealer)
 }
 
-fn certificate(record: &mut Fields, der: &str) -> Result<Vec<Handle>, NoObservation> {
+fn certificate(record: &mut Fields, der: &str, sealer: &mut Sealer<'_>) -> Result<Vec<Handle>, NoObservation> {
     let der = base64::decode(der).map_err(|_| NoObservation::Unreadable)?;
     let found = CertificateHandles::from_der(&der).map_err(|_| NoObservation::Unreadable)?;
     record.extend([
@@ -95,7 +95,10 @@ fn certificate(record: &mut Fields, der: &str) -> Result<Vec<Handle>, NoObservat
     let mut handles = found.handles();
     // The issuer's log knows it by its serial number: that joins first.
     handles.sort_by_key(|handle| handle.name != "serial_aki");
-    record.push(("certificate", Value::Bytes(der)));
+    // Without a workload's name it may be a person's, with theirs in it.
+    let der = Value::Bytes(der);
+    let shown = if found.spiffe_id.is_some() { der } else { sealer.seal("certificate", der) };
+    record.push(("certificate", shown));
     Ok(handles)
 }
 

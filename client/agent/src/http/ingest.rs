@@ -86,12 +86,14 @@ impl Intake {
     }
 
     /// Puts an upload into the queue for its other sink, whatever became of it here: the sink is to get what it got before.
-    fn hand_on(&self, prefix: &str, resource: &str, headers: &Headers, body: Vec<u8>) {
-        let Some(queue) = self.queues.get(prefix) else { return };
+    ///
+    /// An error: the queue cannot be written, so the source is to come again. What is known here by then is known there.
+    fn hand_on(&self, prefix: &str, resource: &str, headers: &Headers, body: Vec<u8>) -> Result<(), NotKept> {
+        let Some(queue) = self.queues.get(prefix) else { return Ok(()) };
         let Headers { content_type, content_encoding } = headers.clone();
         let dropped = match queue.push(&Upload { resource: resource.to_owned(), content_type, content_encoding, body })
         {
-            Ok(Pushed::Waits { dropped: 0 } | Pushed::Known) => return,
+            Ok(Pushed::Waits { dropped: 0 } | Pushed::Known) => return Ok(()),
             Ok(Pushed::Waits { dropped }) => {
                 tracing::error!(
                     alarm = "forward",
@@ -110,11 +112,13 @@ impl Intake {
                 1
             }
             Err(error) => {
-                tracing::error!(alarm = "forward", route = prefix, %error, "an upload is not kept for the other sink");
-                1
+                tracing::error!(alarm = "forward", route = prefix, %error, "an upload cannot be kept for the other sink");
+                self.shared.telemetry.alarm("forward");
+                return Err(NotKept::Busy("the queue for the other sink cannot be written".to_owned()));
             }
         };
         self.not_handed_on(prefix, dropped);
+        Ok(())
     }
 
     fn not_handed_on(&self, prefix: &str, count: u64) {
@@ -275,8 +279,8 @@ async fn read_and_keep(
         match read {
             Read::Whole(bytes, _permits) => {
                 let kept = keep(&intake, &prefix, headers.content_encoding.as_deref(), &bytes);
-                intake.hand_on(&prefix, resource, &headers, bytes);
-                kept
+                let handed_on = intake.hand_on(&prefix, resource, &headers, bytes);
+                kept.and_then(|taken| handed_on.map(|()| taken))
             }
             Read::Long { digest, size } => {
                 if intake.queues.contains_key(&*prefix) {

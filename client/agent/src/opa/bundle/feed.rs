@@ -224,11 +224,8 @@ fn refused(name: &str, bundle: &[u8], reason: &str) -> Arrival {
     let digest = Digest::sha256(bundle);
     let key = idempotency_key(SYSTEM, "", &format!("unverified/{name}/{digest}/{reason}"));
     let reason = format!("a bundle that cannot be verified: {reason}");
-    let content = if bundle.len() > MAX_BUNDLE_BYTES {
-        Content::Digest { reason, digest, size: u64::try_from(bundle.len()).unwrap_or(u64::MAX) }
-    } else {
-        Content::Input { reason, bytes: bundle.to_vec() }
-    };
+    // Not the bytes: whoever serves bundles could fill the outbox with any.
+    let content = Content::Digest { reason, digest, size: u64::try_from(bundle.len()).unwrap_or(u64::MAX) };
     Arrival { instance: String::new(), key, semantic: digest, content }
 }
 
