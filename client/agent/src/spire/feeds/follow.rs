@@ -126,12 +126,15 @@ impl Feed for Follow {
         if read.absent && read.items.is_empty() && self.reading.is_settled() {
             return Err(FeedError::new("there is no such file; it is waited for"));
         }
+        let is_at_end = read.items.is_empty() && !read.more;
         let mut arrivals: Vec<Arrival> = Vec::new();
         for item in read.items {
             arrivals.extend(self.item(item.what, now_ms));
         }
-        let settled = self.reading.settle(&self.known, now_ms);
-        arrivals.extend(self.arrivals(settled));
+        if is_at_end {
+            let settled = self.reading.settle(&self.known, now_ms);
+            arrivals.extend(self.arrivals(settled));
+        }
         if let Some(place) = read.place {
             self.place = Some(place);
         }

@@ -85,7 +85,7 @@ impl Reading {
                 }
             }
         }
-        events.extend(self.settle(known, now_ms));
+        events.extend(self.give(known, now_ms, false));
         events
     }
 
@@ -96,15 +96,20 @@ impl Reading {
         Event::Long { digest, size }
     }
 
-    /// Gives what need not wait any more.
+    /// Gives what need not wait any more, where the log has been read to its end: what was waited for long enough may be there no more.
     pub fn settle(&mut self, known: &Known, now_ms: u64) -> Vec<Event> {
+        self.give(known, now_ms, true)
+    }
+
+    /// `is_at_end`: before the end no time counts. After an outage a line may have waited long, and what belongs to it be the next to be read.
+    fn give(&mut self, known: &Known, now_ms: u64, is_at_end: bool) -> Vec<Event> {
         let mut events = Vec::new();
         let too_many = self.too_many();
         for (number, mut pending) in std::mem::take(&mut self.pending).into_iter().enumerate() {
             // A clock that was set back would hold it for long.
             pending.read_ms = pending.read_ms.min(now_ms);
             let is_late = self.counters.lines.saturating_sub(pending.at_line) >= JOIN_LINES
-                || now_ms - pending.read_ms >= JOIN_MS
+                || (is_at_end && now_ms - pending.read_ms >= JOIN_MS)
                 || number < too_many;
             if pending.for_other && is_late {
                 self.counters.unjoined += 1;
@@ -298,6 +303,7 @@ impl Reading {
     }
 
     fn emit(&mut self, form: Form, raw: &RawValue, known: &Known, events: &mut Vec<Event>) {
+        // What cannot be read is about no entry; why it cannot is said where its record is made.
         let fields = Fields::parse(raw).ok();
         let entry_id = fields.and_then(|fields| fields.text("entry_id").ok()).flatten();
         // Of what has an end, what it was at its end.

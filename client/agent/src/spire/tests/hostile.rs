@@ -100,6 +100,18 @@ fn nothing_waits_for_ever_whatever_the_clock_does() {
     assert!(reading.is_settled());
 }
 
+/// An agent that was away while the server wrote on: what it waits for is the next but one that it reads.
+#[test]
+fn an_outage_between_two_lines_of_one_credential_does_not_part_them() {
+    let (known, mut reading) = (Known::new(false), Reading::default());
+    let hour = NOW_MS + 3_600_000;
+    assert!(reading.line(signed(&[]).as_bytes(), &known, NOW_MS).is_empty());
+    assert!(reading.line(b"{\"msg\":\"nothing\"}", &known, hour).is_empty());
+    assert_eq!(reading.line(audit(&[]).as_bytes(), &known, hour).len(), 1);
+    assert!(reading.is_settled());
+    assert_eq!(reading.counters().unjoined, 0);
+}
+
 #[test]
 fn what_waits_has_bounds() {
     let (known, mut reading, mut given) = (Known::new(false), Reading::default(), 0);
