@@ -24,6 +24,7 @@ pub mod envoy;
 pub mod failpoints;
 pub mod feed;
 pub mod forward;
+mod hex;
 pub mod http;
 pub mod json;
 pub mod keys;

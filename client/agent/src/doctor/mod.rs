@@ -15,8 +15,6 @@ pub use envoy::{AccessLog, judge as judge_envoy};
 pub use opa::judge as judge_opa;
 pub use spire::judge as judge_spire;
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use govlog_client::source::{Outbound, Source};
@@ -58,25 +56,6 @@ pub fn doctor(path: &Path, others: &Others) -> Vec<Finding> {
     findings
 }
 
-/// Looks at the end of a SPIRE server's log and says what is wrong with how it logs.
-#[must_use]
-pub fn look_at_spire(path: &Path) -> Vec<Finding> {
-    let shown = path.display().to_string();
-    match end_of(path) {
-        Ok(end) => spire::judge(&shown, &end),
-        Err(error) => vec![wrong(spire::WHAT, format!("{shown}: {error}; the agent's user must be able to read it"))],
-    }
-}
-
-fn end_of(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let from = file.metadata()?.len().saturating_sub(LOOKED_AT_BYTES);
-    file.seek(SeekFrom::Start(from))?;
-    let mut end = Vec::new();
-    file.take(LOOKED_AT_BYTES).read_to_end(&mut end)?;
-    Ok(end)
-}
-
 /// Asks an OPA for its configuration and says what is wrong with it. `prefixes`: where this agent takes uploads.
 #[must_use]
 pub fn ask_opa(url: &str, outbound: &Outbound, prefixes: &[&str]) -> Vec<Finding> {
@@ -110,7 +89,5 @@ fn wrong(what: &'static str, why: impl Into<String>) -> Finding {
     Finding { what, found: String::new(), wrong: Some(why.into()) }
 }
 
-/// Some hundred lines: audit lines come with every sync of an agent.
-const LOOKED_AT_BYTES: u64 = 256 * 1024;
 /// A configuration dump of an Envoy in a large mesh has tens of MiB.
 const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;

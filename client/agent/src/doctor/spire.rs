@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{ok, wrong};
 use crate::check::Finding;
 
-pub(super) const WHAT: &str = "SPIRE server";
+const WHAT: &str = "SPIRE server";
 
 /// Says what is wrong with the log of a SPIRE server, from its last part. A first line that is cut off is passed over.
 #[must_use]

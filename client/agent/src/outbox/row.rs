@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use govlog_formats::digest::Digest;
 use serde::{Deserialize, Serialize};
 
+use crate::hex;
+
 /// The number of a stream in this outbox.
 pub type StreamNumber = u64;
 
@@ -23,7 +25,7 @@ pub struct Stream {
     /// The position that the next statement takes; 0: not even its opening is signed.
     pub next_seq: u64,
     /// The identity of the statement before it.
-    #[serde(with = "hex")]
+    #[serde(with = "hex::one")]
     pub prev: Digest,
     /// When the source was last heard, POSIX milliseconds.
     pub heard_ms: u64,
@@ -38,7 +40,7 @@ pub struct Stream {
     #[serde(default)]
     pub closed: bool,
     /// The capture rule that was last logged in it; none: no batch stands in it yet.
-    #[serde(default, with = "maybe_hex")]
+    #[serde(default, with = "hex::maybe")]
     pub capture: Option<Digest>,
 }
 
@@ -92,34 +94,5 @@ impl std::ops::SubAssign for Counters {
         self.emitted = self.emitted.saturating_sub(told.emitted);
         self.duplicate = self.duplicate.saturating_sub(told.duplicate);
         self.quarantined = self.quarantined.saturating_sub(told.quarantined);
-    }
-}
-
-/// Digests in rows, as people write them.
-mod hex {
-    use govlog_formats::digest::Digest;
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(digest: &Digest, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(digest)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Digest, D::Error> {
-        String::deserialize(from)?.parse().map_err(D::Error::custom)
-    }
-}
-
-/// The same, where there may be none.
-mod maybe_hex {
-    use govlog_formats::digest::Digest;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    #[expect(clippy::ref_option, reason = "the form that serde asks for")]
-    pub(super) fn serialize<S: Serializer>(digest: &Option<Digest>, to: S) -> Result<S::Ok, S::Error> {
-        digest.map(|digest| digest.to_string()).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Digest>, D::Error> {
-        Option::<String>::deserialize(from)?.map(|text| text.parse()).transpose().map_err(D::Error::custom)
     }
 }

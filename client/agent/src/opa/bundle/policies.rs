@@ -28,7 +28,7 @@ pub(super) struct Revision {
     /// As the bundle's manifest has it.
     pub(super) revision: String,
     /// The policy's digest; none: bundles with different policies bear this revision, so it names none.
-    #[serde(with = "maybe_hex")]
+    #[serde(with = "crate::hex::maybe")]
     pub(super) policy: Option<Digest>,
 }
 
@@ -85,20 +85,5 @@ impl Policies {
     fn state(&self) -> MutexGuard<'_, State> {
         // No change leaves it half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A digest that may be none, as people write it.
-mod maybe_hex {
-    use govlog_formats::digest::Digest;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    #[expect(clippy::ref_option, reason = "the form that serde asks for")]
-    pub(super) fn serialize<S: Serializer>(digest: &Option<Digest>, to: S) -> Result<S::Ok, S::Error> {
-        digest.map(|digest| digest.to_string()).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Digest>, D::Error> {
-        Option::<String>::deserialize(from)?.map(|text| text.parse()).transpose().map_err(D::Error::custom)
     }
 }

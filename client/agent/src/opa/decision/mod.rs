@@ -96,6 +96,7 @@ pub fn decision_under(
 
 /// Says whether an event names a revision that is not known of a bundle that is read.
 pub(super) fn awaits(bytes: &[u8], known: &Policies) -> bool {
+    // What cannot be read awaits nothing; why it cannot is said where its record is made.
     let bundles = Fields::read(bytes).and_then(|event| event.object("bundles")).ok().flatten();
     bundles.is_some_and(|bundles| {
         bundles.members().any(|(name, raw)| {
