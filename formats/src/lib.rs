@@ -16,7 +16,7 @@
 //! | the tree | [`merkle`], [`tile`] |
 //! | signed notes and what they carry | [`note`], [`checkpoint`], [`cosignature`], [`tlog_policy`], [`tlog_proof`], [`wire`] |
 //! | signed statements and receipts | [`cbor`], [`cose`], [`statement`], [`receipt`], [`transparent`], [`key_set`] |
-//! | what statements say | [`record`], [`member`] |
+//! | what statements say, and by what they are found | [`record`], [`member`], [`search`] |
 //! | who may submit what | [`admission`], [`x509`] |
 //! | bodies of the log's HTTP interface | [`batch`], [`problem`] |
 
@@ -37,6 +37,7 @@ pub mod note;
 pub mod problem;
 pub mod receipt;
 pub mod record;
+pub mod search;
 pub mod statement;
 pub mod tile;
 pub mod tlog_policy;

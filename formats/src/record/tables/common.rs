@@ -139,8 +139,8 @@ pub(super) static POLICY_REF: Group = Group {
     fields: &[
         optional("policy_digest", SCHEME_DIGEST, "").indexed(),
         optional("bundle_digest", SCHEME_DIGEST, "").indexed(),
-        optional("name", Shape::Text, ""),
-        optional("revision", Shape::Text, ""),
+        optional("name", Shape::Text, "").indexed(),
+        optional("revision", Shape::Text, "").indexed(),
     ],
 };
 

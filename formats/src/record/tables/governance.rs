@@ -70,7 +70,7 @@ pub(super) static ACTIVATION: Group = Group {
         required("pdp", Shape::Name, "the PDP's instance").indexed(),
         optional("policy_digest", SCHEME_DIGEST, "of the policy").indexed(),
         optional("bundle_digest", SCHEME_DIGEST, "of the bundle it came in").indexed(),
-        optional("name", Shape::Text, "the policy's name"),
+        optional("name", Shape::Text, "the policy's name").indexed(),
         optional("uri", Shape::Text, "the policy's URI, the statement's sub"),
         optional("revision", Shape::Text, "as the PDP reports it").indexed(),
         optional("from_ms", Shape::Millis, "since when it is in force"),
@@ -138,7 +138,7 @@ pub(super) static AGENT: Group = Group {
         optional("tools_digest", Shape::Digest, "SHA-256 of their descriptions as the agent gets them"),
         optional("system_prompt_digest", Shape::Digest, "SHA-256 of its standing instructions; sealed where guessable"),
         optional("autonomy", Shape::Text, "what it may do without asking"),
-        optional("runs_as", Shape::List(&Shape::Text), "the SPIFFE IDs it runs as"),
+        optional("runs_as", Shape::List(&Shape::Text), "the SPIFFE IDs it runs as").indexed(),
     ],
 };
 

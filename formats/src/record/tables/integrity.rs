@@ -135,7 +135,7 @@ pub(super) static FINDING: Group = Group {
         required("check", Shape::Name, "the check's id, as D4").indexed(),
         required("verdict", Shape::Closed(Verdict::NAMES), ""),
         optional("entries", Shape::List(&Shape::OneOf(&LINK_TARGET)), "the entries it rests on").indexed(),
-        optional("subject", Shape::Text, "whom it concerns"),
+        optional("subject", Shape::Text, "whom it concerns").indexed(),
         optional("reason", Shape::Text, "why the verdict is not pass"),
         optional("details", Shape::Any, "as the tool gives them"),
         optional("head", Shape::Map(&LOG_HEAD), "the log as it was checked"),

@@ -76,7 +76,7 @@ static SUBJECT: Group = Group {
     name: "subject",
     about: "who asked",
     fields: &[
-        required("id", Shape::Name, "a SPIFFE ID where there is one"),
+        required("id", Shape::Name, "a SPIFFE ID where there is one").indexed(),
         optional("type", Shape::Text, ""),
         optional("properties", Shape::Any, ""),
         optional("credential", Shape::Map(&CREDENTIAL), "how it was known"),
@@ -146,7 +146,7 @@ static BATCH_COUNT: Group = Group {
         required("result", Shape::Closed(DecisionResult::NAMES), ""),
         required("count", Shape::Uint, ""),
         optional("policies", Shape::List(&Shape::Map(&POLICY_REF)), "as in each of these decisions"),
-        optional("subject", Shape::Text, "the subject's id"),
+        optional("subject", Shape::Text, "the subject's id").indexed(),
     ],
 };
 
@@ -157,7 +157,7 @@ pub(super) static EFFECT: Group = Group {
     fields: &[
         optional("decision_id", Shape::Name, "the decision carried out; absent where none is known").indexed(),
         required("outcome", Shape::Closed(Outcome::NAMES), ""),
-        required("performer", Shape::Name, "the workload that acted"),
+        required("performer", Shape::Name, "the workload that acted").indexed(),
         optional("decision_iss", Shape::Name, "who issued the decision, where that is not this statement's iss"),
         optional("resource", Shape::Map(&RESOURCE), "as in the decision").indexed(),
         optional("side_effect", Shape::Map(&SIDE_EFFECT), ""),
@@ -171,7 +171,7 @@ pub(super) static EFFECT: Group = Group {
         optional("tool", Shape::Text, ""),
         optional("method", Shape::Text, ""),
         optional("caller", Shape::Map(&PARTY), "who asked for it, as the transport knew them"),
-        optional("serial", Shape::Bytes, "of the caller's certificate, without leading zeros"),
+        optional("serial", Shape::Bytes, "of the caller's certificate, without leading zeros").indexed(),
         optional("native", Shape::Bytes, "what the source wrote of it, its exact bytes"),
     ],
 };
@@ -192,10 +192,10 @@ pub(super) static OBSERVATION: Group = Group {
     about: "a credential seen in use, or a bundle or a log's head as somebody was shown it",
     fields: &[
         required("observed", Shape::Open(&OBSERVED), "what was seen"),
-        optional("subject", Shape::Text, "of a credential: the SPIFFE ID in it"),
+        optional("subject", Shape::Text, "of a credential: the SPIFFE ID in it").indexed(),
         optional("certificate", Shape::Bytes, "of a credential: the leaf certificate's DER"),
         optional("credential_type", Shape::Open(&CREDENTIAL_TYPES), "of a credential"),
-        optional("key_id", Shape::Text, "of a token: its issuer's key"),
+        optional("key_id", Shape::Text, "of a token: its issuer's key").indexed(),
         optional("audience", Shape::List(&Shape::Text), "of a token"),
         optional("not_before_ms", Shape::Millis, "of a credential: from when it is valid"),
         optional("not_after_ms", Shape::Millis, "of a credential: until when it is valid"),

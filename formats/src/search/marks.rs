@@ -1,0 +1,126 @@
+//! An entry's marks: its terms and its time.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use ciborium::Value;
+
+use super::walk::Walk;
+use super::{Column, Term};
+use crate::cbor;
+use crate::digest::Digest;
+use crate::record::handles::CertificateHandles;
+use crate::record::tables::{ADMISSION_POLICY, KINDS};
+use crate::record::{find, indexed_fields};
+use crate::statement::{SignedStatement, Signer, kind_of};
+
+/// Everything an entry is found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    terms: BTreeSet<Term>,
+    earliest_ms: u64,
+    latest_ms: u64,
+}
+
+impl Marks {
+    /// Takes them from a statement's bytes.
+    #[must_use]
+    pub fn of(statement: &SignedStatement) -> Self {
+        let mut walk = Walk::default();
+        header(&mut walk, statement);
+        record(&mut walk, statement);
+        let signed_ms = u64::try_from(statement.claims().iat).unwrap_or_default().saturating_mul(1000);
+        let (earliest_ms, latest_ms) = walk.time.unwrap_or((signed_ms, signed_ms));
+        Self { terms: walk.terms, earliest_ms, latest_ms }
+    }
+
+    /// The terms.
+    #[must_use]
+    pub const fn terms(&self) -> &BTreeSet<Term> {
+        &self.terms
+    }
+
+    /// The earliest time it speaks of: POSIX milliseconds, as claimed.
+    #[must_use]
+    pub const fn earliest_ms(&self) -> u64 {
+        self.earliest_ms
+    }
+
+    /// The latest time it speaks of: POSIX milliseconds, as claimed.
+    #[must_use]
+    pub const fn latest_ms(&self) -> u64 {
+        self.latest_ms
+    }
+}
+
+/// Names the rules by which marks are made: an index made by others is made anew.
+#[must_use]
+pub fn fingerprint() -> Digest {
+    static FINGERPRINT: LazyLock<Digest> = LazyLock::new(|| {
+        let kinds = KINDS.into_iter().map(|kind| format!("{kind}: {}\n", indexed_fields(kind).join(" ")));
+        let columns = Column::all().iter().map(|column| format!("{column}\n"));
+        Digest::sha256([RULES.to_owned()].into_iter().chain(kinds).chain(columns).collect::<String>().as_bytes())
+    });
+    *FINGERPRINT
+}
+
+/// To be counted up where the same tables give an entry other marks than before.
+const RULES: &str = "govlog marks v1\n";
+
+/// What every statement is found by, whatever its payload is.
+fn header(walk: &mut Walk, statement: &SignedStatement) {
+    let claims = statement.claims();
+    walk.add(Column::KIND, statement.kind().to_owned());
+    walk.single(Column::ISSUER, &claims.iss);
+    walk.single(Column::SUBJECT, &claims.sub);
+    if let Some(position) = &claims.stream {
+        walk.single(Column::STREAM, &position.stream);
+    }
+    walk.add(Column::LEAF, statement.leaf_hash().to_string());
+    walk.add(Column::SIG_STRUCTURE, statement.sig_structure_digest().to_string());
+    signer(walk, statement.signer());
+}
+
+/// Under a certificate the key is found by every handle of the certificate, as the records of its issuance are.
+fn signer(walk: &mut Walk, signer: &Signer) {
+    match signer {
+        Signer::Kid(kid) => {
+            walk.add(Column::SIGNER, kid.to_string());
+            walk.add(Column::KEY, kid.to_string());
+        }
+        Signer::X5chain(chain) => {
+            let Some(leaf) = chain.first() else { return };
+            walk.add(Column::SIGNER, Digest::sha256(leaf).to_string());
+            if let Ok(certificate) = CertificateHandles::from_der(leaf) {
+                for handle in certificate.handles() {
+                    walk.handle(&handle.name, &handle.value);
+                    if let Some(digest) = handle.digest() {
+                        walk.add(Column::SIGNER, digest.to_string());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What the payload says, where it is a record.
+fn record(walk: &mut Walk, statement: &SignedStatement) {
+    if statement.is_hash_envelope() {
+        // The digest of the content stands where the content would.
+        return Digest::from_slice(statement.payload())
+            .into_iter()
+            .for_each(|digest| walk.add(Column::PAYLOAD, digest.to_string()));
+    }
+    walk.add(Column::PAYLOAD, Digest::sha256(statement.payload()).to_string());
+    let Some(kind) = kind_of(statement.content_type()) else { return };
+    let Ok(Value::Map(pairs)) = cbor::parse(statement.payload()) else { return };
+    if kind == ADMISSION_POLICY {
+        return walk.time_of(find(&pairs, "event_ms"));
+    }
+    walk.record(kind, &statement.claims().iss, &pairs);
+    // An `observation` may hold the certificate itself and none of its handles.
+    let certificate = find(&pairs, "certificate").and_then(Value::as_bytes).filter(|_| kind == "observation");
+    if let Some(certificate) = certificate.and_then(|der| CertificateHandles::from_der(der).ok()) {
+        certificate.handles().iter().for_each(|handle| walk.handle(&handle.name, &handle.value));
+    }
+}
