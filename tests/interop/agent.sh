@@ -1,7 +1,17 @@
 # The agent beside SPIRE, OPA and Envoy: sourced, not run.
 #
-# Expects: work, bin, log, iss, domain, uid, ingest, bundle_port, start, address. Gives: start_agent, admin.
+# Expects: work, bin, log, iss, domain, uid, ingest, bundle_port, start, address, fail. Gives: agent_uid, start_agent, admin, http_get.
 # shellcheck shell=bash disable=SC2034,SC2154 # what is expected and given is named above
+
+agent_uid=61505
+
+# SPIRE tells the agent by its user; what SPIRE's server and Envoy write it reads by its group.
+as_agent=(setpriv --reuid "$agent_uid" --regid 0 --clear-groups)
+
+# http_get URL PATH: the admin address speaks TLS as the other one does.
+http_get() {
+    curl -sf --cacert "$work/workloads/opa/bundle.0.pem" "https://localhost:${1##*:}$2" || fail "$1$2 gave no answer"
+}
 
 agent_config() {
     cat <<TOML
@@ -9,6 +19,13 @@ iss = "$iss"
 log = "$log"
 listen = "127.0.0.1:$ingest"
 admin = "127.0.0.1:0"
+
+# Its own certificate, and whom it believes, come from SPIRE.
+[tls]
+spiffe = "unix://$work/spire/agent/api.sock"
+
+[access]
+submit = "spiffe://$domain/opa"
 
 [openings]
 recipients = ["$(cat "$work/openings.key.pub")"]
@@ -60,8 +77,9 @@ TOML
 
 start_agent() {
     agent_config >"$work/agent/agent.toml"
-    "$bin/govlog-agent" check --config "$work/agent/agent.toml" >"$work/checked" || fail "$(cat "$work/checked")"
-    start agent "$bin/govlog-agent" run --config "$work/agent/agent.toml"
+    chown -R "$agent_uid" "$work/agent"
+    "${as_agent[@]}" "$bin/govlog-agent" check --config "$work/agent/agent.toml" >"$work/checked" || fail "$(cat "$work/checked")"
+    start agent "${as_agent[@]}" "$bin/govlog-agent" run --config "$work/agent/agent.toml"
     address agent >"$work/ingest"
     admin=$(address agent 'admin on')
 }

@@ -5,7 +5,7 @@
 
 domain=prod.example
 # Workloads are told apart by user; these exist for nothing else.
-declare -A uid=([pay]=61501 [ledger]=61502 [agentbot]=61503)
+declare -A uid=([pay]=61501 [ledger]=61502 [agentbot]=61503 [opa]=61504)
 
 # free_ports COUNT: ports that nobody listens on now, in one line.
 free_ports() {
@@ -111,11 +111,15 @@ publish_policy() {
     mv "$work/bundle.new" "$work/bundles/authz.tar.gz"
 }
 
-# start_opa NAME PORT INGEST
+# start_opa NAME PORT INGEST: it shows the X.509-SVID of `opa` to the agent, and believes the agent's by the trust domain's bundle.
 start_opa() {
     cat >"$work/opa-$1.yaml" <<YAML
 services:
-  govlog: { url: "$3", response_header_timeout_seconds: 10 }
+  govlog:
+    url: "$3"
+    response_header_timeout_seconds: 10
+    credentials: { client_tls: { cert: "$work/workloads/opa/svid.0.pem", private_key: "$work/workloads/opa/svid.0.key", cert_reread_interval_seconds: 5 } }
+    tls: { ca_cert: "$work/workloads/opa/bundle.0.pem", system_ca_required: false }
   policies: { url: "http://127.0.0.1:$bundle_port" }
 labels: { app: ledger, region: "eu-$1" }
 nd_builtin_cache: true
