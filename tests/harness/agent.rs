@@ -107,7 +107,7 @@ impl Agent {
     pub fn configure(&self, log: &str, tables: &str) {
         let recipient = std::fs::read_to_string(self.dir.join("openings.key.pub")).unwrap();
         let text = format!(
-            "iss = {ISS:?}\nlog = {log:?}\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nopenings.recipients = [{:?}]\n{tables}",
+            "iss = {ISS:?}\nlog = {log:?}\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nopenings.recipients = [{:?}]\naccess.submit = \"loopback\"\n{tables}",
             recipient.trim()
         );
         std::fs::write(self.config(), text).unwrap();

@@ -44,7 +44,11 @@ pub fn check(path: &Path) -> Vec<Finding> {
         Err(error) => return vec![wrong("configuration", error.to_string())],
     };
     let prefixes: Vec<&str> = config.groups.iter().map(|group| group.prefix()).collect();
-    let mut findings = vec![ok("configuration", format!("uploads to {}", prefixes.join(", ")))];
+    let uploads = match prefixes.as_slice() {
+        [] => "no uploads: access.submit names nobody".to_owned(),
+        prefixes => format!("uploads to {}", prefixes.join(", ")),
+    };
+    let mut findings = vec![ok("configuration", uploads)];
     let credential = credential(&config);
     let what = if config.x509.is_some() { "x509" } else { "key" };
     findings.push(of(what, &credential, shown));

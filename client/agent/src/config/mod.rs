@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use govlog_client::openings::{Protection, RecipientError, Recipients, Settings as Keeping};
 use govlog_client::source::Outbound;
-use govlog_daemon::access::{Access, NoGrant};
+use govlog_daemon::access::{Access, NoGrant, RawAccess};
 use govlog_daemon::routes::Roles;
 use govlog_daemon::serve;
 use govlog_daemon::tls::{ExposureError, Settings, SettingsError};
@@ -160,6 +160,12 @@ pub enum ContentError {
         /// What is wrong.
         error: NoGrant,
     },
+    /// There are groups of OPA instances, and nobody is said to be one.
+    #[error(
+        "access.submit is not there: who may upload? Name the SPIFFE IDs of the OPA instances, which [tls] then proves, or write \
+         [access] submit = \"loopback\": everything that runs on this machine may say what was decided"
+    )]
+    NoSubmitter,
     /// Callers are what nobody can be.
     #[error("[[opa]] callers is {0}")]
     Callers(NoGrant),
@@ -207,12 +213,16 @@ impl Config {
         check_text(&raw)?;
         check_numbers(&raw)?;
         let tls = std::mem::take(&mut raw.tls).check(folder)?;
+        let takes_uploads = raw.access.submit.is_some();
+        if !takes_uploads && !raw.opa.is_empty() {
+            return Err(ContentError::NoSubmitter);
+        }
         let access = roles(std::mem::take(&mut raw.access))?;
         tls.check_reach("listen", raw.listen, &[&access.submit], "submit")?;
         tls.check_reach("admin", raw.admin, &[&access.operate], "operate")?;
         let callers = callers(&mut raw.opa)?;
         callers.values().try_for_each(|callers| tls.check_provable("[[opa]] callers", callers))?;
-        let groups = groups(raw.opa, folder)?;
+        let groups = groups(raw.opa, takes_uploads, folder)?;
         let servers = raw.spire;
         let envoys = envoys(raw.envoy, folder)?;
         let watched = watched(raw.credentials, folder)?;
@@ -303,9 +313,11 @@ fn x509(raw: Option<RawX509>, has_key: bool, folder: &Path) -> Result<Option<key
     }
 }
 
+/// Whoever uploads says what was decided: nobody may unless somebody writes who, not even this machine.
 fn roles(raw: RawRoles) -> Result<Roles, ContentError> {
     let role = |key, typed| Access::parse(typed).map_err(|error| ContentError::Access { key, error });
-    Ok(Roles { submit: role("submit", raw.submit)?, operate: role("operate", raw.operate)?, ..Roles::default() })
+    let submit = raw.submit.unwrap_or_else(|| RawAccess::Several(Vec::new()));
+    Ok(Roles { submit: role("submit", Some(submit))?, operate: role("operate", raw.operate)?, ..Roles::default() })
 }
 
 /// Secure unless somebody writes by name that it should not be.
@@ -361,8 +373,8 @@ fn callers(raw: &mut [RawGroup]) -> Result<BTreeMap<String, Access>, ContentErro
     named.map(|(prefix, typed)| Ok((prefix, parse(typed)?))).collect()
 }
 
-/// The groups; without any there is one that takes AuthZEN-shaped decisions on the default prefix.
-fn groups(raw: Vec<RawGroup>, folder: &Path) -> Result<Vec<Group>, ContentError> {
+/// The groups; without any there is one that takes AuthZEN-shaped decisions on the default prefix, if anybody may upload.
+fn groups(raw: Vec<RawGroup>, takes_uploads: bool, folder: &Path) -> Result<Vec<Group>, ContentError> {
     let mut groups: Vec<Group> = Vec::new();
     for group in raw {
         let group = Group::try_from(group)?.within(folder);
@@ -371,7 +383,7 @@ fn groups(raw: Vec<RawGroup>, folder: &Path) -> Result<Vec<Group>, ContentError>
         }
         groups.push(group);
     }
-    if groups.is_empty() {
+    if groups.is_empty() && takes_uploads {
         groups.push(Group::try_from(RawGroup::at(DEFAULT_PREFIX))?);
     }
     Ok(groups)

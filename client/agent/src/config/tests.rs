@@ -1,15 +1,16 @@
+use govlog_daemon::access::Caller;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Config, ContentError> {
     Config::parse(text, Path::new("/etc/govlog"))
 }
 
-const LEAST: &str =
-    "iss = \"spiffe://prod.example/agent\"\nlog = \"http://127.0.0.1:8080\"\nopenings.plaintext = true\n";
+const LEAST: &str = "iss = \"spiffe://prod.example/agent\"\nlog = \"http://127.0.0.1:8080\"\naccess.submit = \"loopback\"\nopenings.plaintext = true\n";
 const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
 #[test]
-fn three_keys_are_enough_and_the_rest_has_defaults() {
+fn four_keys_are_enough_and_the_rest_has_defaults() {
     let config = parse(LEAST).unwrap();
     assert_eq!(config.key, Path::new("/etc/govlog/agent.key"));
     assert_eq!(config.outbox, Path::new("/etc/govlog/outbox"));
@@ -20,6 +21,18 @@ fn three_keys_are_enough_and_the_rest_has_defaults() {
     assert!(config.groups[0].xfcc_from().is_empty(), "no header is believed unless somebody says so");
     assert_eq!(config.upload, opa::Limits::default());
     assert_eq!((config.max_age.as_secs(), config.remember.as_secs()), (86_400, 7 * 86_400));
+}
+
+#[test]
+fn nobody_uploads_unless_somebody_writes_who() {
+    let text = LEAST.replace("access.submit = \"loopback\"\n", "");
+    let config = parse(&text).unwrap();
+    let neighbour = Caller { from_loopback: true, ..Caller::default() };
+    assert!(config.groups.is_empty() && !config.access.submit.allows(&neighbour));
+    assert!(config.access.operate.allows(&neighbour));
+    let error = parse(&format!("{text}[[opa]]\nprefix = \"/a\"\n")).unwrap_err().to_string();
+    assert!(error.contains("access.submit") && error.contains("submit = \"loopback\""), "{error}");
+    assert!(parse(LEAST).unwrap().access.submit.allows(&neighbour));
 }
 
 #[test]

@@ -194,12 +194,11 @@ pub(super) static ROUTES: &[Route<Door>] = &[
 
 /// Routes the uploads of each group, by its prefix. Where a group names its callers, whoever else may upload is refused there.
 pub fn ingest(intake: &Intake, groups: &[(&str, Option<Access>)]) -> Router {
-    let known: Arc<str> = groups
-        .iter()
-        .map(|(prefix, _)| format!("{prefix}/logs, {prefix}/status"))
-        .collect::<Vec<_>>()
-        .join(", ")
-        .into();
+    let known: Vec<String> = groups.iter().map(|(prefix, _)| format!("{prefix}/logs, {prefix}/status")).collect();
+    let known: Arc<str> = match known.as_slice() {
+        [] => "no uploads are taken here: the configuration has no access.submit".into(),
+        known => format!("there are {}", known.join(", ")).into(),
+    };
     let mut routes = Router::new();
     for (prefix, callers) in groups {
         let door = Door { intake: intake.clone(), prefix: (*prefix).into() };
@@ -211,7 +210,7 @@ pub fn ingest(intake: &Intake, groups: &[(&str, Option<Access>)]) -> Router {
         routes = routes.nest(prefix, router);
     }
     routes
-        .fallback(async move || line(StatusCode::NOT_FOUND, &format!("there are {known}")))
+        .fallback(async move || line(StatusCode::NOT_FOUND, &known))
         .method_not_allowed_fallback(async || line(StatusCode::METHOD_NOT_ALLOWED, "this path takes POST"))
 }
 
