@@ -262,7 +262,7 @@ impl Feed for AccessLog {
         let more = filled.unwrap_or(false) || arrivals.len() == AT_ONCE;
         let place = place.map(|place| place.encode());
         let (heard, alarms) = (self.heard(now_ms), self.alarms(before));
-        Ok(Found { arrivals, place, heard, more, again: LOOK_AGAIN, alarms })
+        Ok(Found { arrivals, place, heard, more, again: LOOK_AGAIN, alarms, ..Found::default() })
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use reader::Reader;
 
-use crate::outbox::{Arrival, Decisions};
+use crate::outbox::{Arrival, Decisions, Note};
 
 /// Something that is read.
 pub trait Feed: Send {
@@ -35,6 +35,15 @@ pub trait Feed: Send {
     /// It is no place that this feed wrote.
     fn resume(&mut self, place: Option<&[u8]>) -> Result<(), FeedError>;
 
+    /// Is told, before anything is read, what the last process remembered of single things: what [`Found::notes`] made of them in the end.
+    ///
+    /// # Errors
+    ///
+    /// It is nothing that this feed wrote.
+    fn recall(&mut self, _notes: Vec<Note>) -> Result<(), FeedError> {
+        Ok(())
+    }
+
     /// Is told, before anything is read, who knows the decisions that other sources tell of.
     fn meet(&mut self, _decisions: Arc<dyn Decisions>) {}
 
@@ -53,6 +62,8 @@ pub struct Found {
     pub arrivals: Vec<Arrival>,
     /// How far was read, in the feed's own form, if that changed.
     pub place: Option<Vec<u8>>,
+    /// What is to be remembered of single things, beside the place: a change costs as much as changed, however much there is.
+    pub notes: Vec<Note>,
     /// Which instances live, and what they count themselves: their heartbeats repeat it.
     pub heard: Vec<(String, BTreeMap<String, String>)>,
     /// Whether there is more to be read at once.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Feed, FeedError, Found};
 use crate::failpoints;
 use crate::names::Names;
-use crate::outbox::{self, Decisions, OutboxError, ReceiveError};
+use crate::outbox::{self, Decisions, HowFar, OutboxError, ReceiveError};
 use crate::pump::{PumpError, Round, Shared};
 use crate::world::World;
 
@@ -46,8 +46,10 @@ impl Reader {
     /// The outbox is not well.
     pub fn begin(&mut self) -> Result<Result<(), FeedError>, OutboxError> {
         if !self.has_begun {
-            let place = self.shared.outbox.place(self.feed.route(), self.feed.reads())?;
-            if let Err(error) = self.feed.resume(place.as_deref()) {
+            let (route, reads) = (self.feed.route(), self.feed.reads());
+            let place = self.shared.outbox.place(route, reads)?;
+            let notes = self.shared.outbox.notes(route, reads)?;
+            if let Err(error) = self.feed.resume(place.as_deref()).and_then(|()| self.feed.recall(notes)) {
                 return Ok(Err(error));
             }
             self.has_begun = true;
@@ -101,12 +103,12 @@ impl Reader {
 
     fn keep(&self, found: &Found) -> Result<(), NotKept> {
         let (feed, outbox, now_ms) = (&self.feed, &self.shared.outbox, self.world.now_ms());
-        let place = found.place.as_deref().map(|place| (feed.reads(), place));
+        let how_far = HowFar { of: feed.reads(), place: found.place.as_deref(), notes: &found.notes };
         let source = (feed.system(), feed.route());
-        if !found.arrivals.is_empty() || place.is_some() {
+        if !found.arrivals.is_empty() || found.place.is_some() || !found.notes.is_empty() {
             failpoints::hit("feed::before_write")?;
             let taken = self.names.naming(source, |name| {
-                outbox.receive_read(feed.route(), &found.arrivals, place, self.hold, now_ms, name)
+                outbox.receive_read(feed.route(), &found.arrivals, Some(how_far), self.hold, now_ms, name)
             })?;
             failpoints::hit("feed::after_write")?;
             self.shared.found_room(true);

@@ -15,6 +15,7 @@ struct Shelf(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     resumed: Vec<Option<Vec<u8>>>,
+    recalled: Vec<Vec<Note>>,
     finds: VecDeque<Found>,
 }
 
@@ -33,6 +34,11 @@ impl Feed for Shelf {
 
     fn resume(&mut self, place: Option<&[u8]>) -> Result<(), FeedError> {
         self.0.lock().unwrap().resumed.push(place.map(<[u8]>::to_vec));
+        Ok(())
+    }
+
+    fn recall(&mut self, notes: Vec<Note>) -> Result<(), FeedError> {
+        self.0.lock().unwrap().recalled.push(notes);
         Ok(())
     }
 
@@ -127,4 +133,30 @@ fn a_form_of_an_adapters_own_is_kept_with_its_name() {
     let waiting = bench.shared.outbox.waiting(number, 9, 1 << 20).unwrap();
     assert_eq!(waiting[0].content, arrival.content);
     assert_eq!(waiting[0].content.event(), Some(("activation", b"{}".as_slice())));
+}
+
+#[test]
+fn what_is_remembered_of_single_things_is_kept_with_what_was_found_and_recalled() {
+    let (bench, shelf) = (Bench::new(), Shelf::default());
+    let note = |name: &str, note: Option<&str>| (name.to_owned(), note.map(|note| note.as_bytes().to_vec()));
+    let with = |ids: &[&str], notes: &[Note]| Found { place: None, notes: notes.to_vec(), ..found(ids, "") };
+    shelf.0.lock().unwrap().finds.extend([
+        with(&["1"], &[note("a", Some("1")), note("b", Some("1"))]),
+        with(&[], &[note("a", None), note("c", Some("2"))]),
+        with(&["2"], &[note("b", Some("3"))]),
+    ]);
+    let mut first = reader(&bench, &shelf, ROOM);
+    first.round().unwrap();
+    first.round().unwrap();
+    first.hold = Limits { bytes: 1, streams: 8 };
+    first.round().unwrap();
+    assert!(bench.shared.is_full(), "what was found last is not kept");
+    drop(first);
+    let outbox = &bench.shared.outbox;
+    for (route, of) in [("/ing", "shelf"), (ROUTE, "shel"), (ROUTE, "shelf2"), ("/z", "")] {
+        assert_eq!(outbox.notes(route, of).unwrap(), [], "{route} {of}");
+    }
+    reader(&bench, &shelf, ROOM).begin().unwrap().unwrap();
+    let recalled = &shelf.0.lock().unwrap().recalled;
+    assert_eq!(recalled[1], [note("b", Some("1")), note("c", Some("2"))]);
 }

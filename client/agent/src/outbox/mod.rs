@@ -33,14 +33,14 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _, WriteTransaction
 pub use joins::{Decisions, Join, Joining};
 pub use load::{Amount, Backlog};
 pub use read::{Signed, Waiting};
-pub use receive::{Arrival, Content, Limits, ReceiveError, Report, Taken, idempotency_key, status_of};
+pub use receive::{Arrival, Content, HowFar, Limits, Note, ReceiveError, Report, Taken, idempotency_key, status_of};
 pub use row::{Counters, Stream, StreamNumber};
 pub use write::Fork;
 
 use load::Load;
 pub use tables::OWN;
 
-use tables::{FORGET, FORGET_JOINS, JOINS, MEMBERS, META, PLACES, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING};
+use tables::{FORGET, FORGET_JOINS, JOINS, MEMBERS, META, NOTES, PLACES, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING};
 
 /// The outbox of one issuer for one log.
 #[derive(Debug)]
@@ -152,7 +152,8 @@ impl Outbox {
             for (key, wanted) in [("version", VERSION), ("log", log), ("iss", iss)] {
                 let found = meta.get(key)?.map(|found| found.value().to_owned());
                 match found {
-                    // What is in an older one is in the same form: version 1 had no batches, version 2 no sources that are read.
+                    // What is in an older one is in the same form: version 1 had no batches, version 2 no sources that are read,
+                    // version 3 no notes.
                     Some(found) if key == "version" && OLDER.contains(&found.as_str()) => {
                         meta.insert(key, wanted)?;
                     }
@@ -169,6 +170,7 @@ impl Outbox {
             tx.open_table(SIGNED)?;
             tx.open_table(MEMBERS)?;
             tx.open_table(PLACES)?;
+            tx.open_table(NOTES)?;
             tx.open_table(SEEN)?;
             tx.open_table(FORGET)?;
             tx.open_table(JOINS)?;
@@ -277,7 +279,7 @@ const fn all_of(number: StreamNumber) -> std::ops::RangeInclusive<(u64, u64)> {
 }
 
 const FILE: &str = "outbox.redb";
-const VERSION: &str = "3";
-const OLDER: [&str; 2] = ["1", "2"];
+const VERSION: &str = "4";
+const OLDER: [&str; 3] = ["1", "2", "3"];
 /// Uploads are written once and read once or twice, soon after: little is gained by more.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;

@@ -8,7 +8,7 @@ use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, WriteTransacti
 use super::joins;
 use super::load::Load;
 use super::row::{Stream, StreamNumber};
-use super::tables::{FOR_NOW, PLACES, SEEN, SPEAKERS, STREAMS, WAITING, WaitingRow};
+use super::tables::{FOR_NOW, NOTES, PLACES, SEEN, SPEAKERS, STREAMS, WAITING, WaitingRow};
 use super::write::next_number;
 use super::{Outbox, OutboxError, all_of, size, stream_of, stream_row};
 use crate::names::Fresh;
@@ -54,6 +54,37 @@ pub enum Content {
         /// How many bytes it had.
         size: u64,
     },
+}
+
+/// What is remembered of one thing that is read, by its name; `None`: nothing any more.
+pub type Note = (String, Option<Vec<u8>>);
+
+/// How far something was read.
+#[derive(Clone, Copy, Debug)]
+pub struct HowFar<'a> {
+    /// What is read.
+    pub of: &'a str,
+    /// The place, if it is another: what [`Outbox::place`] gives from then on.
+    pub place: Option<&'a [u8]>,
+    /// What is remembered of single things, as far as that changed: what [`Outbox::notes`] gives from then on.
+    pub notes: &'a [Note],
+}
+
+impl HowFar<'_> {
+    fn keep(&self, tx: &WriteTransaction, route: &str) -> Result<(), redb::Error> {
+        if let Some(place) = self.place {
+            tx.open_table(PLACES)?.insert((route, self.of), place)?;
+        }
+        let mut notes = tx.open_table(NOTES)?;
+        for (name, note) in self.notes {
+            let key = (route, self.of, name.as_str());
+            match note {
+                Some(note) => drop(notes.insert(key, note.as_slice())?),
+                None => drop(notes.remove(key)?),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What the outbox may hold.
@@ -175,7 +206,7 @@ impl Outbox {
         self.receive_read(route, arrivals, None, limits, now_ms, name)
     }
 
-    /// Takes what was read of a source, and how far it was read: both, or neither. `place` is a name, and what [`Outbox::place`] gives then.
+    /// Takes what was read of a source, and how far it was read: both, or neither.
     ///
     /// # Errors
     ///
@@ -184,7 +215,7 @@ impl Outbox {
         &self,
         route: &str,
         arrivals: &[Arrival],
-        place: Option<(&str, &[u8])>,
+        how_far: Option<HowFar<'_>>,
         limits: Limits,
         now_ms: u64,
         name: &dyn Fn(&str) -> Fresh,
@@ -196,8 +227,8 @@ impl Outbox {
             if let (Some(()), Some((joins, keep))) = (done, &joins) {
                 joins::keep(tx, joins, *keep, now_ms)?;
             }
-            if let (Some(()), Some((of, place))) = (done, place) {
-                tx.open_table(PLACES)?.insert((route, of), place)?;
+            if let (Some(()), Some(how_far)) = (done, how_far) {
+                how_far.keep(tx, route)?;
             }
             Ok(done)
         })?;
@@ -214,6 +245,26 @@ impl Outbox {
     /// The store is not well.
     pub fn place(&self, route: &str, of: &str) -> Result<Option<Vec<u8>>, OutboxError> {
         self.look(|tx| Ok(tx.open_table(PLACES)?.get((route, of))?.map(|place| place.value().to_vec())))
+    }
+
+    /// Gives what is remembered of single things that were read of a source, by their names.
+    ///
+    /// # Errors
+    ///
+    /// The store is not well.
+    pub fn notes(&self, route: &str, of: &str) -> Result<Vec<Note>, OutboxError> {
+        self.look(|tx| {
+            let (notes, mut found) = (tx.open_table(NOTES)?, Vec::new());
+            for row in notes.range((route, of, "")..)? {
+                let (key, bytes) = row?;
+                let (row_route, row_of, name) = key.value();
+                if (row_route, row_of) != (route, of) {
+                    break;
+                }
+                found.push((name.to_owned(), Some(bytes.value().to_vec())));
+            }
+            Ok(found)
+        })
     }
 
     /// Notes that an instance lives, and what it counts itself; opens its stream if it has none, so that its heartbeats carry that.

@@ -9,6 +9,7 @@
 //! | `signed` | stream number, seq | a signed statement that is not known to be published, and what opens its sealed values |
 //! | `members` | stream number, seq | the idempotency keys of a signed batch's members, one behind the other, in the batch's order |
 //! | `places` | route, what is read, or `status` and an instance | how far it was read, as its feed writes it; what is remembered of the instance's last status |
+//! | `notes` | route, what is read, name | what is remembered of one thing that is read, beside the place, as its feed writes it |
 //! | `joins` | request id | until when it is kept, and the ids of its decisions as a JSON list |
 //! | `forget_joins` | time, request id | nothing: the order in which `joins` is forgotten |
 //! | `seen` | idempotency key | digest of what the event says, and until when that is remembered |
@@ -28,6 +29,7 @@ pub(super) const WAITING: TableDefinition<'_, (u64, u64), WaitingRow> = TableDef
 pub(super) const SIGNED: TableDefinition<'_, (u64, u64), SignedRow> = TableDefinition::new("signed");
 pub(super) const MEMBERS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("members");
 pub(super) const PLACES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("places");
+pub(super) const NOTES: TableDefinition<'_, (&str, &str, &str), &[u8]> = TableDefinition::new("notes");
 pub(super) const SEEN: TableDefinition<'_, &[u8; 32], (&[u8; 32], u64)> = TableDefinition::new("seen");
 pub(super) const FORGET: TableDefinition<'_, (u64, &[u8; 32]), ()> = TableDefinition::new("forget");
 pub(super) const JOINS: TableDefinition<'_, &str, (u64, &str)> = TableDefinition::new("joins");

@@ -4,7 +4,7 @@ use govlog_formats::digest::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::api::{Authority, Entry};
+use super::api::Entry;
 
 /// Something that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,17 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// How many bytes are kept of it.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Formed { bytes, .. } | Self::Input { bytes, .. } => bytes.len(),
+            Self::Long { .. } => 0,
+        }
+    }
+}
+
 /// What an event is: which record is made of it, and of which bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Form {
@@ -61,7 +72,7 @@ pub enum Form {
     BannedAgent,
     /// A bundle as found: [`super::api::Bundle`].
     FoundBundle,
-    /// An authority as found: [`Authority`].
+    /// An authority as found: [`super::api::Authority`].
     FoundAuthority,
 }
 
@@ -143,12 +154,4 @@ pub fn native_id(request: Option<&str>, line: &str, form: Form) -> String {
     let digest = Digest::sha256(line.as_bytes()).to_string();
     let second = if form == Form::Revocation { "/revocation" } else { "" };
     format!("{}/{}{second}", request.unwrap_or("-"), digest.get(..32).unwrap_or_default())
-}
-
-impl Authority {
-    /// What names a state of an authority once.
-    #[must_use]
-    pub fn native_id(&self) -> String {
-        format!("authority/{}/{}/{}", self.purpose, self.id, self.op)
-    }
 }

@@ -123,6 +123,11 @@ impl Known {
         self.inner().removed.insert(id.to_owned());
     }
 
+    /// Notes that another entry bears the id of one that ended: what the log told of that end is not about this one.
+    pub fn returns(&self, id: &str) {
+        self.inner().removed.remove(id);
+    }
+
     /// Whether the log told of an entry's end.
     #[must_use]
     pub fn is_removed(&self, id: &str) -> bool {

@@ -6,7 +6,9 @@
 pub mod changes;
 #[cfg(any(test, feature = "spiffe"))]
 pub mod grpc;
+mod memory;
 mod model;
+mod older;
 pub mod snapshot;
 
 pub use model::{Agent, Authority, Bundle, BundleKey, Entry, Listing, Selector};

@@ -52,6 +52,9 @@ pub struct Entry {
     pub created_s: Option<u64>,
     /// For its holder.
     pub hint: String,
+    /// How many that bore its id came before it and ended. The server does not say: it is counted, so that each is told of.
+    #[serde(skip_serializing_if = "is_first")]
+    pub generation: u64,
 }
 
 /// A property of a node or workload.
@@ -72,6 +75,9 @@ pub struct Agent {
     pub banned: bool,
     /// Whether it attests again to renew its certificate.
     pub can_reattest: bool,
+    /// How many states of it came before this one and ended. The server does not say: it is counted, so that each is told of.
+    #[serde(skip_serializing_if = "is_first")]
+    pub generation: u64,
 }
 
 /// A trust domain's bundle.
@@ -86,6 +92,9 @@ pub struct Bundle {
     pub refresh_hint_s: Option<u64>,
     /// Its keys, in order.
     pub keys: Vec<BundleKey>,
+    /// How many of that domain came before it. The server does not say: it is counted, so that each is told of.
+    #[serde(skip_serializing_if = "is_first")]
+    pub generation: u64,
 }
 
 /// A key in a bundle.
@@ -139,10 +148,22 @@ impl Entry {
         given == own
     }
 
-    /// A digest of all of it.
+    /// A digest of all that the server says of it.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        digest(self)
+        digest(&Self { generation: 0, ..self.clone() })
+    }
+
+    /// What names it at its revision once.
+    #[must_use]
+    pub fn native_id(&self) -> String {
+        format!("entry/{}@{}{}", self.id, self.revision, mark(self.generation))
+    }
+
+    /// What names its end once.
+    #[must_use]
+    pub fn end_id(&self) -> String {
+        format!("{}/gone", self.native_id())
     }
 }
 
@@ -157,7 +178,19 @@ impl Agent {
     /// A digest of how it was attested: a ban is another event.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        digest(&Self { banned: false, ..self.clone() })
+        digest(&Self { banned: false, generation: 0, ..self.clone() })
+    }
+
+    /// What names it, as it was found to be, once.
+    #[must_use]
+    pub fn native_id(&self) -> String {
+        format!("agent/{}@{}{}", self.id, self.digest(), mark(self.generation))
+    }
+
+    /// What names a ban of it once.
+    #[must_use]
+    pub fn ban_id(&self) -> String {
+        format!("{}/banned", self.native_id())
     }
 }
 
@@ -184,6 +217,31 @@ impl Bundle {
         let bytes = Digest::sha256(&to_deterministic(&Value::Array(parts))).as_bytes().to_vec();
         SchemeDigest { scheme: "spiffe-keys".to_owned(), bytes }
     }
+
+    /// What names it once.
+    #[must_use]
+    pub fn native_id(&self) -> String {
+        let digest = Digest::from_slice(&self.keys_digest().bytes).map(|digest| digest.to_string()).unwrap_or_default();
+        format!("bundle/{}@{digest}{}", self.domain, mark(self.generation))
+    }
+}
+
+impl Authority {
+    /// What names a state of it once.
+    #[must_use]
+    pub fn native_id(&self) -> String {
+        format!("authority/{}/{}/{}", self.purpose, self.id, self.op)
+    }
+}
+
+/// Tells what has the same id apart. No id of SPIRE's has this sign in it.
+fn mark(generation: u64) -> String {
+    if generation == 0 { String::new() } else { format!("#{generation}") }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+pub(super) fn is_first(generation: &u64) -> bool {
+    *generation == 0
 }
 
 fn ordered<T: Ord>(mut items: Vec<T>) -> Vec<T> {

@@ -179,6 +179,7 @@ impl RawEntry {
             expires_s: positive(self.expires_at),
             created_s: positive(self.created_at),
             hint: self.hint,
+            generation: 0,
         };
         Ok(entry.ordered())
     }
@@ -202,6 +203,7 @@ impl RawAgent {
             selectors: selectors(self.selectors),
             banned: self.banned,
             can_reattest: self.can_reattest,
+            generation: 0,
         };
         agent.ordered()
     }
@@ -222,6 +224,7 @@ impl RawBundle {
             sequence: self.spiffe_sequence,
             refresh_hint_s: self.spiffe_refresh_hint.filter(|seconds| *seconds > 0),
             keys: keys.collect::<Result<_, _>>()?,
+            generation: 0,
         };
         Ok(bundle.ordered())
     }

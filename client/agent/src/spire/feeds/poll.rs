@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::api::Listing;
-use super::super::api::changes::Before;
+use super::super::api::changes::{Before, Portion};
 use super::super::known::Known;
 use super::super::{SYSTEM, Settings};
 use super::arrival;
 use crate::feed::{Feed, FeedError, Found};
+use crate::outbox::Note;
 
 /// Somebody who can be asked what a server has.
 pub(super) trait Look: Send {
@@ -39,8 +40,8 @@ pub(super) struct Poll<L> {
     look: L,
     reads: String,
     before: Before,
-    /// The place that was last given.
-    told: Vec<u8>,
+    /// Whether its place is still one that an earlier version wrote; what is noted takes its place.
+    is_older: bool,
     trouble: Option<FeedError>,
 }
 
@@ -49,30 +50,27 @@ impl<L: Look> Poll<L> {
     #[must_use]
     pub(super) fn new(settings: Arc<Settings>, known: Arc<Known>, look: L, reads: &Path) -> Self {
         let reads = reads.display().to_string();
-        Self { settings, known, look, reads, before: Before::default(), told: Vec::new(), trouble: None }
+        Self { settings, known, look, reads, before: Before::default(), is_older: false, trouble: None }
     }
 
-    fn find(&mut self, now_ms: u64) -> Result<Found, FeedError> {
+    /// Looks at what there is.
+    fn look(&mut self, now_ms: u64) -> Result<(), FeedError> {
         // Said when what could be seen is kept.
         if let Some(trouble) = self.trouble.take() {
             return Err(trouble);
         }
-        let Looked { listing, is_whole, trouble } = self.look.look()?;
-        self.trouble = trouble;
-        if let Some(entries) = &listing.entries {
-            self.known.entries(entries);
+        let looked = self.look.look();
+        if let Ok(Looked { listing, .. }) = &looked {
+            if let Some(entries) = &listing.entries {
+                self.known.entries(entries);
+            }
+            self.known.authorities(&listing.authorities, now_ms);
         }
-        self.known.authorities(&listing.authorities, now_ms);
-        let events = self.before.compare(&listing, &self.known, is_whole);
-        let arrivals = events.into_iter().map(|event| arrival(&self.settings, event)).collect();
-        let bytes = serde_json::to_vec(&self.before).map_err(FeedError::new)?;
-        let place = (bytes != self.told).then(|| bytes.clone());
-        self.told = bytes;
-        // The log says that the server lives; without one, this does.
-        let is_heard = self.settings.log.is_none() && place.is_some();
-        let heard = if is_heard { vec![(self.settings.name().to_owned(), BTreeMap::new())] } else { Vec::new() };
-        let more = self.trouble.is_some();
-        Ok(Found { arrivals, place, heard, more, again: self.settings.poll, ..Found::default() })
+        self.known.asked();
+        let Looked { listing, is_whole, trouble } = looked?;
+        self.trouble = trouble;
+        self.before.begin(listing, &self.known, is_whole);
+        Ok(())
     }
 }
 
@@ -90,16 +88,29 @@ impl<L: Look> Feed for Poll<L> {
     }
 
     fn resume(&mut self, place: Option<&[u8]>) -> Result<(), FeedError> {
-        let Some(bytes) = place else { return Ok(()) };
-        self.before = serde_json::from_slice(bytes).map_err(|error| FeedError::new(format!("its place: {error}")))?;
-        self.told = bytes.to_vec();
+        let Some(place) = place.filter(|place| *place != NO_PLACE) else { return Ok(()) };
+        self.before.take_older(place).map_err(|error| FeedError::new(format!("its place: {error}")))?;
+        self.is_older = true;
         Ok(())
     }
 
+    fn recall(&mut self, notes: Vec<Note>) -> Result<(), FeedError> {
+        self.before.recall(notes).map_err(|name| FeedError::new(format!("its note of {name} cannot be read")))
+    }
+
     fn read(&mut self, now_ms: u64) -> Result<Found, FeedError> {
-        let found = self.find(now_ms);
-        self.known.asked();
-        found
+        if self.before.is_done() {
+            self.look(now_ms)?;
+        }
+        // A crash here, or anywhere before the rest of a listing is given, leaves what was given and its notes: the next listing has the rest.
+        let Portion { events, notes } = self.before.portion(&self.known, AT_ONCE, AT_ONCE_BYTES);
+        let arrivals = events.into_iter().map(|event| arrival(&self.settings, event)).collect();
+        // The log says that the server lives; without one, this does.
+        let is_heard = self.settings.log.is_none() && !notes.is_empty();
+        let heard = if is_heard { vec![(self.settings.name().to_owned(), BTreeMap::new())] } else { Vec::new() };
+        let more = !self.before.is_done() || self.trouble.is_some();
+        let place = std::mem::take(&mut self.is_older).then(|| NO_PLACE.to_vec());
+        Ok(Found { arrivals, place, notes, heard, more, again: self.settings.poll, ..Found::default() })
     }
 }
 
@@ -108,3 +119,9 @@ impl<L> std::fmt::Debug for Poll<L> {
         f.debug_struct("Poll").field("reads", &self.reads).finish_non_exhaustive()
     }
 }
+
+/// What goes into one write of the outbox; all of a large server would keep everybody else waiting, and fill it at once.
+const AT_ONCE: usize = 500;
+const AT_ONCE_BYTES: usize = 1 << 20;
+/// All of it stands in notes.
+const NO_PLACE: &[u8] = b"{}";

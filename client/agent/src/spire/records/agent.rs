@@ -44,7 +44,7 @@ pub(super) fn tell(sheet: &mut Sheet<'_, '_>, told: &Told<'_>) -> Result<(), Wro
 /// Writes an agent as found: what the log does not tell are its selectors.
 pub(super) fn found(sheet: &mut Sheet<'_, '_>, agent: &Agent) -> Result<(), Wrong> {
     let id = checked(sheet, agent)?;
-    sheet.native_id(format!("agent/{}@{}", agent.id, agent.digest()));
+    sheet.native_id(agent.native_id());
     sheet.put("result", AttestationResult::Accepted.as_str());
     let method = if agent.method.is_empty() { "unknown".to_owned() } else { agent.method.clone() };
     attest(sheet, id, method);
@@ -54,7 +54,7 @@ pub(super) fn found(sheet: &mut Sheet<'_, '_>, agent: &Agent) -> Result<(), Wron
 /// Writes that an agent was found to be banned.
 pub(super) fn banned(sheet: &mut Sheet<'_, '_>, agent: &Agent, received_ms: u64) -> Result<(), Wrong> {
     let id = checked(sheet, agent)?;
-    sheet.native_id(format!("agent/{}@{}/banned", agent.id, agent.digest()));
+    sheet.native_id(agent.ban_id());
     sheet.put("effective_ms", received_ms);
     revoke(sheet, id);
     Ok(())

@@ -69,14 +69,14 @@ fn as_asked(sheet: &mut Sheet<'_, '_>, told: &Told<'_>, fields: &Fields<'_>) -> 
 /// Writes an entry as found.
 pub(super) fn found(sheet: &mut Sheet<'_, '_>, entry: &Entry) -> Result<(), Wrong> {
     sheet.put("op", RegistrationOp::Snapshot.as_str());
-    sheet.native_id(format!("entry/{}@{}", entry.id, entry.revision));
+    sheet.native_id(entry.native_id());
     whole(sheet, entry)
 }
 
 /// Writes that an entry is there no more.
 pub(super) fn gone(sheet: &mut Sheet<'_, '_>, entry: &Entry) -> Result<(), Wrong> {
     sheet.put("op", RegistrationOp::Delete.as_str());
-    sheet.native_id(format!("entry/{}@{}/gone", entry.id, entry.revision));
+    sheet.native_id(entry.end_id());
     sheet.put_text("entry_id", Some(entry.id.clone()));
     sheet.put("revision", entry.revision);
     subject(sheet, entry)

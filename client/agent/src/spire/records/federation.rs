@@ -1,7 +1,6 @@
 //! `federation`: a bundle as found, or a change of bundles and of what was agreed with other trust domains.
 
 use ciborium::Value;
-use govlog_formats::digest::Digest;
 use govlog_formats::record::Handle;
 use govlog_formats::record::federation::FederationOp;
 
@@ -40,8 +39,7 @@ pub(super) fn tell(sheet: &mut Sheet<'_, '_>, told: &Told<'_>) -> Result<(), Wro
 /// Writes a bundle as found.
 pub(super) fn found(sheet: &mut Sheet<'_, '_>, bundle: &Bundle) -> Result<(), Wrong> {
     let digest = bundle.keys_digest();
-    let named = Digest::from_slice(&digest.bytes).map(|digest| digest.to_string()).unwrap_or_default();
-    sheet.native_id(format!("bundle/{}@{named}", bundle.domain));
+    sheet.native_id(bundle.native_id());
     sheet.put("op", FederationOp::Observe.as_str());
     put_domain(sheet, &bundle.domain)?;
     for (key, number) in [("sequence", bundle.sequence), ("refresh_hint_s", bundle.refresh_hint_s)] {

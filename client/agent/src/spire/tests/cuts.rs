@@ -8,32 +8,33 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::names::Fresh;
-use crate::outbox::{Limits, Outbox};
+use crate::outbox::{HowFar, Limits, Outbox};
 
 /// What the outbox holds: contents by key.
-type Kept = BTreeMap<[u8; 32], Content>;
+pub(super) type Kept = BTreeMap<[u8; 32], Content>;
 
 const ROOM: Limits = Limits { bytes: 1 << 30, streams: 8 };
 
 /// A process reads once what is there; it may end between two of its writes.
-fn read(settings: &Arc<Settings>, outbox: &Outbox, rounds: usize) {
+pub(super) fn read(settings: &Arc<Settings>, outbox: &Outbox, rounds: usize) {
     let mut feeds = feeds(settings);
     let name = |_: &str| Fresh { name: "spire-1".into(), predecessor: None };
     for feed in &mut feeds {
         let place = outbox.place(feed.route(), feed.reads()).unwrap();
         feed.resume(place.as_deref()).unwrap();
+        feed.recall(outbox.notes(feed.route(), feed.reads()).unwrap()).unwrap();
     }
     for _ in 0..rounds {
         for feed in &mut feeds {
             let Ok(found) = feed.read(NOW_MS) else { continue };
-            let place = found.place.as_deref().map(|place| (feed.reads(), place));
-            let taken = outbox.receive_read(feed.route(), &found.arrivals, place, ROOM, NOW_MS, &name).unwrap();
+            let how_far = HowFar { of: feed.reads(), place: found.place.as_deref(), notes: &found.notes };
+            let taken = outbox.receive_read(feed.route(), &found.arrivals, Some(how_far), ROOM, NOW_MS, &name).unwrap();
             assert_eq!(taken.conflicting, 0);
         }
     }
 }
 
-fn kept(outbox: &Outbox) -> Kept {
+pub(super) fn kept(outbox: &Outbox) -> Kept {
     let streams = outbox.streams().unwrap();
     let waiting = streams.iter().flat_map(|(number, _)| outbox.waiting(*number, usize::MAX, u64::MAX).unwrap());
     waiting.map(|waiting| (waiting.key, waiting.content)).collect()

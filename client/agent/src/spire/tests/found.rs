@@ -3,16 +3,18 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::feed::Found;
+use crate::outbox::Note;
 
-struct Snapshots {
+pub(super) struct Snapshots {
     dir: tempfile::TempDir,
     settings: Arc<Settings>,
-    feeds: Vec<Box<dyn Feed>>,
+    pub(super) feeds: Vec<Box<dyn Feed>>,
     written: u64,
 }
 
 impl Snapshots {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let settings = settings(None, Some(dir.path()));
         let feeds = feeds(&settings);
@@ -20,7 +22,7 @@ impl Snapshots {
     }
 
     /// Writes a file, later than the last.
-    fn write(&mut self, name: &str, content: &str) {
+    pub(super) fn write(&mut self, name: &str, content: &str) {
         let path = self.dir.path().join(name);
         std::fs::write(&path, content).unwrap();
         self.written += 1;
@@ -28,9 +30,24 @@ impl Snapshots {
         std::fs::File::options().write(true).open(path).unwrap().set_modified(later).unwrap();
     }
 
+    pub(super) fn look(&mut self) -> Found {
+        self.feeds[0].read(NOW_MS).unwrap()
+    }
+
+    /// Goes on as another process, which knows what is noted.
+    pub(super) fn restart(&mut self, notes: Vec<Note>) {
+        self.feeds = feeds(&self.settings);
+        self.feeds[0].resume(None).unwrap();
+        self.feeds[0].recall(notes).unwrap();
+    }
+
+    pub(super) fn made(&self, found: &Found) -> Vec<Made> {
+        made(&self.settings, &found.arrivals)
+    }
+
     fn read(&mut self) -> Result<Vec<Made>, String> {
         let found = self.feeds[0].read(NOW_MS).map_err(|error| error.to_string())?;
-        Ok(made(&self.settings, &found.arrivals))
+        Ok(self.made(&found))
     }
 }
 
@@ -107,12 +124,15 @@ fn the_end_of_an_entry_says_whose_it_was() {
 fn what_was_found_is_known_to_the_next_process() {
     let mut snapshots = Snapshots::new();
     snapshots.write("entries.json", &entries(|_| {}));
-    let place = snapshots.feeds[0].read(NOW_MS).unwrap().place.unwrap();
+    let notes = snapshots.feeds[0].read(NOW_MS).unwrap().notes;
+    assert_eq!(notes.len(), 4);
     let mut next = feeds(&snapshots.settings);
-    next[0].resume(Some(&place)).unwrap();
+    next[0].resume(None).unwrap();
+    next[0].recall(notes).unwrap();
     let found = next[0].read(NOW_MS).unwrap();
-    assert_eq!((found.arrivals, found.place), (vec![], None));
+    assert_eq!((found.arrivals, found.place, found.notes), (vec![], None, vec![]));
     assert!(next[0].resume(Some(b"{")).is_err());
+    assert!(next[0].recall(vec![("entry/e".to_owned(), Some(b"{".to_vec()))]).is_err());
 }
 
 #[test]

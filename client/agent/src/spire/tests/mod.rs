@@ -3,8 +3,10 @@
 mod capture;
 mod cuts;
 mod found;
+mod generations;
 mod hostile;
 mod lines;
+mod portions;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

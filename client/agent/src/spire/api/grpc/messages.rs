@@ -206,6 +206,7 @@ impl RawEntry {
             expires_s: positive(self.expires_at),
             created_s: positive(self.created_at),
             hint: self.hint,
+            generation: 0,
         };
         Some(entry.ordered())
     }
@@ -219,6 +220,7 @@ impl RawAgent {
             selectors: selectors(self.selectors),
             banned: self.banned,
             can_reattest: self.can_reattest,
+            generation: 0,
         };
         agent.ordered()
     }
@@ -235,6 +237,7 @@ impl RawBundle {
             sequence: Some(self.sequence_number),
             refresh_hint_s: positive(self.refresh_hint),
             keys: keys.collect::<Option<_>>()?,
+            generation: 0,
         };
         Some(bundle.ordered())
     }
