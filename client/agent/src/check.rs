@@ -148,7 +148,7 @@ fn admission(config: &Config, credential: &Credential, trust: &Trust) -> Vec<Fin
     let mut findings = Vec::new();
     findings.extend(is_admitted(config, credential, row).err().map(|why| wrong(WHAT, why)));
     let is_allowed = |kind: &str| row.kinds.iter().any(|allowed| govlog_formats::record::short_kind(allowed) == kind);
-    let of_sources: Vec<&str> = match Sources::of(config) {
+    let of_sources: Vec<&str> = match Sources::of(config, None) {
         Ok(sources) => sources.adapters.iter().flat_map(|adapter| adapter.kinds().iter().copied()).collect(),
         // Said where the outbox is looked at.
         Err(_) => Vec::new(),
@@ -254,8 +254,8 @@ fn outbox_of(config: &Config, origin: &str) -> Finding {
         return ok(WHAT, format!("{} will be made", config.outbox.display()));
     }
     match Outbox::open(&config.outbox, origin, &config.iss) {
-        Ok(outbox) => match Sources::of(config)
-            .map_err(RunError::Route)
+        Ok(outbox) => match Sources::of(config, None)
+            .map_err(RunError::from)
             .and_then(|sources| run::check_routes(&outbox, &sources.adapters))
         {
             Ok(()) => {

@@ -29,7 +29,7 @@ use crate::names::Names;
 use crate::outbox::{self, Outbox, OutboxError};
 use crate::pump::{Confirmer, PumpError, Sender, Shared, Terms};
 use crate::sign::{Identity, Signer};
-use crate::sources::{Sources, joining};
+use crate::sources::{Sources, SourcesError, joining};
 use crate::telemetry::Telemetry;
 use crate::world::{Machine, World};
 
@@ -101,9 +101,9 @@ pub enum RunError {
         /// Its route: the prefix of an `[[opa]]` table, or as `envoy:edge-1` kind and name of another one.
         route: String,
     },
-    /// Two tables of the configuration have one route.
-    #[error("{0} stands twice in the configuration; each source needs a prefix, or a name, of its own")]
-    Route(String),
+    /// What the configuration names cannot be read.
+    #[error("{0}")]
+    Sources(#[from] SourcesError),
     /// A metric has no buckets.
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -168,8 +168,9 @@ impl Agent {
         let keys = match &config.x509 {
             None => Keys::from(key_file::load(&config.key)?),
             // Not waited for: events are taken from the start, and signed when it is there.
-            Some(settings) => Keys::Svids(Rotating::new(keys::open(settings, &config.iss)?)),
+            Some(settings) => Keys::Svids(Arc::new(Rotating::new(keys::open(settings, &config.iss)?))),
         };
+        let signs = if let Keys::Svids(rotating) = &keys { Some(Arc::clone(rotating)) } else { None };
         let trust = TrustDir::load(&config.trust)?;
         let Source::Http(log) = Source::open_as(&config.log, &config.client)? else {
             return Err(SourceError::NotASource(config.log.clone()).into());
@@ -179,7 +180,7 @@ impl Agent {
         if let Some(joining) = joining(&config) {
             outbox.join(joining);
         }
-        let sources = Sources::of(&config).map_err(RunError::Route)?;
+        let sources = Sources::of(&config, signs.as_ref())?;
         check_routes(&outbox, &sources.adapters)?;
         let openings = Folder::open(&config.openings, config.keeping.clone())?;
         let world: Arc<dyn World> = Arc::new(Machine);

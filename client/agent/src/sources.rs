@@ -1,5 +1,6 @@
 //! The one place where what is configured becomes adapters, and what feeds them.
 
+use std::io;
 use std::sync::Arc;
 
 use crate::adapter::Adapters;
@@ -7,10 +8,34 @@ use crate::config::Config;
 use crate::credentials::{self, Observations, Watched, Watcher, Where};
 use crate::envoy::{AccessLog, Effects};
 use crate::feed::Feed;
+use crate::keys::Rotating;
 use crate::opa::bundle::{BundleFeed, Policies};
 use crate::opa::{self, Group, OpaAdapter};
 use crate::outbox::{Join, Joining};
 use crate::spire;
+
+/// Why sources cannot be put together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourcesError {
+    /// Two tables of the configuration have one route.
+    #[error("{0} stands twice in the configuration; each source needs a prefix, or a name, of its own")]
+    Route(String),
+    /// The system has no thread for what is asked in the background.
+    #[error("{what}: {cause}")]
+    Thread {
+        /// What it is needed for.
+        what: String,
+        /// What the system says.
+        cause: io::Error,
+    },
+}
+
+impl From<String> for SourcesError {
+    fn from(route: String) -> Self {
+        Self::Route(route)
+    }
+}
 
 /// What an agent listens to.
 #[derive(Default)]
@@ -22,12 +47,12 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Puts together what a configuration names.
+    /// Puts together what a configuration names; `signs`: what the agent signs with, if that is to be seen.
     ///
     /// # Errors
     ///
-    /// The route that two of its tables share.
-    pub fn of(config: &Config) -> Result<Self, String> {
+    /// [`SourcesError`]
+    pub fn of(config: &Config, signs: Option<&Arc<Rotating>>) -> Result<Self, SourcesError> {
         let mut sources = Self::default();
         for group in &config.groups {
             sources.add_opa(group)?;
@@ -40,7 +65,7 @@ impl Sources {
         for watched in &config.watched {
             let watched = Arc::new(watched.clone());
             sources.adapters.add(Arc::new(Observations::new(Arc::clone(&watched), &config.iss)))?;
-            sources.feeds.push(watcher(watched)?);
+            sources.feeds.extend(watcher(watched, signs)?);
         }
         for server in &config.spire {
             let server = Arc::new(server.clone());
@@ -50,32 +75,38 @@ impl Sources {
         Ok(sources)
     }
 
-    fn add_opa(&mut self, group: &Group) -> Result<(), String> {
+    fn add_opa(&mut self, group: &Group) -> Result<(), SourcesError> {
         let policies = Arc::new(Policies::default());
         for table in group.bundles() {
             let feed = BundleFeed::new(group.prefix(), table.clone(), Arc::clone(&policies));
             self.feeds.push(Box::new(feed));
         }
-        self.adapters.add(Arc::new(OpaAdapter::new(group.clone(), policies)))
+        self.adapters.add(Arc::new(OpaAdapter::new(group.clone(), policies)))?;
+        Ok(())
     }
 }
 
 /// What looks at a place where credentials lie.
-fn watcher(watched: Arc<Watched>) -> Result<Box<dyn Feed>, String> {
-    match &watched.place {
+fn watcher(watched: Arc<Watched>, signs: Option<&Arc<Rotating>>) -> Result<Option<Box<dyn Feed>>, SourcesError> {
+    Ok(match &watched.place {
         Where::Folder(path) => {
             let folder = credentials::Folder::new(path);
-            Ok(Box::new(Watcher::new(watched, folder)))
+            Some(Box::new(Watcher::new(watched, folder)))
+        }
+        Where::Own => {
+            let own = signs.map(|signs| credentials::Own::new(Arc::clone(signs)));
+            own.map(|own| Box::new(Watcher::new(watched, own)) as Box<dyn Feed>)
         }
         #[cfg(feature = "spiffe")]
         Where::Workload(endpoint) => {
-            let workload = credentials::workload::Workload::start(endpoint).map_err(|error| error.to_string())?;
-            Ok(Box::new(Watcher::new(watched, workload)))
+            let failed = |cause| SourcesError::Thread { what: format!("ask the Workload API at {endpoint}"), cause };
+            let workload = credentials::workload::Workload::start(endpoint, &watched.audiences).map_err(failed)?;
+            Some(Box::new(Watcher::new(watched, workload)))
         }
         // A configuration that names one is refused before.
         #[cfg(not(feature = "spiffe"))]
-        Where::Workload(endpoint) => Err(endpoint.clone()),
-    }
+        Where::Workload(_) => None,
+    })
 }
 
 /// Finds a decision and its request in an event of OPA.

@@ -220,7 +220,7 @@ fn open(
     let outbox = Arc::new(Outbox::open(&dir.path().join("outbox"), ORIGIN, ISSUER).unwrap());
     let keys = match svids {
         None => log.issuer.clone().into(),
-        Some(shelf) => Keys::Svids(Rotating::new(Box::new(shelf))),
+        Some(shelf) => Keys::Svids(Arc::new(Rotating::new(Box::new(shelf)))),
     };
     let identity = Identity { iss: ISSUER.into(), origin: ORIGIN.into(), keys };
     let mut adapters = Adapters::default();

@@ -20,7 +20,7 @@ use govlog_daemon::tls::{ExposureError, Settings, SettingsError};
 use govlog_formats::admission::{DEFAULT_MAX_AGE_S, DEFAULT_MAX_AGE_X509_S};
 
 use crate::capture::Capture;
-use crate::credentials::{RawWatched, Watched, WatchedError};
+use crate::credentials::{RawWatched, Watched, WatchedError, Where};
 use crate::envoy::{Envoy, EnvoyError, RawEnvoy};
 use crate::keys;
 use crate::opa::{self, Group, GroupError, RawGroup};
@@ -225,9 +225,9 @@ impl Config {
         let groups = groups(raw.opa, takes_uploads, folder)?;
         let servers = raw.spire;
         let envoys = envoys(raw.envoy, folder)?;
-        let watched = watched(raw.credentials, folder)?;
         let keeping = keeping(&raw.openings)?;
         let x509 = x509(raw.x509.take(), raw.key.is_some(), folder)?;
+        let watched = watched(raw.credentials, folder, x509.is_some())?;
         let key = raw.key.take().unwrap_or_else(|| if x509.is_some() { NO_KEY } else { KEY }.into());
         let max_age_s = max_age_s(&raw.sending, x509.is_some());
         let (streams, sending, limits) = (raw.streams, raw.sending, raw.limits);
@@ -393,8 +393,12 @@ fn envoys(raw: Vec<RawEnvoy>, folder: &Path) -> Result<Vec<Envoy>, ContentError>
     raw.into_iter().map(|raw| Ok(Envoy::new(raw, folder)?)).collect()
 }
 
-fn watched(raw: Vec<RawWatched>, folder: &Path) -> Result<Vec<Watched>, ContentError> {
-    raw.into_iter().map(|raw| Ok(Watched::new(raw, folder)?)).collect()
+fn watched(raw: Vec<RawWatched>, folder: &Path, is_x509: bool) -> Result<Vec<Watched>, ContentError> {
+    let watched: Vec<Watched> = raw.into_iter().map(|raw| Watched::new(raw, folder)).collect::<Result<_, _>>()?;
+    match watched.iter().find(|watched| watched.place == Where::Own && !is_x509) {
+        Some(watched) => Err(WatchedError::NoOwn(watched.name.clone()).into()),
+        None => Ok(watched),
+    }
 }
 
 fn capture(raw: raw::Capture) -> Option<Capture> {

@@ -207,7 +207,7 @@ const KEYS: &str = "iss log key trust outbox svid svid_key folder recipients ret
     remember_days batch window_ms members kib alone_subjects alone_policies outbox_mib upload_mib unpacked_mib \
     event_mib events uploads_mib connections body_timeout_s prefix pdp pep xfcc_from enforcement path subject \
     subject_type action resource resource_type decision reasons name node performer settle_s join_s no_decision \
-    seal_path line_kib fields workload_api observer";
+    seal_path line_kib fields workload_api audiences own observer";
 
 /// What `--help` shows is what the program takes.
 #[test]
@@ -258,9 +258,10 @@ fn the_sample_is_what_the_program_takes_and_names_every_key_of_what_is_read() {
     parse(sample).unwrap();
     let is_read = |section: &&str| section.contains("[[envoy]]") || section.contains("[[credentials]]");
     let lines = sample.split("\n\n").filter(is_read).flat_map(str::lines).filter_map(|line| line.strip_prefix("# "));
-    // A place is a folder or a socket, not both.
+    // A place is a folder or a socket or the agent itself, not all of them.
     let is_key = |line: &&str| {
-        let begins = |key: &str| key != "workload_api" && line.starts_with(&format!("{key} = "));
+        let is_other = |key: &str| ["workload_api", "audiences", "own"].contains(&key);
+        let begins = |key: &str| !is_other(key) && line.starts_with(&format!("{key} = "));
         line.starts_with("[[") || KEYS.split_whitespace().any(begins)
     };
     let text = format!("{LEAST}{}\n", lines.filter(is_key).collect::<Vec<_>>().join("\n"));

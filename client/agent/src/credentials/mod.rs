@@ -5,11 +5,11 @@
 //!
 //! ```text
 //! folder ───────┐
-//!               ├─▶ Seen ─▶ new ones ─▶ outbox ─▶ observation
-//! Workload API ─┘
+//! Workload API ─┼─▶ Seen ─▶ new ones ─▶ outbox ─▶ observation
+//! own, [x509] ──┘
 //! ```
 //!
-//! [`read`] finds credentials in a file's bytes, [`folder`] and `workload` look, [`watch`] tells new ones from known ones, [`mod@observation`]
+//! [`read`] finds credentials in a file's bytes, [`folder`], `workload` and [`Own`] look, [`watch`] tells new ones from known ones, [`mod@observation`]
 //! makes the record.
 //!
 //! Trust: whoever writes the folder says what lies in it; no signature is checked here. **Private keys and tokens go nowhere**: of a file only its
@@ -18,6 +18,7 @@
 mod adapter;
 pub mod folder;
 pub mod observation;
+mod own;
 pub mod read;
 pub mod table;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub const SYSTEM: &str = "credentials";
 pub use adapter::Observations;
 pub use folder::Folder;
 pub use observation::observation;
+pub use own::Own;
 pub use read::Seen;
 pub use table::{RawWatched, Watched, WatchedError, Where};
 pub use watch::Watcher;

@@ -97,7 +97,7 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Vec<Seen>, Unseen> {
     match name.rsplit_once('.').map(|(_, ending)| ending) {
         Some("jwt") => {
             let token = std::str::from_utf8(bytes).map_err(|_| Unseen::Unreadable)?;
-            Ok(vec![token_of(token.trim_ascii())?])
+            Ok(vec![Seen::Token(self::token(token.trim_ascii())?)])
         }
         Some("json") => printed(bytes),
         _ => pem(bytes).map(|seen| vec![seen]),
@@ -153,11 +153,16 @@ pub fn bundle(domain: &str, bytes: &[u8]) -> Seen {
     Seen::Bundle(Bundle { domain: domain.to_owned(), digest: Digest::sha256(bytes).to_string() })
 }
 
-fn token_of(token: &str) -> Result<Seen, Unseen> {
+/// A token's handles.
+///
+/// # Errors
+///
+/// It is none.
+pub fn token(token: &str) -> Result<Token, Unseen> {
     let found = TokenHandles::from_compact(token)?;
     let short = |text: &String| (1..=MAX_TEXT_BYTES).contains(&text.len());
     let jti_iss = found.jti_iss().map(|(jti, iss)| (jti.to_owned(), iss.to_owned()));
-    Ok(Seen::Token(Token {
+    Ok(Token {
         tok_s256: found.tok_s256.to_string(),
         jws_input_s256: found.jws_input_s256.to_string(),
         jti_iss: jti_iss.filter(|(jti, iss)| short(jti) && short(iss)),
@@ -165,7 +170,7 @@ fn token_of(token: &str) -> Result<Seen, Unseen> {
         sub: found.sub.filter(short),
         aud: found.aud.into_iter().filter(short).take(MAX_AUDIENCE).collect(),
         exp_ms: found.exp_ms,
-    }))
+    })
 }
 
 /// Reads what `spire-agent api fetch jwt -output json` prints: a list of objects, with `svids` or `bundles`.
@@ -175,7 +180,7 @@ fn printed(bytes: &[u8]) -> Result<Vec<Seen>, Unseen> {
         let part = Object::parse(part)?;
         for svid in list(part.get("svids"))? {
             let svid = Object::parse(svid)?;
-            seen.push(token_of(&member(&svid, "svid")?)?);
+            seen.push(Seen::Token(token(&member(&svid, "svid")?)?));
         }
         let bundles = part.get("bundles").map(Object::parse).transpose()?;
         for (id, keys) in bundles.iter().flat_map(Object::members) {
@@ -195,7 +200,7 @@ fn member<'a>(object: &Object<'a>, name: &str) -> Result<Cow<'a, str>, Unseen> {
     Ok(json::text(object.get(name).ok_or(Unseen::Unreadable)?)?)
 }
 
-fn is_domain(domain: &str) -> bool {
+pub(super) fn is_domain(domain: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte);
     (1..=255).contains(&domain.len()) && domain.bytes().all(plain)
 }

@@ -19,6 +19,11 @@ pub trait Look: Send {
     /// What is looked at, as an operator knows it.
     fn reads(&self) -> &str;
 
+    /// What [`Looked::unreadable`] counts, as heartbeats name it.
+    fn unreadable(&self) -> &'static str {
+        "files that cannot be read"
+    }
+
     /// Gives all that can be seen there now, and how much could not be read.
     ///
     /// # Errors
@@ -32,7 +37,7 @@ pub trait Look: Send {
 pub struct Looked {
     /// What, and where.
     pub seen: Vec<(String, Seen)>,
-    /// How many files could not be read.
+    /// How much could not be read.
     pub unreadable: u64,
 }
 
@@ -82,7 +87,7 @@ impl<L: Look> Watcher<L> {
         let counts = [
             ("credentials observed", self.observed),
             ("credentials there", self.known.len() as u64),
-            ("files that cannot be read", unreadable),
+            (self.look.unreadable(), unreadable),
         ];
         let counters = counts.into_iter().map(|(name, count)| (name.to_owned(), count.to_string())).collect();
         vec![(self.watched.name.clone(), counters)]

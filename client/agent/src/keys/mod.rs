@@ -48,7 +48,7 @@ pub enum Keys {
     /// One key, for as long as the agent runs.
     One(Credential),
     /// The newest X.509-SVID.
-    Svids(Rotating),
+    Svids(Arc<Rotating>),
 }
 
 /// What one statement is signed with.

@@ -29,7 +29,11 @@ impl Rotating {
     }
 
     /// Gives the newest one that is valid; the one before it for as long as that is valid, when there is no newer one, or not yet.
-    pub(super) fn at(&self, now_ms: u64) -> Result<Arc<Svid>, Unsigned> {
+    ///
+    /// # Errors
+    ///
+    /// None is valid now.
+    pub fn at(&self, now_ms: u64) -> Result<Arc<Svid>, Unsigned> {
         let now_s = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
         let mut last = self.last();
         if last.asked_s != Some(now_s) {

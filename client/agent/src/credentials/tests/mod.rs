@@ -2,6 +2,7 @@
 
 mod folder;
 mod hostile;
+mod own;
 mod records;
 
 use std::path::{Path, PathBuf};
@@ -22,12 +23,18 @@ fn capture(name: &str) -> Vec<u8> {
 }
 
 fn watched(folder: &Path) -> Arc<Watched> {
-    let raw =
-        RawWatched { name: "pay".into(), folder: Some(PathBuf::from(folder)), workload_api: None, observer: None };
+    let raw = RawWatched {
+        name: "pay".into(),
+        folder: Some(PathBuf::from(folder)),
+        workload_api: None,
+        audiences: Vec::new(),
+        own: false,
+        observer: None,
+    };
     Arc::new(Watched::new(raw, Path::new("/")).unwrap())
 }
 
-fn draft(arrival: &Arrival) -> Result<Draft, String> {
+pub(super) fn draft(arrival: &Arrival) -> Result<Draft, String> {
     let (form, bytes) = arrival.content.event().unwrap();
     let kept = Kept { instance: &arrival.instance, form, received_ms: NOW, bytes };
     let mut random = || [1; 32];
@@ -42,11 +49,11 @@ fn record(draft: &Draft) -> Observation {
 }
 
 /// All that an agent keeps or signs of an arrival.
-fn kept(arrival: &Arrival) -> Vec<u8> {
+pub(super) fn kept(arrival: &Arrival) -> Vec<u8> {
     let draft = draft(arrival).unwrap();
     [arrival.content.event().unwrap().1, &draft.payload].concat()
 }
 
-fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+pub(super) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|part| part == needle)
 }

@@ -109,13 +109,20 @@ fn a_subject_that_may_be_a_person_is_sealed() {
 fn a_wrong_table_is_refused_by_its_key() {
     for (text, named) in [
         ("name = \"a/b\"\nfolder = \"x\"", "name"),
-        ("name = \"a\"", "one of folder and workload_api"),
+        ("name = \"a\"", "one of folder, workload_api and own"),
         ("name = \"a\"\nfolder = \"x\"\nobserver = \"\"", "observer"),
-        ("name = \"a\"\nfolder = \"x\"\nworkload_api = \"unix:///s\"", "one of folder and workload_api"),
+        ("name = \"a\"\nfolder = \"x\"\nworkload_api = \"unix:///s\"", "one of folder, workload_api and own"),
+        ("name = \"a\"\nfolder = \"x\"\nown = true", "one of folder, workload_api and own"),
+        ("name = \"a\"\nfolder = \"x\"\naudiences = [\"a\"]", "audiences"),
     ] {
         let why = Watched::new(toml::from_str(text).unwrap(), Path::new("/")).unwrap_err().to_string();
         assert!(why.contains(named), "{text}: {why}");
     }
     let table = toml::from_str("name = \"a\"\nworkload_api = \"unix:///s\"").unwrap();
     assert_eq!(Watched::new(table, Path::new("/")).is_ok(), cfg!(feature = "spiffe"));
+    #[cfg(feature = "spiffe")]
+    for (audiences, is_right) in [("[\"a\", \"b\"]", true), ("[\"a\", \"a\"]", false), ("[\"\"]", false)] {
+        let table = format!("name = \"a\"\nworkload_api = \"unix:///s\"\naudiences = {audiences}");
+        assert_eq!(Watched::new(toml::from_str(&table).unwrap(), Path::new("/")).is_ok(), is_right, "{audiences}");
+    }
 }
