@@ -13,6 +13,7 @@
 
 pub mod audit;
 pub mod cli;
+pub mod custody;
 pub mod durable;
 pub mod key_file;
 pub mod openings;

@@ -16,11 +16,16 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// Reads a whole file, or refuses one that is too large to be what it should be.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    read_at_most(path, MAX_FILE)
+}
+
+/// As [`read`], for files that may have so many bytes.
+pub(crate) fn read_at_most(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
     let file = File::open(path).map_err(|cause| Usage(format!("{}: {cause}", path.display())))?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).with_context(|| path.display().to_string())?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(Usage(format!("{}: larger than {MAX_FILE} bytes", path.display())).into());
+    file.take(most + 1).read_to_end(&mut bytes).with_context(|| path.display().to_string())?;
+    if bytes.len() as u64 > most {
+        return Err(Usage(format!("{}: larger than {most} bytes", path.display())).into());
     }
     Ok(bytes)
 }

@@ -7,6 +7,7 @@ mod admission;
 mod audit;
 mod batch;
 mod confirm;
+mod custody;
 mod doctor;
 mod exit;
 mod files;
@@ -110,7 +111,7 @@ enum Command {
     /// Take decisions out of batches, and check batches against their members
     #[command(subcommand)]
     Batch(batch::Batch),
-    /// Check transparent statements and proofs, offline
+    /// Check transparent statements, proofs and custody files, offline
     Verify(verify::Verify),
     /// Open sealed values of entries, from an opening store, offline
     Open(open::Open),
@@ -119,6 +120,9 @@ enum Command {
     /// Look at an opening store; forbid and allow destruction
     #[command(subcommand)]
     Openings(openings::Command),
+    /// Export a matter as one file that stands alone, and check such files
+    #[command(subcommand)]
+    Custody(custody::Custody),
     /// Check a whole log, entry by entry
     Audit(audit::Audit),
     /// Say what is misconfigured at an agent, and at the systems whose events come to it
@@ -158,6 +162,7 @@ pub fn run_from<A: Into<OsString> + Clone>(command_line: impl IntoIterator<Item 
         Command::Open(command) => command.run(&out),
         Command::Redact(command) => command.run(&out),
         Command::Openings(command) => command.run(&out),
+        Command::Custody(command) => command.run(&out),
         Command::Audit(command) => command.run(&out),
         Command::Doctor(command) => command.run(),
     };

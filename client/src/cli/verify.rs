@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
+use super::custody::{is_custody_file, judge as judge_custody};
 use super::exit::Usage;
 use super::output::Output;
 use super::{Exit, files};
+use crate::custody::CustodyVerdict;
 use crate::time;
 use crate::trust::{Trust, TrustDir};
 use crate::verify::{self, Join, MemberVerdict, Said, Verdict};
@@ -17,10 +19,10 @@ use crate::verify::{self, Join, MemberVerdict, Said, Verdict};
 #[command(
     after_help = "Nothing is fetched and the trust directory is never written. A .tlog-proof is judged for the entry in the .cose \
     file beside it, a .member (govlog batch prove) for the batch whose .cose is among the files. Over several files, links between them are \
-    shown, as of a decision to the issuance of its credential.\n\n\
+    shown, as of a decision to the issuance of its credential. A custody file is judged as `govlog custody verify` does.\n\n\
     With --json: `verdicts`, one for each file, with its `kind`, the whole `record` and what it `says` in a line, a decision's id, result, action and resource in `decision`, and in `source` \
     whose event it is; `links`: the entries `from` and `to`, their relation `rel`, the handle `by` which they are joined, and the entry with the certificate `through` which, where that has another handle in each; and \
-    `redactions`: the `entry` of which openings were destroyed, `by` which entry, `what` of it, and why."
+    `redactions`: the `entry` of which openings were destroyed, `by` which entry, `what` of it, and why; `custody`: one verdict for each custody file."
 )]
 pub(crate) struct Verify {
     /// The trust directory
@@ -29,7 +31,7 @@ pub(crate) struct Verify {
     /// Ask that the checkpoint be no older than this, seconds
     #[arg(long, value_name = "S")]
     max_age: Option<u64>,
-    /// Transparent statements (.cose), proof files (.tlog-proof) and member proofs (.member)
+    /// Transparent statements (.cose), proof files (.tlog-proof), member proofs (.member) and custody files
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
@@ -39,12 +41,22 @@ impl Verify {
         let dir = TrustDir::load(&self.trust)?;
         let (trust, now_s) = (dir.trust(), time::now_s());
         let (members, files): (Vec<&PathBuf>, Vec<_>) = self.files.iter().partition(|path| is_member(path));
+        let (mut custody, mut entries) = (Vec::new(), Vec::new());
+        for path in files {
+            if is_custody_file(path)? {
+                custody.push(judge_custody(trust, path, &[])?);
+            } else {
+                entries.push(path);
+            }
+        }
+        let files = entries;
         let mut verdicts = files.iter().map(|path| judge(trust, path)).collect::<anyhow::Result<Vec<_>>>()?;
         let mut members = judge_members(&verdicts, &members)?;
         // Last, of batches and members alike: a batch that is only old is a batch still, and its members are old with it, not unknown.
         if let Some(max_age_s) = self.max_age {
             verdicts.iter_mut().for_each(|verdict| verdict.require_age(max_age_s, now_s));
             members.iter_mut().for_each(|verdict| verdict.require_age(max_age_s, now_s));
+            custody.iter_mut().for_each(|verdict| verdict.require_age(max_age_s, now_s));
         }
         let entries: Vec<_> = verdicts.iter().filter_map(|verdict| verdict.result.as_ref().ok()).collect();
         let proved = members.iter().filter_map(|verdict| verdict.result.as_ref().ok());
@@ -54,6 +66,7 @@ impl Verify {
 
         let mut text: Vec<String> = verdicts.iter().map(|verdict| verdict.text(trust, now_s)).collect();
         text.extend(members.iter().map(|verdict| verdict.text(trust, now_s)));
+        text.extend(custody.iter().map(|verdict| verdict.text(now_s)));
         if !joins.is_empty() {
             let through = |join: &Join| join.through.map(|at| format!(", of the certificate in {}", id(at)));
             let line = |join: &Join| {
@@ -91,10 +104,11 @@ impl Verify {
             "verdicts": documents.chain(members.iter().map(|verdict| verdict.json(trust, now_s))).collect::<Vec<_>>(),
             "links": links.collect::<Vec<_>>(),
             "redactions": redactions.collect::<Vec<_>>(),
+            "custody": custody.iter().map(|verdict| verdict.json(now_s)).collect::<Vec<_>>(),
         });
         out.result(&text.join("\n\n"), document);
         let outcomes = verdicts.iter().map(Verdict::outcome).chain(members.iter().map(MemberVerdict::outcome));
-        Ok(Exit::worst(outcomes.map(Exit::from)))
+        Ok(Exit::worst(outcomes.chain(custody.iter().map(CustodyVerdict::outcome)).map(Exit::from)))
     }
 }
 

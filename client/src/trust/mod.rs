@@ -81,6 +81,16 @@ impl Trust {
         self.pinned.as_ref()
     }
 
+    /// Learns the next admission-policy entry from its proof, for as long as this value lives; nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// The proof does not verify under the policy with its quorum, or the change is not the next one.
+    pub fn learn(&mut self, index: LeafIndex, entry: &[u8], proof: &[u8]) -> Result<(), TrustError> {
+        let statement = files::check_change(&self.policy, index, entry, proof)?;
+        Ok(self.history.push(index, statement)?)
+    }
+
     /// The log's origin, as its own entry 0 names it.
     #[must_use]
     pub fn origin(&self) -> &str {
@@ -139,11 +149,10 @@ impl TrustDir {
     ///
     /// The proof does not verify under the policy with its quorum, or the change is not the next one.
     pub fn add_change(&mut self, index: LeafIndex, entry: &[u8], proof: &[u8]) -> Result<(), TrustError> {
-        let statement = files::check_change(&self.trust.policy, index, entry, proof)?;
-        let mut history = self.trust.history.clone();
-        history.push(index, statement)?;
+        let mut trust = self.trust.clone();
+        trust.learn(index, entry, proof)?;
         files::write_change(&self.path, index, entry, proof)?;
-        self.trust.history = history;
+        self.trust = trust;
         Ok(())
     }
 

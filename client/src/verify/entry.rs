@@ -2,11 +2,11 @@
 
 use govlog_formats::admission::{Class, IssuerRow, Refusal};
 use govlog_formats::entry_id::EntryId;
-use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::merkle::{InclusionProof, LeafIndex, TreeSize};
 use govlog_formats::record::Record;
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_policy::{Cosigned, PolicyVerifyError, VerifiedCheckpoint};
-use govlog_formats::tlog_proof::{TlogProof, TlogProofVerifyError};
+use govlog_formats::tlog_proof::TlogProof;
 use govlog_formats::transparent::{AttachedReceipt, TransparentStatement};
 
 use super::outcome::{Bracket, Failure, WitnessSeen};
@@ -77,7 +77,7 @@ impl VerifiedEntry {
 }
 
 /// Judges a transparent statement; what was left unjudged is added to `remarks`.
-pub(super) fn judge_transparent(
+pub(crate) fn judge_transparent(
     trust: &Trust,
     bytes: &[u8],
     remarks: &mut Vec<String>,
@@ -144,17 +144,28 @@ pub(super) fn judge_proof(
     let statement =
         SignedStatement::parse(statement).map_err(|error| Failure::refuted(format!("the statement: {error}")))?;
     let proof = TlogProof::parse(proof).map_err(|error| Failure::refuted(format!("the proof: {error}")))?;
-    let head = proof.verify(&statement.leaf_hash(), trust.policy()).map_err(|error| match error {
-        TlogProofVerifyError::Checkpoint(error) => note_failure(&error),
-        error => Failure::refuted(format!("the proof: {error}")),
-    })?;
-    own_log(trust, &head)?;
-    let included = included(trust, &head, proof.index, remarks)?;
+    let head = checkpoint(trust, &proof.checkpoint)?;
+    judge_under(trust, &head, &proof, statement, remarks)
+}
+
+/// Judges an entry by its path to the root of a checkpoint that was judged already, which is the proof's.
+pub(crate) fn judge_under(
+    trust: &Trust,
+    head: &VerifiedCheckpoint,
+    proof: &TlogProof,
+    statement: SignedStatement,
+    remarks: &mut Vec<String>,
+) -> Result<VerifiedEntry, Failure> {
+    let (size, root) = (head.checkpoint().size, head.checkpoint().root);
+    InclusionProof { index: proof.index, size, path: proof.path.clone() }
+        .verify(&statement.leaf_hash(), &root)
+        .map_err(|error| Failure::refuted(format!("the proof: {error}")))?;
+    let included = included(trust, head, proof.index, remarks)?;
     admit(trust, statement, included)
 }
 
 /// Verifies a note under the policy, and that it is of the log whose admission policy is known.
-fn checkpoint(trust: &Trust, note: &[u8]) -> Result<VerifiedCheckpoint, Failure> {
+pub(crate) fn checkpoint(trust: &Trust, note: &[u8]) -> Result<VerifiedCheckpoint, Failure> {
     let head = trust.policy().verify_checkpoint(note).map_err(|error| note_failure(&error))?;
     own_log(trust, &head)?;
     Ok(head)

@@ -167,14 +167,14 @@ fn iss_of(verified: &[Said], at: usize) -> Option<&str> {
 }
 
 /// What names one certificate. By `tbs_s256` whoever signs it again with ECDSA makes no other one.
-const NAMES: [&str; 3] = ["cert_s256", "tbs_s256", "serial_aki"];
+pub(crate) const NAMES: [&str; 3] = ["cert_s256", "tbs_s256", "serial_aki"];
 
 fn key(handle: &Handle) -> Vec<u8> {
     to_deterministic(&handle.to_value())
 }
 
 /// What a record can be found by besides the handles it bears. `iss`: who signed it.
-fn own_handles(record: &Record, iss: &str) -> Vec<Handle> {
+pub(crate) fn own_handles(record: &Record, iss: &str) -> Vec<Handle> {
     let Some(body) = record.body() else { return Vec::new() };
     let names: &[&str] = match record {
         Record::Decision(_) => &["op_digest"],
@@ -194,19 +194,19 @@ fn own_handles(record: &Record, iss: &str) -> Vec<Handle> {
 }
 
 /// Names under which statements and payloads are looked up here, and nowhere else.
-const SIG_STRUCTURE: &str = "sig_structure";
-const PAYLOAD: &str = "payload";
+pub(crate) const SIG_STRUCTURE: &str = "sig_structure";
+pub(crate) const PAYLOAD: &str = "payload";
 /// The name of a decision: by its issuer and its id.
 const DEC: &str = "dec";
 /// What an entry is found by under these names follows from its signed bytes, and is never what its record says.
-const OWN_NAMES: [&str; 3] = [SIG_STRUCTURE, PAYLOAD, DEC];
+pub(crate) const OWN_NAMES: [&str; 3] = [SIG_STRUCTURE, PAYLOAD, DEC];
 
 fn dec(iss: &str, decision_id: &str) -> Handle {
     Handle { name: DEC.to_owned(), value: Value::Array(vec![iss.into(), decision_id.into()]) }
 }
 
 /// The explicit links, and what a kind's own fields link to. `iss`: who signed the record.
-fn targets(record: &Record, iss: &str) -> Vec<(String, LinkTarget)> {
+pub(crate) fn targets(record: &Record, iss: &str) -> Vec<(String, LinkTarget)> {
     let links = record.body().map(Body::links).unwrap_or_default();
     let mut targets: Vec<_> = links.into_iter().map(|link| (link.rel, link.target)).collect();
     for (rel, target) in implied(record, iss) {

@@ -4,7 +4,7 @@
 //! fields and one constructor, here.
 
 mod entry;
-mod join;
+pub(crate) mod join;
 mod member;
 mod outcome;
 mod phrase;
@@ -13,6 +13,7 @@ mod said;
 mod verdict;
 
 pub use entry::{Included, VerifiedEntry};
+pub(crate) use entry::{checkpoint, judge_transparent, judge_under};
 pub use join::{Join, Said, joins};
 pub use member::{MemberVerdict, VerifiedMember, member};
 pub use outcome::{Bracket, Failure, Outcome, WitnessSeen};

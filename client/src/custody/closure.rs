@@ -1,0 +1,366 @@
+//! What belongs to a matter: everything that the relations lead to from where it starts.
+//!
+//! A worklist over entries, each taken up again only if it is reached in a stronger role, so that cycles end and the order of the steps changes
+//! nothing. Where the entries come from is the caller's: a log's index, a scan of all of it, or a custody file itself, which is judged by the
+//! same rules that made it.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use govlog_formats::merkle::LeafIndex;
+use govlog_formats::record::{Handle, LinkTarget};
+
+use super::relations::{Class, Node, Point, WORDS, class, key, shown};
+use crate::verify::join;
+
+/// Where entries are found by what they are called and by what they name.
+pub trait Lookup {
+    /// Why nothing can be found.
+    type Error;
+
+    /// Every entry that this can mean, by leaf hash or handle; of these kinds, where any are given.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be had.
+    fn named(&mut self, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, Self::Error>;
+
+    /// Every entry that names this; of these kinds, where any are given.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be had.
+    fn pointing(&mut self, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, Self::Error>;
+}
+
+/// Why an entry belongs to a matter; a later one outweighs an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Somebody's word about another one: a revocation, an approval, a finding, or who saw a credential.
+    Word,
+    /// What another one rests on.
+    Cause,
+    /// What came of what was asked for.
+    Effect,
+    /// What was asked for.
+    Start,
+}
+
+/// A relation between two entries.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edge {
+    /// The entry that names the other.
+    pub from: LeafIndex,
+    /// The other.
+    pub to: LeafIndex,
+    /// The relation.
+    pub rel: String,
+    /// What both hold.
+    pub by: String,
+    /// The entry with the certificate that has both its names, where each holds another one.
+    pub through: Option<LeafIndex>,
+}
+
+/// A relation that leads to no entry.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeadLink {
+    /// The entry that names something.
+    pub from: LeafIndex,
+    /// The relation.
+    pub rel: String,
+    /// What it names.
+    pub to: String,
+}
+
+/// Everything that was reached.
+#[derive(Clone, Debug, Default)]
+pub struct Closure {
+    /// The entries and their roles.
+    pub reached: BTreeMap<LeafIndex, (Arc<Node>, Role)>,
+    /// Whether there is more than was asked for at most.
+    pub is_cut: bool,
+}
+
+impl Role {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Word => "word",
+            Self::Cause => "cause",
+            Self::Effect => "effect",
+            Self::Start => "start",
+        }
+    }
+}
+
+/// The role of what an entry of this role names by a relation of this class; `None`: not followed.
+fn forward(role: Role, class: Class) -> Option<Role> {
+    match (class, role) {
+        (Class::Causal, Role::Start | Role::Effect | Role::Cause) => Some(Role::Cause),
+        (Class::Causal, Role::Word) => Some(Role::Word),
+        (Class::About | Class::Newer | Class::Seen, Role::Start) => Some(Role::Cause),
+        _ => None,
+    }
+}
+
+/// The role of what names an entry of this role by a relation of this class; `None`: not followed.
+fn backward(role: Role, class: Class) -> Option<Role> {
+    match (class, role) {
+        (Class::Causal, Role::Start | Role::Effect) => Some(Role::Effect),
+        (Class::About, _) => Some(Role::Word),
+        (Class::Newer, Role::Start | Role::Effect | Role::Cause) => Some(Role::Word),
+        (Class::Seen, Role::Start | Role::Effect) => Some(Role::Word),
+        _ => None,
+    }
+}
+
+/// Finds everything that belongs to these entries, at most so many.
+///
+/// # Errors
+///
+/// The look-up fails.
+pub fn close<L: Lookup>(
+    lookup: &mut L,
+    starts: impl IntoIterator<Item = Arc<Node>>,
+    most: usize,
+) -> Result<Closure, L::Error> {
+    let mut search =
+        Search { lookup, found: Closure::default(), open: BTreeSet::new(), resolved: HashMap::new(), most };
+    for start in starts {
+        search.reach(start, Role::Start);
+    }
+    while let Some(index) = search.open.pop_first() {
+        let Some((node, role)) = search.found.reached.get(&index).cloned() else { continue };
+        search.causes(&node, role)?;
+        search.followers(&node, role)?;
+    }
+    Ok(search.found)
+}
+
+struct Search<'l, L> {
+    lookup: &'l mut L,
+    found: Closure,
+    open: BTreeSet<LeafIndex>,
+    /// What relations lead to, by the kind of who names it, the relation and what is named.
+    resolved: HashMap<(String, String, Vec<u8>), Resolved>,
+    most: usize,
+}
+
+/// What a relation leads to: the entry, and the one with the certificate through which.
+type Resolved = Vec<(Arc<Node>, Option<Arc<Node>>)>;
+
+impl<L: Lookup> Search<'_, L> {
+    fn reach(&mut self, node: Arc<Node>, role: Role) {
+        let (index, count) = (node.index, self.found.reached.len());
+        match self.found.reached.entry(index) {
+            Entry::Occupied(known) if known.get().1 >= role => return,
+            Entry::Occupied(mut known) => known.get_mut().1 = role,
+            Entry::Vacant(_) if count >= self.most => {
+                self.found.is_cut = true;
+                return;
+            }
+            Entry::Vacant(free) => drop(free.insert((node, role))),
+        }
+        self.open.insert(index);
+    }
+
+    /// Goes on to what an entry names.
+    fn causes(&mut self, node: &Node, role: Role) -> Result<(), L::Error> {
+        for point in &node.points {
+            let Some(role) = forward(role, class(&point.rel)) else { continue };
+            for (to, through) in self.resolve(node, point)? {
+                self.reach(to, role);
+                through.into_iter().for_each(|through| self.reach(through, Role::Word));
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes back to what names an entry.
+    fn followers(&mut self, node: &Arc<Node>, role: Role) -> Result<(), L::Error> {
+        // Everything under a policy is never looked at, unless it is asked for.
+        let mut kinds: Vec<&str> = WORDS.to_vec();
+        kinds.push(&node.kind);
+        let kinds = if role >= Role::Effect { &[][..] } else { &kinds };
+        let mut targets: Vec<LinkTarget> = node.targets().collect();
+        targets.extend(self.aliases(node)?);
+        for target in targets {
+            for from in self.lookup.pointing(&target, kinds)? {
+                for point in from.points.iter().filter(|point| same(&point.target, &target)) {
+                    let Some(role) = backward(role, class(&point.rel)) else { continue };
+                    let meant = self.resolve(&from, point)?.into_iter().filter(|(to, _)| to.index == node.index);
+                    for (_, through) in meant {
+                        self.reach(from.clone(), role);
+                        through.into_iter().for_each(|through| self.reach(through, Role::Word));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The other names of a credential, by the certificates that its own issuer logged whole.
+    fn aliases(&mut self, node: &Node) -> Result<Vec<LinkTarget>, L::Error> {
+        let mut aliases = Vec::new();
+        for name in node.names.iter().filter(|name| node.kind == "issuance" && is_certificate_name(name)) {
+            for seen in self.lookup.named(&LinkTarget::Handle(name.clone()), &["observation"])? {
+                if seen.iss == node.iss && seen.certificate.contains(name) {
+                    let others = seen.certificate.iter().filter(|other| !node.names.contains(other));
+                    aliases.extend(others.cloned().map(LinkTarget::Handle));
+                }
+            }
+        }
+        Ok(aliases)
+    }
+
+    fn resolve(&mut self, from: &Node, point: &Point) -> Result<Resolved, L::Error> {
+        let key = (from.kind.clone(), point.rel.clone(), target_key(&point.target));
+        let known = match self.resolved.get(&key) {
+            Some(known) => known.clone(),
+            None => {
+                let found = resolve(self.lookup, from, point)?;
+                self.resolved.insert(key, found.clone());
+                found
+            }
+        };
+        Ok(known.into_iter().filter(|(to, _)| to.index != from.index).collect())
+    }
+}
+
+/// Finds what a relation leads to: by leaf hash or a handle that both hold, or else through a certificate that somebody logged whole.
+///
+/// Anybody can make a certificate with another's serial number; by whoever issued the other one it is that one's own word.
+fn resolve<L: Lookup>(lookup: &mut L, from: &Node, point: &Point) -> Result<Resolved, L::Error> {
+    let direct: Resolved = lookup
+        .named(&point.target, &[])?
+        .into_iter()
+        .filter(|to| to.is_meant(&point.rel, &point.target, &from.kind))
+        .map(|to| (to, None))
+        .collect();
+    let LinkTarget::Handle(handle) = &point.target else { return Ok(direct) };
+    if !direct.is_empty() || !is_certificate_name(handle) {
+        return Ok(direct);
+    }
+    let mut found = Vec::new();
+    for seen in lookup.named(&point.target, &["observation"])? {
+        if !seen.certificate.contains(handle) {
+            continue;
+        }
+        for other in seen.certificate.iter().filter(|other| *other != handle) {
+            let other = LinkTarget::Handle(other.clone());
+            let named = lookup.named(&other, &[])?;
+            let meant =
+                named.into_iter().filter(|to| to.iss == seen.iss && to.is_meant(&point.rel, &other, &from.kind));
+            found.extend(meant.map(|to| (to, Some(seen.clone()))));
+        }
+    }
+    found.sort_by_key(|(to, through)| (to.index, through.as_ref().map(|through| through.index)));
+    found.dedup_by_key(|(to, _)| to.index);
+    Ok(found)
+}
+
+fn is_certificate_name(handle: &Handle) -> bool {
+    join::NAMES.contains(&handle.name.as_str())
+}
+
+fn same(one: &LinkTarget, other: &LinkTarget) -> bool {
+    target_key(one) == target_key(other)
+}
+
+/// What a target is looked up by: an entry of this log and a reference to it by its leaf hash are one.
+fn target_key(target: &LinkTarget) -> Vec<u8> {
+    match target {
+        LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. } => leaf.as_bytes().to_vec(),
+        LinkTarget::Handle(handle) => key(handle),
+    }
+}
+
+/// Entries in memory, by everything they are called and name.
+#[derive(Clone, Debug, Default)]
+pub struct Shelf {
+    nodes: BTreeMap<LeafIndex, Arc<Node>>,
+    by_name: HashMap<Vec<u8>, Vec<Arc<Node>>>,
+    by_point: HashMap<Vec<u8>, Vec<Arc<Node>>>,
+}
+
+impl Shelf {
+    /// Puts an entry there.
+    pub fn add(&mut self, node: Node) {
+        let node = Arc::new(node);
+        let put = |map: &mut HashMap<Vec<u8>, Vec<Arc<Node>>>, key: Vec<u8>| {
+            let there = map.entry(key).or_default();
+            if there.last().is_none_or(|last| last.index != node.index) {
+                there.push(node.clone());
+            }
+        };
+        for target in node.targets().chain(node.certificate.iter().cloned().map(LinkTarget::Handle)) {
+            put(&mut self.by_name, target_key(&target));
+        }
+        for point in &node.points {
+            put(&mut self.by_point, target_key(&point.target));
+        }
+        self.nodes.insert(node.index, node);
+    }
+
+    /// The entry at an index.
+    #[must_use]
+    pub fn get(&self, index: LeafIndex) -> Option<&Arc<Node>> {
+        self.nodes.get(&index)
+    }
+
+    /// All of them, in the log's order.
+    pub fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
+        self.nodes.values()
+    }
+
+    /// The relations between them, and those that lead to none of them although they would be followed.
+    #[must_use]
+    pub fn survey(&mut self, roles: &BTreeMap<LeafIndex, Role>) -> (Vec<Edge>, Vec<DeadLink>) {
+        let (mut edges, mut dead) = (Vec::new(), Vec::new());
+        let nodes: Vec<Arc<Node>> = self.nodes.values().cloned().collect();
+        for node in &nodes {
+            for point in &node.points {
+                let Ok(found) = resolve(self, node, point);
+                let found: Resolved = found.into_iter().filter(|(to, _)| to.index != node.index).collect();
+                let role = roles.get(&node.index);
+                let is_followed = role.is_some_and(|role| forward(*role, class(&point.rel)).is_some());
+                let by = shown(&point.target);
+                if found.is_empty() && (is_followed || class(&point.rel) == Class::Other) {
+                    dead.push(DeadLink { from: node.index, rel: point.rel.clone(), to: by.clone() });
+                }
+                edges.extend(found.into_iter().map(|(to, through)| Edge {
+                    from: node.index,
+                    to: to.index,
+                    rel: point.rel.clone(),
+                    by: by.clone(),
+                    through: through.map(|through| through.index),
+                }));
+            }
+        }
+        edges.sort_unstable();
+        edges.dedup_by(|one, other| (one.from, one.to, &one.rel) == (other.from, other.to, &other.rel));
+        dead.sort_unstable();
+        dead.dedup();
+        (edges, dead)
+    }
+}
+
+impl Lookup for Shelf {
+    type Error = Infallible;
+
+    fn named(&mut self, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, Infallible> {
+        Ok(of_kinds(self.by_name.get(&target_key(target)), kinds))
+    }
+
+    fn pointing(&mut self, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, Infallible> {
+        Ok(of_kinds(self.by_point.get(&target_key(target)), kinds))
+    }
+}
+
+fn of_kinds(nodes: Option<&Vec<Arc<Node>>>, kinds: &[&str]) -> Vec<Arc<Node>> {
+    let is_asked = |node: &&Arc<Node>| kinds.is_empty() || kinds.contains(&node.kind.as_str());
+    nodes.map(Vec::as_slice).unwrap_or_default().iter().filter(is_asked).cloned().collect()
+}

@@ -1,0 +1,138 @@
+//! A custody file that was verified, and what follows from it. Everything that is shown of a file, in a verdict or a report, is made from this.
+
+use govlog_formats::digest::Digest;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
+
+use super::closure::{DeadLink, Edge, Role};
+use super::manifest::Manifest;
+use super::relations::REVOCABLE;
+use super::streams::StreamSeen;
+use crate::openings::{Field, State};
+use crate::verify::{Bracket, Redacted, VerifiedEntry, WitnessSeen};
+
+/// A verified custody file.
+#[derive(Clone, Debug)]
+pub struct Custody {
+    /// What the file says of itself; the claims in it are not verified.
+    pub manifest: Manifest,
+    /// SHA-256 of the manifest: the file's name for whoever records its custody.
+    pub manifest_digest: Digest,
+    /// SHA-256 of the whole file.
+    pub file_digest: Digest,
+    /// The fingerprint of the trust directory that it was judged by.
+    pub fingerprint: Digest,
+    /// The one checkpoint.
+    pub checkpoint: Head,
+    /// The admission policy.
+    pub changes: Changes,
+    /// The entries, in the log's order.
+    pub entries: Vec<Held>,
+    /// The relations between them.
+    pub edges: Vec<Edge>,
+    /// Relations that are followed and lead to no entry of the file.
+    pub dead_links: Vec<DeadLink>,
+    /// What redactions in the file say of its entries; positions are those of `entries`.
+    pub redactions: Vec<Redacted>,
+    /// The streams that the entries stand in.
+    pub streams: Vec<StreamSeen>,
+    /// The `custody` records about this file that lay beside it, verified.
+    pub records: Vec<Recorded>,
+}
+
+/// The file's checkpoint.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The tree size.
+    pub size: TreeSize,
+    /// The root hash.
+    pub root: Digest,
+    /// The witnesses of your policy that cosigned it.
+    pub witnesses: Vec<WitnessSeen>,
+    /// How many witnesses your policy knows.
+    pub known_witnesses: usize,
+    /// Whether your policy asks for any.
+    pub asks_for_witnesses: bool,
+    /// When the newest of them cosigned, POSIX seconds.
+    pub time_s: Option<u64>,
+    /// The sizes of the earlier notes in the file, each proved to be of the same history.
+    pub earlier: Vec<TreeSize>,
+}
+
+/// The admission policy as the file encloses it and you know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// How many of its entries are enclosed.
+    pub enclosed: usize,
+    /// How many changes you did not know, and the file proves under your own operators' keys and witnesses.
+    pub learnt: usize,
+    /// The number of the newest change that entries were judged by.
+    pub as_of: usize,
+    /// Whether the collector's policy on heads is yours.
+    pub is_same_policy: bool,
+}
+
+/// An entry of the file.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The entry, verified under the file's checkpoint.
+    pub entry: VerifiedEntry,
+    /// Why it belongs to the matter; `None`: nothing leads to it, as to what streams say of themselves.
+    pub role: Option<Role>,
+    /// The tightest time bounds that the file's notes prove.
+    pub bracket: Bracket,
+    /// Whether it carries a receipt, for SCITT tools.
+    pub has_receipt: bool,
+    /// Its sealed values, opened or not.
+    pub fields: Vec<Field>,
+}
+
+/// A `custody` record about the file.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The entry, verified.
+    pub entry: VerifiedEntry,
+    /// What was done: `export`, `hand-over` …
+    pub op: String,
+    /// Who collected it, as recorded.
+    pub collector: Option<String>,
+    /// Who got it, as recorded.
+    pub recipient: Option<String>,
+    /// What for, as recorded.
+    pub purpose: Option<String>,
+}
+
+impl Custody {
+    /// The entry at an index.
+    #[must_use]
+    pub fn at(&self, index: LeafIndex) -> Option<&Held> {
+        self.entries.iter().find(|held| held.entry.included().index == index)
+    }
+
+    /// Entries that can be revoked, belong to the matter, and of which no revocation is in the file.
+    #[must_use]
+    pub fn unrevoked(&self) -> Vec<&Held> {
+        let is_revoked = |held: &&Held| {
+            let index = held.entry.included().index;
+            self.edges.iter().any(|edge| edge.to == index && edge.rel == "revokes")
+        };
+        let can_be = |held: &&Held| held.role > Some(Role::Word) && REVOCABLE.contains(&held.entry.statement().kind());
+        self.entries.iter().filter(can_be).filter(|held| !is_revoked(held)).collect()
+    }
+
+    /// How many values are sealed and stay so.
+    #[must_use]
+    pub fn sealed(&self) -> usize {
+        self.entries.iter().flat_map(|held| &held.fields).filter(|field| matches!(field.state, State::Closed)).count()
+    }
+
+    /// Whether a record confirms collector and purpose as the manifest claims them.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        let is_same = |record: &&Recorded| {
+            record.op == "export"
+                && record.collector == self.manifest.collector
+                && record.purpose == self.manifest.purpose
+        };
+        self.records.iter().any(|record| is_same(&record))
+    }
+}

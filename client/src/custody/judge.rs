@@ -1,0 +1,465 @@
+//! Judging a custody file against a trust directory. Pure: nothing is fetched, no clock is read, no enclosed key or policy is believed.
+//!
+//! In this order: the archive's bytes, the manifest and the digest of each member, the checkpoint, every earlier note with its consistency, the
+//! admission policy's entries, every entry with its proof and its receipts, what is disclosed, and at last what follows from all of these.
+
+use std::collections::BTreeMap;
+
+use govlog_formats::digest::Digest;
+use govlog_formats::merkle::{ConsistencyProof, LeafIndex, TreeSize};
+use govlog_formats::statement::SignedStatement;
+use govlog_formats::tlog_policy::VerifiedCheckpoint;
+use govlog_formats::tlog_proof::TlogProof;
+use govlog_formats::transparent::{TransparentError, TransparentStatement};
+use govlog_formats::wire::add_checkpoint::AddCheckpoint;
+
+use super::archive;
+use super::closure::{Role, Shelf, close};
+use super::contents::{VERIFY_TEXT, statement_of, timeline};
+use super::found::{Changes, Custody, Head, Held};
+use super::layout::{MANIFEST, OPENING_STORE_TEXT, Place};
+use super::manifest::{Manifest, ManifestError};
+use super::relations::Node;
+use super::streams::streams;
+use crate::openings::{self, Openings, State};
+use crate::trust::{Trust, TrustError};
+use crate::verify::{self, Bracket, Failure, VerifiedEntry, WitnessSeen};
+
+/// Judges a file; what was left unjudged is added to `remarks`.
+pub(super) fn judge(trust: &Trust, bytes: &[u8], remarks: &mut Vec<String>) -> Result<Custody, Failure> {
+    let members = archive::read(bytes).map_err(|error| refuted(&error))?;
+    let manifest_bytes = *members.get(MANIFEST).ok_or_else(|| Failure::refuted("it has no manifest.json"))?;
+    let manifest = Manifest::parse(manifest_bytes).map_err(|error| match error {
+        ManifestError::Version { .. } => Failure::unknown(error.to_string()),
+        error => Failure::refuted(error.to_string()),
+    })?;
+    let places = places(&members, &manifest)?;
+    let head = head(trust, &manifest, &places)?;
+    let notes = notes(trust, &head, &places)?;
+    let mut file = File { trust: trust.clone(), places, head, notes, remarks };
+    file.pinned()?;
+    let changes = file.changes()?;
+    let verified = file.entries()?;
+    let disclosed = file.openings(&verified)?;
+    file.rendered(&verified, &disclosed)?;
+    let roles = roles(&verified, &manifest)?;
+    let held = file.held(verified, &disclosed, &roles);
+    let seen = streams(held.iter().map(|held| (held.entry.included().index, held.entry.statement())));
+    if seen != manifest.streams {
+        return Err(Failure::refuted("manifest.json: streams: not what the entries give"));
+    }
+    Ok(file.conclude(manifest, manifest_bytes, bytes, held, &roles, changes))
+}
+
+fn refuted(error: &dyn std::error::Error) -> Failure {
+    Failure::refuted(error.to_string())
+}
+
+/// Says which member a failure is about.
+fn within(name: String) -> impl FnOnce(Failure) -> Failure {
+    move |failure| Failure { why: format!("{name}: {}", failure.why), ..failure }
+}
+
+type Places<'b> = BTreeMap<Place, &'b [u8]>;
+
+/// Holds every member against the manifest's digest of it, and finds what each is.
+fn places<'b>(members: &BTreeMap<&str, &'b [u8]>, manifest: &Manifest) -> Result<Places<'b>, Failure> {
+    let mut places = BTreeMap::new();
+    for (name, bytes) in members {
+        let place =
+            Place::of(name).ok_or_else(|| Failure::refuted(format!("{name}: no custody file has such a member")))?;
+        if place != Place::Manifest {
+            let said = manifest.files.get(*name);
+            let said = said.ok_or_else(|| Failure::refuted(format!("{name}: the manifest does not list it")))?;
+            let found = Digest::sha256(bytes).to_string();
+            if found != *said {
+                return Err(Failure::refuted(format!("{name}: hashes to {found}; the manifest says {said}")));
+            }
+        }
+        places.insert(place, *bytes);
+    }
+    match manifest.files.keys().find(|name| !members.contains_key(name.as_str()) || *name == MANIFEST) {
+        Some(name) => Err(Failure::refuted(format!("{name}: the manifest lists it, and it is not there"))),
+        None => Ok(places),
+    }
+}
+
+/// The one checkpoint: the log's signature, your quorum, and what the manifest says of it.
+fn head(trust: &Trust, manifest: &Manifest, places: &Places<'_>) -> Result<VerifiedCheckpoint, Failure> {
+    let place = Place::Note(TreeSize::new(manifest.checkpoint.size));
+    let note = places.get(&place).ok_or_else(|| Failure::refuted(format!("{}: missing", place.name())))?;
+    let head = verify::checkpoint(trust, note).map_err(within(place.name()))?;
+    let (found, said) = (head.checkpoint(), &manifest.checkpoint);
+    let is_said = found.size.get() == said.size
+        && found.root.to_string() == said.root
+        && found.origin.as_str() == manifest.origin;
+    if !is_said {
+        let why = format!("the manifest speaks of another checkpoint than {}", place.name());
+        return Err(Failure::refuted(why));
+    }
+    if !head.quorum().met() {
+        return Err(Failure::policy(format!("the checkpoint of size {}: {}", found.size, head.quorum())));
+    }
+    Ok(head)
+}
+
+/// Every note, by its size, with proof that the checkpoint continues it.
+fn notes(
+    trust: &Trust,
+    head: &VerifiedCheckpoint,
+    places: &Places<'_>,
+) -> Result<BTreeMap<TreeSize, VerifiedCheckpoint>, Failure> {
+    let newest = head.checkpoint();
+    let mut notes = BTreeMap::from([(newest.size, head.clone())]);
+    for (place, bytes) in places {
+        match *place {
+            Place::Note(size) if size < newest.size => {
+                let note = verify::checkpoint(trust, bytes).map_err(within(place.name()))?;
+                if note.checkpoint().size != size {
+                    let why = format!("{}: it is of size {}", place.name(), note.checkpoint().size);
+                    return Err(Failure::refuted(why));
+                }
+                consistent(head, &note, places).map_err(within(Place::Consistency(size).name()))?;
+                notes.insert(size, note);
+            }
+            Place::Note(size) if size > newest.size => {
+                return Err(Failure::refuted(format!("{}: larger than the file's checkpoint", place.name())));
+            }
+            Place::Consistency(size) if size >= newest.size || !places.contains_key(&Place::Note(size)) => {
+                return Err(Failure::refuted(format!("{}: there is no note for it", place.name())));
+            }
+            _ => {}
+        }
+    }
+    Ok(notes)
+}
+
+fn consistent(head: &VerifiedCheckpoint, note: &VerifiedCheckpoint, places: &Places<'_>) -> Result<(), Failure> {
+    let (old, new) = (note.checkpoint(), head.checkpoint());
+    let bytes = places.get(&Place::Consistency(old.size)).ok_or_else(|| Failure::refuted("missing"))?;
+    let proof = AddCheckpoint::parse(bytes).map_err(|error| refuted(&error))?;
+    if proof.old != old.size
+        || places.get(&Place::Note(new.size)) != Some(&proof.note.as_slice())
+        || proof.encode() != *bytes
+    {
+        return Err(Failure::refuted("not a proof from this size to the file's checkpoint"));
+    }
+    let proof = ConsistencyProof { old: old.size, new: new.size, path: proof.proof };
+    proof.verify(&old.root, &new.root).map_err(|error| {
+        Failure::refuted(format!(
+            "split view: the checkpoint of size {} (root {}) does not continue the one of size {} (root {}): {error}; keep both notes",
+            new.size, new.root, old.size, old.root
+        ))
+    })
+}
+
+struct File<'f> {
+    /// Yours, with the admission policy's later entries as far as the file proves them to you.
+    trust: Trust,
+    places: Places<'f>,
+    head: VerifiedCheckpoint,
+    notes: BTreeMap<TreeSize, VerifiedCheckpoint>,
+    remarks: &'f mut Vec<String>,
+}
+
+impl<'f> File<'f> {
+    /// One size with two roots is proof of a split view; where the file has the pinned size, the checkpoint continues the pin.
+    fn pinned(&mut self) -> Result<(), Failure> {
+        let Some(pinned) = self.trust.pinned().map(|pinned| pinned.verified.checkpoint().clone()) else {
+            self.remarks.push("whether other heads of this log agree: none is pinned yet".to_owned());
+            return Ok(());
+        };
+        match self.notes.get(&pinned.size).map(VerifiedCheckpoint::checkpoint) {
+            Some(found) if found.root == pinned.root => Ok(()),
+            Some(found) => Err(Failure::refuted(format!(
+                "split view: your pinned head of size {} has root {}, the file's has {}; keep both, they prove it",
+                pinned.size, pinned.root, found.root
+            ))),
+            None => {
+                self.remarks.push(format!(
+                    "whether the file's checkpoint of size {} and your pinned head of size {} are of one history: ask for a file with \
+                     --pin, or run govlog audit",
+                    self.head.checkpoint().size,
+                    pinned.size
+                ));
+                Ok(())
+            }
+        }
+    }
+
+    /// A member, and the proof beside it, which must lead to the file's checkpoint and be written as proofs are.
+    fn proved(&self, place: Place, beside: Place) -> Result<(&'f [u8], TlogProof), Failure> {
+        let fail = |why: &str| Failure::refuted(format!("{}: {why}", beside.name()));
+        let bytes = self.places.get(&place).ok_or_else(|| Failure::refuted(format!("{}: missing", place.name())))?;
+        let proof_bytes = self.places.get(&beside).ok_or_else(|| fail("missing"))?;
+        let proof = TlogProof::parse(proof_bytes).map_err(|error| fail(&error.to_string()))?;
+        let index = match place {
+            Place::Entry(index) | Place::Change(index) => index,
+            _ => return Err(fail("it proves nothing")),
+        };
+        let note = self.places.get(&Place::Note(self.head.checkpoint().size));
+        if note != Some(&proof.checkpoint.as_slice()) || proof.index != index || proof.to_bytes() != *proof_bytes {
+            return Err(fail("not a proof for this index at the file's checkpoint"));
+        }
+        Ok((bytes, proof))
+    }
+
+    /// Learns what follows the admission policy as you know it, each change as `trust update` would; what you know must be the same.
+    fn changes(&mut self) -> Result<Changes, Failure> {
+        let indexes: Vec<LeafIndex> = self
+            .places
+            .keys()
+            .filter_map(|place| match place {
+                Place::Change(index) | Place::ChangeProof(index) => Some(*index),
+                _ => None,
+            })
+            .collect();
+        let (mut enclosed, known) = (0, self.trust.history().newest_number());
+        for index in std::collections::BTreeSet::from_iter(indexes) {
+            let place = Place::Change(index);
+            let (bytes, proof) = self.proved(place, Place::ChangeProof(index))?;
+            let statement =
+                SignedStatement::parse(bytes).map_err(|error| refuted(&error)).map_err(within(place.name()))?;
+            if index > self.trust.history().newest().index {
+                let learnt = self.trust.learn(index, statement.entry(), &proof.to_bytes());
+                learnt
+                    .map_err(|error| match error {
+                        TrustError::Unproved { why, .. } => Failure::refuted(why),
+                        error => Failure::refuted(error.to_string()),
+                    })
+                    .map_err(within(place.name()))?;
+            }
+            verify::judge_under(&self.trust, &self.head, &proof, statement, &mut Vec::new())
+                .map_err(within(place.name()))?;
+            self.receipts(place, bytes, index)?;
+            enclosed += 1;
+        }
+        let policy = self.places.get(&Place::Policy).ok_or_else(|| Failure::refuted("policy/policy.txt: missing"))?;
+        let theirs = std::str::from_utf8(policy).unwrap_or_default().parse::<govlog_formats::tlog_policy::Policy>();
+        let is_same_policy = theirs.is_ok_and(|theirs| theirs.to_string() == self.trust.policy().to_string());
+        let as_of = self.trust.history().newest_number();
+        Ok(Changes { enclosed, learnt: as_of - known, as_of, is_same_policy })
+    }
+
+    /// Every entry: its proof under the checkpoint, its issuer's right, its receipts.
+    fn entries(&mut self) -> Result<BTreeMap<LeafIndex, (VerifiedEntry, bool)>, Failure> {
+        let mut found = BTreeMap::new();
+        let places: Vec<Place> = self.places.keys().copied().collect();
+        for place in places {
+            let index = match place {
+                Place::Entry(index) => index,
+                Place::Proof(index) if self.places.contains_key(&Place::Entry(index)) => continue,
+                Place::Proof(_) => return Err(Failure::refuted(format!("{}: there is no entry for it", place.name()))),
+                _ => continue,
+            };
+            let (bytes, proof) = self.proved(place, Place::Proof(index))?;
+            let statement = statement_of(bytes).map_err(|error| refuted(&error)).map_err(within(place.name()))?;
+            let mut remarks = Vec::new();
+            let entry = verify::judge_under(&self.trust, &self.head, &proof, statement, &mut remarks);
+            let entry = entry.map_err(within(place.name()))?;
+            let has_receipt = self.receipts(place, bytes, index)?;
+            found.insert(index, (entry, has_receipt));
+        }
+        Ok(found)
+    }
+
+    /// Judges the receipts that a member carries; says whether it has any.
+    fn receipts(&mut self, place: Place, bytes: &[u8], index: LeafIndex) -> Result<bool, Failure> {
+        let transparent = match TransparentStatement::parse(bytes) {
+            Ok(transparent) => transparent,
+            Err(TransparentError::NoReceipts) => {
+                return match SignedStatement::parse_entry(bytes) {
+                    Ok(_) => Ok(false),
+                    Err(error) => Err(Failure::refuted(format!("{}: {error}", place.name()))),
+                };
+            }
+            Err(error) => return Err(Failure::refuted(format!("{}: {error}", place.name()))),
+        };
+        let mut remarks = Vec::new();
+        let judged = verify::judge_transparent(&self.trust, bytes, &mut remarks).map_err(within(place.name()))?;
+        if judged.included().index != index {
+            let why = format!("{}: its receipt is for index {}", place.name(), judged.included().index);
+            return Err(Failure::refuted(why));
+        }
+        for receipt in transparent.receipts().iter().filter_map(|attached| attached.parse().ok()) {
+            let note = self.places.get(&Place::Note(receipt.size()));
+            if self.trust.history().knows_receipt_key(receipt.kid().as_bytes()) && note != Some(&receipt.note()) {
+                let why =
+                    format!("{}: its receipt's checkpoint is not {}", place.name(), Place::Note(receipt.size()).name());
+                return Err(Failure::refuted(why));
+            }
+        }
+        remarks.retain(|remark| remark.starts_with("the receipt"));
+        self.remarks.extend(remarks.into_iter().map(|remark| format!("{} of {}", remark, place.name())));
+        Ok(true)
+    }
+
+    /// What is disclosed: each opening opens what it says, and nothing else is there.
+    fn openings(
+        &self,
+        verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>,
+    ) -> Result<BTreeMap<Digest, Openings>, Failure> {
+        let mut found = BTreeMap::new();
+        for (place, bytes) in &self.places {
+            let Place::Openings(leaf) = place else { continue };
+            let fail = |why: String| Failure::refuted(format!("{}: {why}", place.name()));
+            let mut entries = verified.values().map(|(entry, _)| entry.statement());
+            let entry = entries.find(|statement| statement.leaf_hash() == *leaf);
+            let statement = entry.ok_or_else(|| fail("the file has no such entry".to_owned()))?;
+            let openings = Openings::decode(bytes).map_err(|error| fail(error.to_string()))?;
+            if openings.kind != statement.kind() || openings.refused.is_some() || !openings.members.is_empty() {
+                return Err(fail("it is not openings of fields of that entry".to_owned()));
+            }
+            let opened =
+                openings::open(statement.payload(), &openings.fields).map_err(|error| fail(error.to_string()))?;
+            let opens = opened.fields.iter().filter(|field| matches!(field.state, State::Opened(_))).count();
+            if opens != openings.fields.len() || !opened.stray.is_empty() {
+                return Err(fail("the entry is sealed for something else".to_owned()));
+            }
+            found.insert(*leaf, openings);
+        }
+        let store = self.places.get(&Place::OpeningStore);
+        let right = (!found.is_empty()).then_some(OPENING_STORE_TEXT.as_bytes());
+        if store.copied() == right {
+            Ok(found)
+        } else {
+            Err(Failure::refuted("openings/store.toml: not as it is written"))
+        }
+    }
+
+    /// What is written by rule must be what the rule gives.
+    fn rendered(
+        &self,
+        verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>,
+        disclosed: &BTreeMap<Digest, Openings>,
+    ) -> Result<(), Failure> {
+        let statements = verified.iter().map(|(index, (entry, _))| (*index, entry.statement().clone())).collect();
+        let timeline = timeline(&statements, disclosed);
+        for (place, right) in [(Place::Timeline, timeline.as_slice()), (Place::Verify, VERIFY_TEXT.as_bytes())] {
+            if self.places.get(&place) != Some(&right) {
+                return Err(Failure::refuted(format!("{}: not what the entries give", place.name())));
+            }
+        }
+        Ok(())
+    }
+
+    fn held(
+        &self,
+        verified: BTreeMap<LeafIndex, (VerifiedEntry, bool)>,
+        disclosed: &BTreeMap<Digest, Openings>,
+        roles: &BTreeMap<LeafIndex, Role>,
+    ) -> Vec<Held> {
+        let lower = self.lower_bounds(&verified);
+        let hold = |(index, (entry, has_receipt)): (LeafIndex, (VerifiedEntry, bool))| {
+            let covering = self.notes.range(TreeSize::new(index.get() + 1)..).map(|(_, note)| note);
+            let bracket = Bracket {
+                lower_s: lower.get(&index).copied(),
+                upper_s: covering.filter(|note| note.quorum().met()).filter_map(VerifiedCheckpoint::upper_time).min(),
+            };
+            let openings = disclosed.get(&entry.statement().leaf_hash()).map_or(&[][..], |found| &found.fields);
+            let opened = entry.record().and_then(|_| openings::open(entry.statement().payload(), openings).ok());
+            let fields = opened.map(|opened| opened.fields).unwrap_or_default();
+            Held { role: roles.get(&index).copied(), bracket, has_receipt, fields, entry }
+        };
+        verified.into_iter().map(hold).collect()
+    }
+
+    /// "only if the statement, or an earlier one in its `prev` chain, carries `head`" (records.md §5), as far as that chain is in the file.
+    fn lower_bounds(&self, verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>) -> BTreeMap<LeafIndex, u64> {
+        let named: BTreeMap<Digest, &VerifiedCheckpoint> = self
+            .places
+            .iter()
+            .filter_map(|(place, bytes)| match place {
+                Place::Note(size) => Some((Digest::sha256(bytes), self.notes.get(size)?)),
+                _ => None,
+            })
+            .collect();
+        let (mut bounds, mut by_statement) = (BTreeMap::new(), BTreeMap::<Digest, u64>::new());
+        for (index, (entry, _)) in verified {
+            let claims = entry.statement().claims();
+            let note = claims.head.and_then(|head| named.get(&head));
+            // A note that covers the entry was not there when it was signed: then the claim is wrong, and bounds nothing.
+            let own = note.filter(|note| !note.checkpoint().size.covers(*index)).and_then(|note| note.lower_time());
+            let before = claims.stream.as_ref().and_then(|position| by_statement.get(&position.prev).copied());
+            if let Some(bound) = own.max(before) {
+                bounds.insert(*index, bound);
+                by_statement.insert(entry.statement().sig_structure_digest(), bound);
+            }
+        }
+        bounds
+    }
+
+    fn conclude(
+        self,
+        manifest: Manifest,
+        manifest_bytes: &[u8],
+        bytes: &[u8],
+        held: Vec<Held>,
+        roles: &BTreeMap<LeafIndex, Role>,
+        changes: Changes,
+    ) -> Custody {
+        let mut shelf = shelf(held.iter().map(|held| &held.entry));
+        let (edges, dead_links) = shelf.survey(roles);
+        let statements: Vec<&SignedStatement> = held.iter().map(|held| held.entry.statement()).collect();
+        let redactions = verify::redactions(&statements);
+        let witness = |cosigned: &govlog_formats::tlog_policy::Cosigned| {
+            let name = cosigned.witness.to_string();
+            WitnessSeen { relation: self.trust.notes().relation(&name), name, time_s: cosigned.timestamp }
+        };
+        let witnesses: Vec<WitnessSeen> = self.head.cosigned().iter().map(witness).collect();
+        let checkpoint = Head {
+            size: self.head.checkpoint().size,
+            root: self.head.checkpoint().root,
+            known_witnesses: self.trust.policy().witnesses().len(),
+            asks_for_witnesses: self.trust.policy().quorum().is_some(),
+            time_s: witnesses.iter().map(|witness| witness.time_s).max(),
+            witnesses,
+            earlier: self.notes.keys().copied().filter(|size| *size < self.head.checkpoint().size).collect(),
+        };
+        for line in self.head.ignored() {
+            self.remarks.push(format!(
+                "the checkpoint's line of {} (key ID {}): not in your policy",
+                line.name(),
+                line.id()
+            ));
+        }
+        Custody {
+            manifest_digest: Digest::sha256(manifest_bytes),
+            file_digest: Digest::sha256(bytes),
+            fingerprint: self.trust.fingerprint(),
+            checkpoint,
+            changes,
+            entries: held,
+            edges,
+            dead_links,
+            redactions,
+            streams: manifest.streams.clone(),
+            records: Vec::new(),
+            manifest,
+        }
+    }
+}
+
+/// Why each entry belongs to the matter, by the rules that the file was made by.
+fn roles(
+    verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>,
+    manifest: &Manifest,
+) -> Result<BTreeMap<LeafIndex, Role>, Failure> {
+    let mut shelf = shelf(verified.values().map(|(entry, _)| entry));
+    let start = |id: &String| {
+        let index = id.parse::<govlog_formats::entry_id::EntryId>().ok().map(|id| id.index);
+        let node = index.and_then(|index| shelf.get(index)).cloned();
+        node.ok_or_else(|| {
+            Failure::refuted(format!("the manifest says that {id} answers the query, and the file does not have it"))
+        })
+    };
+    let starts = manifest.starts.iter().map(start).collect::<Result<Vec<_>, _>>()?;
+    let Ok(closure) = close(&mut shelf, starts, usize::MAX);
+    Ok(closure.reached.into_iter().map(|(index, (_, role))| (index, role)).collect())
+}
+
+fn shelf<'a>(entries: impl Iterator<Item = &'a VerifiedEntry>) -> Shelf {
+    let mut shelf = Shelf::default();
+    entries.for_each(|entry| shelf.add(Node::new(entry.included().index, entry.statement())));
+    shelf
+}

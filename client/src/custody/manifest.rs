@@ -1,0 +1,157 @@
+//! `manifest.json`: what a custody file says of itself.
+//!
+//! Nothing in it is signed. What it says of the members is checked against them; who collected it and what for, and that nothing was left out, is
+//! a claim, unless a `custody` record is at hand that names this manifest's digest.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::streams::StreamSeen;
+
+/// What [`Manifest::format`] says.
+pub const FORMAT: &str = "govlog custody file";
+/// The version of the format: it fixes which members there are, and how the timeline and `VERIFY.md` are written.
+pub const VERSION: u32 = 1;
+
+/// The manifest, field by field in the order in which they stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: String,
+    /// [`VERSION`].
+    pub version: u32,
+    /// The log's origin.
+    pub origin: String,
+    /// The one checkpoint that every proof leads to.
+    pub checkpoint: CheckpointSaid,
+    /// What was asked for.
+    pub query: Query,
+    /// Who collected it, as claimed.
+    pub collector: Option<String>,
+    /// What for, as claimed.
+    pub purpose: Option<String>,
+    /// How it was looked for, as claimed: `index`, or `scanned 0-N`.
+    pub completeness: String,
+    /// The entries that answer the query; all others are here for their sake.
+    pub starts: Vec<String>,
+    /// What was looked for and not found, as claimed.
+    pub not_found: NotFound,
+    /// The streams that the entries stand in.
+    pub streams: Vec<StreamSeen>,
+    /// SHA-256 of every other member.
+    pub files: BTreeMap<String, String>,
+}
+
+/// The checkpoint's size and root hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointSaid {
+    /// The tree size.
+    pub size: u64,
+    /// The root hash, hex.
+    pub root: String,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// Search parameters, all of which an entry must meet.
+    pub search: BTreeMap<String, String>,
+    /// Entries named by their ids.
+    pub entries: Vec<String>,
+}
+
+/// What was looked for and not found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotFound {
+    /// Relations that lead to no entry.
+    pub links: Vec<Link>,
+    /// Entries that can be revoked and of which no revocation was found.
+    pub revocations: Vec<String>,
+    /// Values that are sealed and stay so.
+    pub sealed: Vec<Sealed>,
+    /// How many entries were taken at most, where there were more.
+    pub cut_at: Option<u64>,
+}
+
+/// A relation that leads to no entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// The entry that names something.
+    pub entry: String,
+    /// The relation.
+    pub rel: String,
+    /// What it names.
+    pub target: String,
+}
+
+/// The sealed values of an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sealed {
+    /// The entry.
+    pub entry: String,
+    /// Where they are in its record.
+    pub paths: Vec<String>,
+}
+
+/// Why bytes are no manifest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// Not JSON of this shape.
+    #[error("manifest.json: {0}")]
+    Shape(String),
+    /// Another version.
+    #[error(
+        "manifest.json: version {found}; this program knows {VERSION}: use the version of govlog that the file was made with, or a newer one"
+    )]
+    Version {
+        /// The version.
+        found: u32,
+    },
+    /// The same said in other bytes.
+    #[error("manifest.json: not written as a manifest is: the same content has other bytes")]
+    NotCanonical,
+}
+
+impl Manifest {
+    /// Writes it: JSON with two spaces, in the order of the fields, a line end at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError::Shape`]; strings, numbers and lists always can be written.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| ManifestError::Shape(error.to_string()))?;
+        Ok(format!("{text}\n").into_bytes())
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are not exactly what [`to_bytes`](Self::to_bytes) writes, or of another version.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        /// What every version has.
+        #[derive(Deserialize)]
+        struct AnyVersion {
+            format: String,
+            version: u32,
+        }
+        let shape = |error: serde_json::Error| ManifestError::Shape(error.to_string());
+        let any: AnyVersion = serde_json::from_slice(bytes).map_err(shape)?;
+        if any.format != FORMAT {
+            return Err(ManifestError::Shape(format!("format is {:?}, not {FORMAT:?}", any.format)));
+        }
+        if any.version != VERSION {
+            return Err(ManifestError::Version { found: any.version });
+        }
+        let manifest: Self = serde_json::from_slice(bytes).map_err(shape)?;
+        if manifest.to_bytes()? == bytes { Ok(manifest) } else { Err(ManifestError::NotCanonical) }
+    }
+}

@@ -1,0 +1,35 @@
+//! The custody file: the chain of custody of a matter, as one file that verifies with no network and no trust in the log's server.
+//!
+//! ```text
+//! query ─▶ closure ─▶ Contents ─▶ bytes      made by whoever can read the log
+//! bytes ─▶ verify ─▶ Custody                 by whoever has a trust directory; reports are made from this
+//! ```
+//!
+//! Trust: none in the file. What it encloses is checked against the reader's own trust directory; enclosed keys and policies count for nothing
+//! by themselves. What cannot be checked, as that nothing was left out, is said in every verdict.
+
+mod archive;
+mod closure;
+mod contents;
+mod diff;
+mod found;
+mod judge;
+mod layout;
+mod manifest;
+mod record;
+mod relations;
+mod streams;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod verdict;
+
+pub use archive::{ArchiveError, MAX_FILE_BYTES, MAX_MEMBERS, is_archive};
+pub use closure::{Closure, DeadLink, Edge, Lookup, Role, Shelf, close};
+pub use contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES};
+pub use diff::{Difference, DifferenceError, Said, diff};
+pub use found::{Changes, Custody, Head, Held, Recorded};
+pub use manifest::{CheckpointSaid, FORMAT, Link, Manifest, ManifestError, NotFound, Query, Sealed, VERSION};
+pub use relations::{Class, Node, Point, REVOCABLE, WORDS, class};
+pub use streams::{GapSeen, LastWord, SILENT_AFTER_S, StreamSeen, streams};
+pub use verdict::{CustodyVerdict, verify};

@@ -1,0 +1,219 @@
+use govlog_formats::cbor::{Value, to_deterministic};
+use govlog_formats::record::sealed::Opening;
+use govlog_formats::record::view;
+use govlog_formats::statement::{Claims, Content, StatementHeader, StreamPosition, content_type_of};
+use serde_json::json;
+
+use super::*;
+use crate::custody::{Role, diff};
+use crate::openings::{FieldOpening, Openings, State};
+use crate::testing::{COSIGNED, ISSUER};
+use crate::verify::Outcome;
+
+#[test]
+fn a_file_verifies_against_entry_0_alone_and_says_what_it_does_not_prove() {
+    let log = log();
+    let (_dir, trust) = trust(&log);
+    let (bytes, digest) = contents(&log, log.size(), &[3, 2]).write().unwrap();
+    let verdict = judge(&trust, &bytes);
+    assert_eq!(why(&verdict), "VERIFIED");
+    let custody = verdict.result.as_ref().unwrap();
+    assert_eq!(custody.manifest_digest, digest);
+    assert_eq!((custody.changes.enclosed, custody.changes.learnt, custody.changes.as_of), (2, 1, 1));
+    let roles: Vec<_> = custody.entries.iter().map(|held| (held.entry.id().to_string(), held.role)).collect();
+    assert_eq!(roles, [("1.2".to_owned(), Some(Role::Cause)), ("1.3".to_owned(), Some(Role::Start))]);
+    let edge = &custody.edges[0];
+    assert_eq!((edge.from.get(), edge.to.get(), edge.rel.as_str()), (3, 2, "authenticated_by"));
+    // Two of three witnesses: the second to sign the first note that covers it.
+    assert!(custody.entries.iter().all(|held| held.has_receipt && held.bracket.upper_s == Some(COSIGNED + 200)));
+    let said = verdict.text(COSIGNED + 400);
+    for words in [
+        "NOT PROVED   completeness",
+        "none of the witnesses is independent",
+        "collector and purpose: not checked",
+        "no head",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(verdict.json(0)["verdict"], "verified");
+}
+
+#[test]
+fn the_same_contents_give_the_same_bytes_and_fewer_entries_are_as_good_a_file() {
+    let log = log();
+    let (_dir, trust) = trust(&log);
+    let all = contents(&log, log.size(), &[3, 2, 4]).write().unwrap().0;
+    assert_eq!(all, contents(&log, log.size(), &[3, 2, 4]).write().unwrap().0);
+    let fewer = contents(&log, log.size(), &[3]).write().unwrap().0;
+    let verdict = judge(&trust, &fewer);
+    assert_eq!(why(&verdict), "VERIFIED");
+    assert!(verdict.not_proved[0].starts_with("completeness"), "{:?}", verdict.not_proved);
+    let custody = verdict.result.unwrap();
+    assert_eq!(custody.dead_links.len(), 1, "what is left out is missed: {:?}", custody.dead_links);
+    assert_eq!((custody.dead_links[0].rel.as_str(), custody.dead_links[0].from.get()), ("authenticated_by", 3));
+
+    let difference = diff(&fewer, &all).unwrap();
+    assert!(difference.added.contains(&"entries/1.2.cose".to_owned()) && difference.removed.is_empty());
+    assert!(diff(&all, &all).unwrap().is_none());
+}
+
+#[test]
+fn what_is_above_the_checkpoint_or_not_yet_allowed_is_refused() {
+    let log = log();
+    let (_dir, trust) = trust(&log);
+    let mut later = contents(&log, log.size(), &[3]);
+    later.size = TreeSize::new(4);
+    later.root = log.tree().root_at(later.size).unwrap();
+    later.note = log.note_of(later.size, &[0, 1]);
+    assert_eq!(judge(&trust, &later.write().unwrap().0).outcome(), Outcome::Refuted, "its proofs lead elsewhere");
+
+    let mut unknown = contents(&log, log.size(), &[3]);
+    unknown.changes.remove(&LeafIndex::new(1));
+    let verdict = judge(&trust, &unknown.write().unwrap().0);
+    assert_eq!(verdict.outcome(), Outcome::CannotEvaluate, "{}", why(&verdict));
+    assert!(why(&verdict).contains("govlog trust update"), "{}", why(&verdict));
+
+    let mut few = contents(&log, log.size(), &[3]);
+    few.note = log.note_of(few.size, &[0]);
+    assert_eq!(judge(&trust, &few.write().unwrap().0).outcome(), Outcome::PolicyNotSatisfied);
+}
+
+#[test]
+fn another_history_is_a_split_view() {
+    let log = log();
+    let (dir, _) = trust(&log);
+    let mut other = TestLog::new();
+    other.add("issuance", &issuance());
+    other.add("decision", &decision("d-9"));
+    let path = dir.path().join("trust");
+    let pin = |note: &[u8]| {
+        let mut dir = TrustDir::load(&path).unwrap();
+        dir.pin(note).unwrap();
+        dir.trust().clone()
+    };
+    let (bytes, _) = contents(&log, log.size(), &[3, 2]).write().unwrap();
+    let verdict = judge(&pin(&other.note_of(TreeSize::new(3), &[0, 1])), &bytes);
+    assert_eq!(why(&verdict), "VERIFIED", "to size 3 they are the same");
+    let verdict = judge(&pin(&other.note_of(TreeSize::new(4), &[0, 1])), &bytes);
+    assert_eq!(verdict.outcome(), Outcome::Refuted);
+    assert!(why(&verdict).starts_with("split view"), "{}", why(&verdict));
+
+    let mut forked = contents(&log, log.size(), &[3, 2]);
+    let note = other.note_of(TreeSize::new(4), &[0, 1]);
+    forked.earlier.get_mut(&TreeSize::new(4)).unwrap().note = note;
+    let (_dir, trust) = trust(&log);
+    assert!(why(&judge(&trust, &forked.write().unwrap().0)).contains("split view"));
+}
+
+#[test]
+fn a_statement_that_names_a_head_was_signed_after_it_and_so_were_its_successors() {
+    let mut log = log();
+    let head = Digest::sha256(&log.note_of(TreeSize::new(4), &[0, 1]));
+    let sign = |log: &mut TestLog, head: Option<Digest>, id: &str| {
+        let position = StreamPosition { stream: "s-1".to_owned(), seq: log.next.seq, prev: log.next.prev };
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            sub: "spiffe://prod.example/pay".to_owned(),
+            aud: Some(ORIGIN.to_owned()),
+            iat: 1_700_000_000,
+            stream: Some(position),
+            head,
+        };
+        let header = StatementHeader { content: Content::Plain(content_type_of("decision")), claims };
+        let statement = SignedStatement::sign(&header, &decision(id), &log.issuer).unwrap();
+        log.next.seq += 1;
+        log.next.prev = statement.sig_structure_digest();
+        log.append(statement.entry().to_vec()).get()
+    };
+    let named = sign(&mut log, Some(head), "d-3");
+    let after = sign(&mut log, None, "d-4");
+    let (_dir, trust) = trust(&log);
+    let lower = |indexes: &[u64], index: u64| {
+        let verdict = judge(&trust, &contents(&log, log.size(), indexes).write().unwrap().0);
+        verdict.result.unwrap().at(LeafIndex::new(index)).unwrap().bracket.lower_s
+    };
+    // The older of two cosignatures; 3 is in the file for its note, of size 4.
+    assert_eq!(lower(&[3, named], named), Some(COSIGNED + 100));
+    assert_eq!(lower(&[3, named, after], after), Some(COSIGNED + 100));
+    assert_eq!(lower(&[3, after], after), None, "the chain is not in the file");
+    assert_eq!(lower(&[named], named), None, "the note is not in the file");
+}
+
+#[test]
+fn what_is_disclosed_opens_and_nothing_else_is_taken_for_it() {
+    let mut log = TestLog::new();
+    let opening = Opening { salt: [7; 32], value: "acct-5".into() };
+    let closed = Opening { salt: [8; 32], value: "read".into() };
+    let view = json!({
+        "v": 1, "event_ms": 1, "decision_id": "d-1", "result": "permit", "subject": { "id": "spiffe://prod.example/pay" },
+        "action": { "name": "?" }, "resource": { "type": "account", "id": "?" },
+    });
+    let Value::Map(mut pairs) = govlog_formats::cbor::parse(&view::from_json("decision", &view).unwrap()).unwrap()
+    else {
+        panic!()
+    };
+    for (key, value) in &mut pairs {
+        let sealed = match key.as_text().unwrap() {
+            "action" => ("name", &closed),
+            "resource" => ("id", &opening),
+            _ => continue,
+        };
+        let Value::Map(inner) = value else { panic!() };
+        inner.iter_mut().find(|(name, _)| name.as_text() == Some(sealed.0)).unwrap().1 = sealed.1.seal().to_value();
+    }
+    let index = log.add("decision", &to_deterministic(&Value::Map(pairs)));
+    let leaf = SignedStatement::parse(&log.entries[2]).unwrap().leaf_hash();
+    let (_dir, trust) = trust(&log);
+    let with = |opening: &Opening, path: &str| {
+        let mut contents = contents(&log, log.size(), &[index.get()]);
+        let fields = vec![FieldOpening { path: path.to_owned(), opening: opening.clone() }];
+        contents.openings.insert(leaf, Openings::new("decision", fields));
+        judge(&trust, &contents.write().unwrap().0)
+    };
+    let verdict = with(&opening, "resource.id");
+    assert_eq!(why(&verdict), "VERIFIED");
+    let custody = verdict.result.as_ref().unwrap();
+    let states: Vec<_> = custody.entries[0].fields.iter().map(|field| (field.path.as_str(), &field.state)).collect();
+    assert_eq!(states, [("action.name", &State::Closed), ("resource.id", &State::Opened("acct-5".into()))]);
+    assert!(verdict.not_proved.iter().any(|said| said == "what stands in 1 sealed values"), "{:?}", verdict.not_proved);
+
+    assert_eq!(with(&closed, "resource.id").outcome(), Outcome::Refuted, "a value that the entry is not sealed for");
+    assert_eq!(with(&opening, "resource.type").outcome(), Outcome::Refuted, "nothing is sealed there");
+}
+
+#[test]
+fn a_custody_record_confirms_the_manifest_that_it_names_and_no_other() {
+    let mut log = log();
+    let row = govlog_formats::admission::IssuerRow {
+        kinds: vec!["decision".into(), "issuance".into(), "custody".into()],
+        ..log.issuer_row()
+    };
+    let fields = govlog_formats::admission::ChangeFields { set: vec![row], ..Default::default() };
+    log.change(fields);
+    let (bytes, digest) = contents(&log, TreeSize::new(5), &[3, 2]).write().unwrap();
+    let record = |log: &mut TestLog, digest: &Digest, collector: &str| {
+        let view = json!({
+            "v": 1, "event_ms": 1, "op": "export", "manifest_digest": digest.to_string(), "collector": collector, "purpose": "case 2031",
+        });
+        let index = log.add("custody", &view::from_json("custody", &view).unwrap());
+        transparent_at(log, index, log.size())
+    };
+    let (right, other) = (record(&mut log, &digest, "responder-7"), record(&mut log, &digest, "somebody"));
+    let wrong = record(&mut log, &Digest::sha256(b"other"), "responder-7");
+    let dir = tempfile::tempdir().unwrap();
+    let mut trusted = log.trusted_in(&dir.path().join("trust"));
+    let note = log.note_of(log.size(), &[0, 1]);
+    trusted.add_change(LeafIndex::new(5), &log.entries[5], &log.tlog_proof(LeafIndex::new(5), &note)).unwrap();
+    let judge = |record: Vec<u8>| verify(trusted.trust(), "case.zip", &bytes, &[("case.cose".to_owned(), record)]);
+
+    let verdict = judge(right);
+    assert_eq!(why(&verdict), "VERIFIED");
+    assert!(verdict.result.as_ref().unwrap().is_recorded() && verdict.text(0).contains("responder-7 (recorded)"));
+    assert!(!verdict.not_proved.iter().any(|said| said.starts_with("collector")));
+    let verdict = judge(other);
+    assert!(
+        !verdict.result.as_ref().unwrap().is_recorded()
+            && verdict.not_proved.iter().any(|said| said.starts_with("collector"))
+    );
+    assert_eq!(judge(wrong).outcome(), Outcome::Refuted);
+}

@@ -1,0 +1,339 @@
+//! The verdict on a custody file: what it is, what it shows, and above all what it does not prove.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::closure::{DeadLink, Edge};
+use super::contents::id;
+use super::found::{Custody, Held};
+use super::streams::StreamSeen;
+use super::{judge, record};
+use crate::openings::State;
+use crate::time;
+use crate::trust::{Relation, Trust};
+use crate::verify::{Failure, Outcome, WitnessSeen, summary};
+
+/// The verdict on one file.
+#[derive(Clone, Debug)]
+pub struct CustodyVerdict {
+    /// The file's name, as the caller gave it.
+    pub name: String,
+    /// What it holds, or why it is refused.
+    pub result: Result<Custody, Failure>,
+    /// What was not proved, each with why, or how it could be.
+    pub not_proved: Vec<String>,
+}
+
+/// Judges a custody file offline; `records`: names and bytes of `custody` records that are said to be about it.
+#[must_use]
+pub fn verify(trust: &Trust, name: &str, bytes: &[u8], records: &[(String, Vec<u8>)]) -> CustodyVerdict {
+    let mut remarks = Vec::new();
+    let result = judge::judge(trust, bytes, &mut remarks).and_then(|mut custody| {
+        for (name, bytes) in records {
+            custody.records.push(record::judge(trust, name, bytes, &custody.manifest_digest)?);
+        }
+        Ok(custody)
+    });
+    let not_proved = result.as_ref().map(|custody| not_proved(custody, remarks)).unwrap_or_default();
+    CustodyVerdict { name: name.to_owned(), result, not_proved }
+}
+
+/// What a reader must not take for proved, most important first.
+fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
+    let (manifest, head) = (&custody.manifest, &custody.checkpoint);
+    let mut list = Vec::new();
+    list.push(match manifest.completeness.as_str() {
+        "index" => "completeness: the entries were looked for in the log's index; a file with fewer would be as good in itself \
+                    (govlog custody export --complete scans instead)"
+            .to_owned(),
+        scanned => format!(
+            "completeness: the collector claims to have {}; a file with fewer would be as good in itself, so scan it yourself, or trust who did",
+            scanned.escape_debug()
+        ),
+    });
+    if let Some(most) = manifest.not_found.cut_at {
+        list.push(format!("completeness: the collector stopped at {most} entries, and there are more"));
+    }
+    let independent = head.witnesses.iter().filter(|witness| witness.relation == Relation::Independent).count();
+    if !head.asks_for_witnesses && head.witnesses.is_empty() {
+        list.push("that everybody is shown the same log: your policy asks for no witness".to_owned());
+    } else if independent == 0 {
+        list.push(
+            "that everybody is shown the same log: none of the witnesses is independent of its operator".to_owned(),
+        );
+    }
+    if custody.records.is_empty() {
+        list.push("collector and purpose: not checked, no custody record lies beside the file".to_owned());
+    } else if !custody.is_recorded() {
+        list.push("collector and purpose: the records about the file say others, or nothing of its export".to_owned());
+    }
+    let count = |is: &dyn Fn(&Held) -> bool| custody.entries.iter().filter(|held| is(held)).count();
+    let (all, lower) = (custody.entries.len(), count(&|held| held.bracket.lower_s.is_none()));
+    if lower > 0 {
+        list.push(format!("from when on {lower} of {all} entries can be: they name no head that is in the file"));
+    }
+    let upper = count(&|held| held.bracket.upper_s.is_none());
+    if upper > 0 {
+        list.push(format!("by when {upper} of {all} entries were there: no witness says"));
+    }
+    if custody.sealed() > 0 {
+        list.push(format!("what stands in {} sealed values", custody.sealed()));
+    }
+    let bare = count(&|held| !held.has_receipt);
+    if bare > 0 {
+        list.push(format!("anything to SCITT tools of {bare} of {all} entries: they carry no receipt"));
+    }
+    if !custody.changes.is_same_policy {
+        list.push("anything by the collector's policy.txt: it differs from yours, which was used".to_owned());
+    }
+    let unrevoked = custody.unrevoked().len();
+    if unrevoked > 0 {
+        list.push(format!("that {unrevoked} entries of which no revocation is here were not revoked"));
+    }
+    list.extend(remarks);
+    list.push("whether what the issuers state is true".to_owned());
+    list.push(format!("what came after the checkpoint of size {}, such as revocations", head.size));
+    list
+}
+
+impl CustodyVerdict {
+    /// How the check ended.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.result.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Verified)
+    }
+
+    /// Asks that the checkpoint be no older than `max_age_s` by the reader's clock.
+    pub fn require_age(&mut self, max_age_s: u64, now_s: u64) {
+        let Ok(custody) = &self.result else { return };
+        let why = match custody.checkpoint.time_s {
+            None => "no witness says how old the checkpoint is".to_owned(),
+            Some(at) if now_s.saturating_sub(at) > max_age_s => {
+                format!("the checkpoint is {} old, more than --max-age {max_age_s} s", time::age(at, now_s))
+            }
+            Some(_) => return,
+        };
+        self.result = Err(Failure::policy(why));
+    }
+
+    /// Writes the verdict for people; `now_s` is the reader's clock.
+    #[must_use]
+    pub fn text(&self, now_s: u64) -> String {
+        let mut text = format!("{}  {}", self.outcome().word(), self.name);
+        match &self.result {
+            Ok(custody) => lines(&mut text, custody, now_s),
+            Err(failure) => line(&mut text, "because", &failure.why),
+        }
+        for remark in &self.not_proved {
+            line(&mut text, "NOT PROVED", remark);
+        }
+        if let Ok(custody) = &self.result {
+            entries(&mut text, custody);
+        }
+        text
+    }
+
+    /// Writes the verdict for programs; `now_s` is the reader's clock.
+    #[must_use]
+    pub fn json(&self, now_s: u64) -> Value {
+        let mut document = json!({
+            "file": self.name,
+            "verdict": self.outcome().word().to_lowercase().replace(' ', "-"),
+            "not_proved": self.not_proved,
+        });
+        let more = match &self.result {
+            Ok(custody) => members(custody, now_s),
+            Err(failure) => json!({ "because": failure.why }),
+        };
+        if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
+            document.extend(more);
+        }
+        document
+    }
+}
+
+fn line(text: &mut String, label: &str, value: &str) {
+    // Writing to a string cannot fail.
+    write!(text, "\n  {label:<12} {value}").ok();
+}
+
+fn lines(text: &mut String, custody: &Custody, now_s: u64) {
+    let (manifest, head) = (&custody.manifest, &custody.checkpoint);
+    line(
+        text,
+        "log",
+        &format!("{}, checkpoint of size {}, root {}", manifest.origin.escape_debug(), head.size, head.root),
+    );
+    let names: Vec<&str> = head.witnesses.iter().map(|witness| witness.name.as_str()).collect();
+    let independent = head.witnesses.iter().filter(|witness| witness.relation == Relation::Independent).count();
+    let (seen, known) = (head.witnesses.len(), head.known_witnesses);
+    line(text, "witnesses", &format!("{seen} of {known} cosigned ({}), {independent} independent", names.join(", ")));
+    let age = head.time_s.map_or_else(|| "unknown: no witness says".to_owned(), |at| time::age(at, now_s));
+    line(text, "age", &format!("{age}; {} earlier checkpoints of the same history", head.earlier.len()));
+    line(text, "admission", &admission(custody));
+    line(text, "query", &query(custody));
+    let claimed =
+        |text: &Option<String>| text.as_ref().map_or_else(|| "-".to_owned(), |text| text.escape_debug().to_string());
+    let word = if custody.is_recorded() { "recorded" } else { "claimed" };
+    line(
+        text,
+        "collector",
+        &format!("{} ({word}), purpose: {}", claimed(&manifest.collector), claimed(&manifest.purpose)),
+    );
+    for record in &custody.records {
+        let by = record.entry.statement().claims().iss.escape_debug().to_string();
+        let to = record.recipient.as_ref().map(|to| format!(" to {}", to.escape_debug())).unwrap_or_default();
+        line(text, "custody", &format!("{}{to}, entry {} by {by}", record.op.escape_debug(), record.entry.id()));
+    }
+    line(text, "manifest", &format!("sha256 {}", custody.manifest_digest));
+    line(text, "trust", &format!("fingerprint {}", custody.fingerprint));
+    for stream in &custody.streams {
+        line(text, "stream", &stream_line(stream, head.time_s));
+    }
+    for dead in &custody.dead_links {
+        line(text, "not found", &format!("{} {} {}", id(dead.from), dead.rel.escape_debug(), dead.to));
+    }
+}
+
+fn admission(custody: &Custody) -> String {
+    let changes = custody.changes;
+    let learnt = match changes.learnt {
+        0 => String::new(),
+        some => format!(", {some} of them learnt from the file, proved under your operators' keys and witnesses"),
+    };
+    format!("every entry allowed as of change {}{learnt}", changes.as_of)
+}
+
+fn query(custody: &Custody) -> String {
+    let manifest = &custody.manifest;
+    let terms = manifest.query.search.iter().map(|(name, value)| format!("{name}={}", value.escape_debug()));
+    let ids = manifest.query.entries.iter().map(|id| id.escape_debug().to_string());
+    let asked: Vec<String> = terms.chain(ids).collect();
+    let (starts, all) = (manifest.starts.len(), custody.entries.len());
+    format!(
+        "{}: {starts} entries answer it, {all} are here ({})",
+        asked.join(" "),
+        manifest.completeness.escape_debug()
+    )
+}
+
+fn stream_line(stream: &StreamSeen, at_s: Option<u64>) -> String {
+    let name = format!("{} of {}", stream.stream.escape_debug(), stream.issuer.escape_debug());
+    let spoke = match (&stream.last_word, at_s) {
+        (None, _) => "says nothing of itself here".to_owned(),
+        (Some(word), _) if word.op == "close" => format!("closed in {}", word.entry),
+        (Some(word), Some(at_s)) => {
+            let silent = if stream.silent_s(at_s).is_some() { "SILENT, " } else { "" };
+            format!("{silent}last {} {} before the checkpoint", word.op, time::age(word.event_ms / 1000, at_s))
+        }
+        (Some(word), None) => format!("last {} at {}", word.op, time::utc(word.event_ms / 1000)),
+    };
+    let gaps = match stream.gaps.as_slice() {
+        [] => "no gap declared here".to_owned(),
+        gaps => {
+            let ids: Vec<&str> = gaps.iter().map(|gap| gap.entry.as_str()).collect();
+            format!("GAPS declared in {}", ids.join(", "))
+        }
+    };
+    format!("{name}: {} entries, positions {} to {}; {spoke}; {gaps}", stream.entries, stream.first, stream.last)
+}
+
+/// The entries with their relations, in the log's order.
+fn entries(text: &mut String, custody: &Custody) {
+    text.push_str("\nENTRIES");
+    let mut relations: BTreeMap<_, Vec<&Edge>> = BTreeMap::new();
+    for edge in &custody.edges {
+        relations.entry(edge.from).or_default().push(edge);
+    }
+    for held in &custody.entries {
+        let (entry, index) = (&held.entry, held.entry.included().index);
+        let said = entry.record().and_then(|record| summary(&record)).unwrap_or_else(|| "-".to_owned());
+        let role = held.role.map_or("beside", |role| role.word());
+        let kind = entry.statement().kind().escape_debug();
+        write!(text, "\n  {:<10} {role:<6} {kind}: {said}", id(index)).ok();
+        write!(text, "\n  {:<10}        by {}; {}", "", entry.statement().claims().iss.escape_debug(), bounds(held))
+            .ok();
+        for edge in relations.get(&index).into_iter().flatten() {
+            let through = edge.through.map(|through| format!(", through {}", id(through))).unwrap_or_default();
+            write!(text, "\n  {:<10}        {} {}{through}", "", edge.rel.escape_debug(), id(edge.to)).ok();
+        }
+    }
+}
+
+fn bounds(held: &Held) -> String {
+    let lower = held.bracket.lower_s.map_or_else(|| "?".to_owned(), time::utc);
+    let upper = held.bracket.upper_s.map_or_else(|| "?".to_owned(), time::utc);
+    format!("between {lower} and {upper}")
+}
+
+fn members(custody: &Custody, now_s: u64) -> Value {
+    let head = &custody.checkpoint;
+    let witness =
+        |witness: &WitnessSeen| json!({ "name": witness.name, "time_s": witness.time_s, "relation": witness.relation });
+    let edge = |edge: &Edge| json!({ "from": id(edge.from), "rel": edge.rel, "to": id(edge.to), "by": edge.by, "through": edge.through.map(id) });
+    let dead = |dead: &DeadLink| json!({ "entry": id(dead.from), "rel": dead.rel, "target": dead.to });
+    let stream = |stream: &StreamSeen| {
+        let mut value = serde_json::to_value(stream).unwrap_or_default();
+        if let Some(object) = value.as_object_mut() {
+            object.insert("silent_s".to_owned(), json!(head.time_s.and_then(|at| stream.silent_s(at))));
+        }
+        value
+    };
+    let record = |record: &super::found::Recorded| {
+        json!({
+            "id": record.entry.id().to_string(), "iss": record.entry.statement().claims().iss, "op": record.op,
+            "collector": record.collector, "recipient": record.recipient, "purpose": record.purpose,
+        })
+    };
+    json!({
+        "origin": custody.manifest.origin,
+        "size": head.size.get(),
+        "root": head.root.to_string(),
+        "witnesses": head.witnesses.iter().map(witness).collect::<Vec<_>>(),
+        "known_witnesses": head.known_witnesses,
+        "independent_witnesses": head.witnesses.iter().filter(|witness| witness.relation == Relation::Independent).count(),
+        "checkpoint_age_s": head.time_s.map(|at| now_s.saturating_sub(at)),
+        "earlier_checkpoints": head.earlier.iter().map(|size| size.get()).collect::<Vec<_>>(),
+        "as_of_change": custody.changes.as_of,
+        "changes_learnt": custody.changes.learnt,
+        "query": custody.manifest.query,
+        "completeness": custody.manifest.completeness,
+        "collector": custody.manifest.collector,
+        "purpose": custody.manifest.purpose,
+        "collector_is_recorded": custody.is_recorded(),
+        "records": custody.records.iter().map(record).collect::<Vec<_>>(),
+        "manifest_sha256": custody.manifest_digest.to_string(),
+        "file_sha256": custody.file_digest.to_string(),
+        "trust_fingerprint": custody.fingerprint.to_string(),
+        "starts": custody.manifest.starts,
+        "entries": custody.entries.iter().map(entry_json).collect::<Vec<_>>(),
+        "links": custody.edges.iter().map(edge).collect::<Vec<_>>(),
+        "not_found": custody.dead_links.iter().map(dead).collect::<Vec<_>>(),
+        "not_revoked_here": custody.unrevoked().iter().map(|held| held.entry.id().to_string()).collect::<Vec<_>>(),
+        "claimed_not_found": custody.manifest.not_found,
+        "streams": custody.streams.iter().map(stream).collect::<Vec<_>>(),
+    })
+}
+
+fn entry_json(held: &Held) -> Value {
+    let (statement, entry) = (held.entry.statement(), &held.entry);
+    let paths = |is: fn(&State) -> bool| -> Vec<&str> {
+        held.fields.iter().filter(|field| is(&field.state)).map(|field| field.path.as_str()).collect()
+    };
+    json!({
+        "id": entry.id().to_string(),
+        "role": held.role.map(super::closure::Role::word),
+        "kind": statement.kind(),
+        "iss": statement.claims().iss,
+        "sub": statement.claims().sub,
+        "leaf": statement.leaf_hash().to_string(),
+        "says": entry.record().and_then(|record| summary(&record)),
+        "logged_no_later_than_s": held.bracket.upper_s,
+        "logged_no_earlier_than_s": held.bracket.lower_s,
+        "receipt": held.has_receipt,
+        "opened": paths(|state| matches!(state, State::Opened(_))),
+        "sealed": paths(|state| matches!(state, State::Closed)),
+    })
+}
