@@ -40,7 +40,7 @@ impl Standing {
 
 impl Material {
     /// Judges a chain as a handshake made now would.
-    fn believes(&self, chain: &[CertificateDer<'_>]) -> bool {
+    pub(super) fn believes(&self, chain: &[CertificateDer<'_>]) -> bool {
         let (Some(clients), Some((leaf, others))) = (&self.clients, chain.split_first()) else { return false };
         clients.verify_client_cert(leaf, others, UnixTime::now()).is_ok()
     }
