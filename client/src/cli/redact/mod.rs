@@ -1,5 +1,6 @@
 //! `govlog redact`: destroy openings, and log that and why.
 
+mod meanwhile;
 mod work;
 
 use std::io::{BufRead as _, IsTerminal as _};
@@ -14,11 +15,12 @@ use govlog_formats::record::view;
 use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, content_type_of};
 use serde_json::json;
 
+use self::meanwhile::Seen;
 use self::work::{End, PATIENCE, Turn, Work};
 use super::exit::{Refuted, Usage};
 use super::output::Output;
 use super::{Exit, files, open};
-use crate::openings::{Folder, Ground, Journaled, MAX_TARGETS, Planned, fields, open as open_record, payload};
+use crate::openings::{Folder, Ground, Journaled, Lock, MAX_TARGETS, Planned, fields, open as open_record, payload};
 use crate::source::Http;
 use crate::submit::{Answer, SendError, Wait, send};
 use crate::time;
@@ -118,13 +120,10 @@ impl Redact {
         let store = Folder::existing(&self.openings, open::identities(self.identity.as_deref())?)?;
         let tell = |statement: &SignedStatement| tell(http, statement);
         let work = Work::new(&store, &tell, dir.trust(), out);
-        let mut ends = Ends::default();
+        let (mut ends, mut seen) = (Ends::default(), Seen::default());
         {
             let lock = store.lock()?;
-            for begun in store.redactions()?.into_iter().filter(|redaction| !redaction.is_done) {
-                out.notice("a redaction that was cut off is finished first");
-                ends.add(work.finish(&lock, begun, Turn::Again, ends.patience())?);
-            }
+            finish_begun(&work, &lock, seen.anew(&store)?, &mut ends)?;
         }
         let planned = if self.expired { self.expired(&work)? } else { self.named(&work)? };
         let ground = self.ground();
@@ -133,6 +132,10 @@ impl Redact {
             return Err(Usage("nothing was signed and nothing destroyed".to_owned()).into());
         }
         let lock = store.lock()?;
+        // Another run may have begun meanwhile, and ended or been cut off: nothing is signed for twice.
+        let others = seen.anew(&store)?;
+        finish_begun(&work, &lock, others.clone(), &mut ends)?;
+        let planned = meanwhile::left(planned, &others, |leaf| store.has(leaf), out);
         work.still_free(&lock, &planned)?;
         for some in planned.chunks(MAX_TARGETS) {
             if ends.is_unpublished {
@@ -261,6 +264,15 @@ impl Redact {
         };
         Ok(SignedStatement::sign(&header, &payload(planned, ground)?, key)?)
     }
+}
+
+/// Takes what earlier runs have begun, and not ended, to its end.
+fn finish_begun(work: &Work<'_>, lock: &Lock, begun: Vec<Journaled>, ends: &mut Ends) -> anyhow::Result<()> {
+    for begun in begun.into_iter().filter(|redaction| !redaction.is_done) {
+        work.out.notice("a redaction that was cut off is finished first");
+        ends.add(work.finish(lock, begun, Turn::Again, ends.patience())?);
+    }
+    Ok(())
 }
 
 /// How the redactions of a run ended.

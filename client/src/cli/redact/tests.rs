@@ -142,8 +142,8 @@ fn one_that_ends_early_is_said_in_the_exit_code_and_the_others_are_reported() {
     assert_eq!(end(vec![done(), End::Unpublished]), (Exit::Pending, true), "the others are not waited for as long");
 }
 
-#[test]
-fn nobody_is_kept_from_placing_a_hold_while_somebody_is_asked() {
+/// A store from which everything is to be destroyed by its age, and the command for that; no log answers it.
+fn expiring() -> (World, Redact) {
     let world = World::new();
     world.store.forget_redaction(&world.store.lock().unwrap(), &world.begun).unwrap();
     let [openings, key] = ["openings", "dpo.key"].map(|name| world.dir.path().join(name));
@@ -151,7 +151,7 @@ fn nobody_is_kept_from_placing_a_hold_while_somebody_is_asked() {
     std::io::Write::write_all(&mut file.unwrap(), world.log.issuer.to_pkcs8_pem().as_bytes()).unwrap();
     stored_long_ago(&openings);
     let command = Redact {
-        openings: openings.clone(),
+        openings,
         identity: None,
         log: "http://127.0.0.1:1".to_owned(),
         trust: world.dir.path().join("trust"),
@@ -168,6 +168,13 @@ fn nobody_is_kept_from_placing_a_hold_while_somebody_is_asked() {
         yes: false,
         entries: Vec::new(),
     };
+    (world, command)
+}
+
+#[test]
+fn nobody_is_kept_from_placing_a_hold_while_somebody_is_asked() {
+    let (world, command) = expiring();
+    let openings = command.openings.clone();
     let hold = || -> anyhow::Result<bool> {
         let lock = std::fs::File::options().write(true).open(openings.join("lock")).unwrap();
         lock.try_lock().expect("the store is not locked while somebody is asked");
@@ -181,6 +188,69 @@ fn nobody_is_kept_from_placing_a_hold_while_somebody_is_asked() {
     let error = command.run_asking(&out, &hold).unwrap_err();
     assert!(error.to_string().contains("held meanwhile: case-7, litigation; nothing was signed"), "{error:#}");
     assert!(world.store.has(&world.leaf) && world.noted().is_none());
+}
+
+/// Two people, or two timers, redact at once: the second to be answered finds what the first has done.
+#[test]
+fn what_another_run_redacts_while_somebody_is_asked_is_not_signed_for_again() {
+    let (world, command) = expiring();
+    let other = || -> anyhow::Result<bool> {
+        world.store.note_redaction(&world.store.lock().unwrap(), &world.begun).unwrap();
+        assert!(matches!(world.finish(Turn::First, PATIENCE, vec![world.published()]).0, Ok(End::Done(_, 1))));
+        Ok(true)
+    };
+    let out = Output::new(false, Outbound::default());
+    // Nobody is told of anything: no log answers here.
+    assert_eq!(command.run_asking(&out, &other).unwrap(), Exit::NothingFound);
+    let noted = world.store.redactions().unwrap();
+    assert_eq!(noted.len(), 1);
+    assert_eq!(noted[0].statement.entry(), world.begun.statement.entry());
+}
+
+#[test]
+fn what_another_run_has_begun_and_not_ended_is_sent_again_and_nothing_else() {
+    let (world, command) = expiring();
+    let other = || -> anyhow::Result<bool> {
+        world.store.note_redaction(&world.store.lock().unwrap(), &world.begun).unwrap();
+        Ok(true)
+    };
+    let out = Output::new(false, Outbound::default());
+    // It goes to the log, which does not answer, and waits for the next run.
+    command.run_asking(&out, &other).unwrap_err();
+    let noted = world.store.redactions().unwrap();
+    assert_eq!(noted.len(), 1);
+    assert_eq!(noted[0].statement.entry(), world.begun.statement.entry());
+    assert!(world.store.has(&world.leaf));
+}
+
+#[test]
+fn of_what_was_planned_only_what_nobody_else_named_is_left() {
+    let world = World::new();
+    let out = Output::new(true, Outbound::default());
+    let digest = |name: &str| Digest::sha256(name.as_bytes());
+    let [one, two, three] = ["1", "2", "3"].map(digest);
+    let field = |name: &str| (format!("/{name}"), digest(name));
+    let some = |leaf, names: &[&str]| Planned { leaf, fields: Some(names.iter().map(|name| field(name)).collect()) };
+    let all = |leaf| Planned { leaf, fields: None };
+    let ground = Ground {
+        rule: RedactionRule::Order,
+        legal_basis: "order".to_owned(),
+        reason: None,
+        reference: None,
+        store: None,
+        event_ms: 2,
+    };
+    let other = |planned: &[Planned]| {
+        let payload = payload(planned, &ground).unwrap();
+        Journaled { statement: sign(&world.log.issuer, "redaction", &payload, None), id: None, is_done: false }
+    };
+    let others = [other(&[all(one), some(two, &["a", "b"])])];
+    let left = |planned: Vec<Planned>| meanwhile::left(planned, &others, |leaf| *leaf != three, &out);
+    assert_eq!(left(vec![all(one), some(one, &["a"])]), []);
+    assert_eq!(left(vec![some(two, &["a"]), some(two, &["b", "c"])]), [some(two, &["c"])]);
+    assert_eq!(left(vec![all(two)]), [all(two)], "what is left of it is all");
+    assert_eq!(left(vec![all(three)]), [], "nothing is there any more");
+    assert_eq!(left(vec![all(digest("4"))]), [all(digest("4"))]);
 }
 
 /// Makes everything in a store old.
