@@ -61,6 +61,13 @@ impl PartyName {
             .and_then(named)
             .unwrap_or_else(|| Self { id: text.to_owned(), party_type: party_type.to_owned() })
     }
+
+    /// Whether a statement's subject is this party, as a whole. exact.md §2: "Where a source's subject id has neither [a `:` nor a `/`], `submit` and
+    /// the adapters write `<subject type>:<id>`."
+    fn is_subject(&self, sub: &str) -> bool {
+        let is_plain = !self.id.contains([':', '/']);
+        sub == self.id || (is_plain && sub.split_once(':') == Some((self.party_type.as_str(), self.id.as_str())))
+    }
 }
 
 /// Builds a `delegation` record.
@@ -278,11 +285,23 @@ fn beyond_approval(
         _ => {}
     }
     remarks.extend(approved_else(facts, found, &approval));
-    let approver = approval.approver().present();
-    if approver.is_some_and(|approver| approver == facts.to.id) {
-        remarks.push("whoever may act by it approved it: the approval is the delegate's own".to_owned());
-    }
+    remarks.extend(approved_by_delegate(facts, found, &approval));
     Ok(())
+}
+
+/// Says that the approval is the delegate's own, whether it names him or he has signed it, or that nobody can see whose it is.
+fn approved_by_delegate(facts: &DelegationFacts, found: &Found, approval: &Approval) -> Option<String> {
+    let (name, to) = (&found.name, facts.to.id.as_str());
+    let signer = found.entry().map(|entry| entry.statement.claims().iss.as_str());
+    let own = || Some("whoever may act by it approved it: the approval is the delegate's own".to_owned());
+    match approval.approver() {
+        _ if signer == Some(to) => own(),
+        Recorded::Present(approver) if approver == to || PartyName::read(approver) == facts.to => own(),
+        Recorded::Present(_) => None,
+        Recorded::Sealed(_) | Recorded::Absent => Some(format!(
+            "who gave the approval {name} is not to be seen: whether that was the delegate, for himself, is not checked"
+        )),
+    }
 }
 
 /// Says what the approval is of, unless that is what the delegation derives from. An approval holds the digest of what it is of, and can not be of
@@ -291,7 +310,7 @@ fn approved_else(facts: &DelegationFacts, found: &Found, approval: &Approval) ->
     let name = &found.name;
     let parent = facts.parent.as_ref().and_then(Found::entry).map(|parent| parent.statement.sig_structure_digest());
     let sub = found.subject().unwrap_or_default();
-    let is_party = [&facts.from.id, &facts.to.id].into_iter().any(|id| *id == sub || sub.ends_with(&format!(":{id}")));
+    let is_party = [&facts.from, &facts.to].into_iter().any(|party| party.is_subject(&sub));
     let (sub, to) = (sub.escape_debug(), facts.to.id.escape_debug());
     match approval.approved() {
         Recorded::Present(Approved::SigStructure(digest)) if Some(digest) == parent => None,
