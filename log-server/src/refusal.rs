@@ -63,11 +63,11 @@ pub enum Refusal {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RateLimit {
-    /// The rate that the admission policy gives an issuer.
-    #[error("issuer {iss:?} has used up its rate of {per_second} statements per second")]
-    Issuer {
-        /// The issuer.
-        iss: String,
+    /// The rate that a row of the admission policy gives all that it admits: an issuer, or the workloads of a trust domain together.
+    #[error("the admission policy's row for {row:?} has used up its rate of {per_second} statements per second")]
+    Row {
+        /// The row.
+        row: String,
         /// Its rate.
         per_second: u64,
     },

@@ -177,7 +177,8 @@ fn serve(
     telemetry: &Telemetry,
 ) -> Result<App, OpenError> {
     let store = Arc::clone(store) as Arc<dyn LogStore>;
-    let admission = Admission::new(sequencer.policy(), store, clock, config.limits.verify_threads)?;
+    let admission =
+        Admission::new(sequencer.policy(), sequencer.collided(), store, clock, config.limits.verify_threads)?;
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let parts = http::Parts {
         epoch: EPOCH,

@@ -121,7 +121,7 @@ fn is_admitted(config: &Config, credential: &Credential, row: &IssuerRow) -> Res
             let judged = Chain::parse(svid.chain()).and_then(|chain| chain.verify(&anchors, now_s()));
             let advice =
                 "run govlog admission add with the authorities of now (--x509-anchors), or govlog trust update";
-            judged.map_err(|error| format!("the X.509-SVID is not one of {}: {error}; {advice}", row.iss))
+            judged.map(drop).map_err(|error| format!("the X.509-SVID is not one of {}: {error}; {advice}", row.iss))
         }
         (Credentials::Keys(_), Credential::Svid(_)) => {
             Err(format!("{} is admitted with keys, not with certificates; set key instead of [x509]", config.iss))

@@ -49,7 +49,7 @@ pub struct IssuerRow {
     pub kinds: Vec<String>,
     /// The subjects it may speak about: exact, or prefixes ending in `/`.
     pub subjects: Vec<String>,
-    /// Statements per second; absent: the server's own limits only.
+    /// Statements per second, of all that the row admits together; absent: the server's own limits only.
     pub rate: Option<NonZeroU64>,
     /// How old `iat` may be, in seconds; absent: a default of the row's kind of credentials.
     pub max_age_s: Option<u64>,

@@ -11,6 +11,7 @@ use crate::statement::{SignedStatement, StreamPosition, content_type_of};
 
 use super::approval::OperatorApproval;
 use super::change::{Change, Credentials};
+use super::credential::{Credential, Found};
 use super::names::{
     ADMISSION_POLICY, APPROVAL, OPERATOR_STREAM, approval_stream, is_scoped, is_stream_kind, short_kind,
     subject_matches,
@@ -25,9 +26,17 @@ use super::{DEFAULT_MAX_AGE_S, DEFAULT_MAX_AGE_X509_S, MAX_AHEAD_S};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authenticated {
     identity: Digest,
-    key: Digest,
-    iss: String,
-    rate: Option<NonZeroU64>,
+    credential: Credential,
+    rate: Option<RowRate>,
+}
+
+/// How many statements a second a row of the policy allows, all that it admits taken together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowRate {
+    /// The row: an issuer, or a trust domain with all its workloads.
+    pub row: String,
+    /// The rate.
+    pub per_second: NonZeroU64,
 }
 
 /// A statement may be submitted under the policy as of one change.
@@ -36,7 +45,7 @@ pub struct Authenticated {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     identity: Digest,
-    key: Digest,
+    credential: Credential,
     as_of: LeafIndex,
 }
 
@@ -132,14 +141,19 @@ impl PolicyState {
     /// # Errors
     /// exact.md §2: "Unknown issuer, or a kid that is not in its row: 403. Then the signature: 400." A chain stands in the place of the kid.
     pub fn authenticate(&self, statement: &SignedStatement) -> Result<Authenticated, Refusal> {
-        let (kid, key, rate) = self.key_of(statement)?;
-        let iss = &statement.claims().iss;
+        let Found { key, credential } = self.key_of(statement)?;
         statement.verify_signature(&key).map_err(|error| Refusal::BadSignature {
-            iss: iss.clone(),
-            kid,
+            iss: statement.claims().iss.clone(),
+            kid: credential.key,
             why: error.to_string(),
         })?;
-        Ok(Authenticated { identity: statement.sig_structure_digest(), key: kid, iss: iss.clone(), rate })
+        Ok(Authenticated { identity: statement.sig_structure_digest(), credential, rate: self.rate_of(statement) })
+    }
+
+    /// The rate is that of the row that admits it: a row of a trust domain has one for all its workloads, not one for each.
+    fn rate_of(&self, statement: &SignedStatement) -> Option<RowRate> {
+        let row = self.row_of(statement)?;
+        row.rate.map(|per_second| RowRate { row: row.iss.clone(), per_second })
     }
 
     /// Judges kind, subject and `iat` of a statement whose signature verified.
@@ -157,10 +171,10 @@ impl PolicyState {
             (None, Some(OperatorRecord::Change(change))) => {
                 self.check_operator_claims(statement, OPERATOR_STREAM, |found, _| Refusal::OperatorStream { found })?;
                 self.fold(&change)?;
-                self.check_approved(statement, &authenticated.key, now)?;
+                self.check_approved(statement, authenticated.key(), now)?;
             }
             (None, Some(OperatorRecord::Approval(_))) => {
-                let stream = approval_stream(&authenticated.key);
+                let stream = approval_stream(authenticated.key());
                 let refused = |found, expected| Refusal::ApprovalStream { found, expected };
                 self.check_operator_claims(statement, &stream, refused)?;
             }
@@ -169,25 +183,28 @@ impl PolicyState {
         if let Some(now) = now {
             check_iat(statement, row, now)?;
         }
-        Ok(Accepted { identity: authenticated.identity, key: authenticated.key, as_of: self.as_of() })
+        Ok(Accepted {
+            identity: authenticated.identity,
+            credential: authenticated.credential.clone(),
+            as_of: self.as_of(),
+        })
     }
 
     /// Judges a statement again that was accepted under an earlier policy, without verifying its signature a second time.
     ///
-    /// A key is named by its thumbprint: where this policy lists the same one, or its trust anchors still lead to it, it is the key the signature
-    /// verified under. The age of `iat` is not judged again.
+    /// A key is named by its thumbprint: where this policy lists the same one, it is the key the signature verified under. Of a certificate it is known
+    /// under whose key its chain was verified: where this policy lists an anchor of that name and key, that is not verified again either. The age of
+    /// `iat` is not judged again.
     ///
     /// # Errors
     /// As [`PolicyState::judge`]. An [`Accepted`] that belongs to another statement counts for nothing: the signature is then verified.
     pub fn rejudge(&self, statement: &SignedStatement, accepted: &Accepted) -> Result<Accepted, Refusal> {
-        let (kid, _, rate) = self.key_of(statement)?;
         let identity = statement.sig_structure_digest();
-        if accepted.identity != identity || accepted.key != kid {
+        if accepted.identity != identity || !self.still_lists(statement, accepted)? {
             return self.judge(statement, None);
         }
-        self.check_bytes(statement)?;
-        let iss = statement.claims().iss.clone();
-        self.authorise(statement, &Authenticated { identity, key: kid, iss, rate }, None)
+        let credential = accepted.credential.clone();
+        self.authorise(statement, &Authenticated { identity, credential, rate: self.rate_of(statement) }, None)
     }
 
     /// Judges stream and subject of what is signed in the operator's name.
@@ -248,17 +265,12 @@ impl Authenticated {
 
     /// Returns the thumbprint of the key that verified it.
     pub fn key(&self) -> &Digest {
-        &self.key
+        &self.credential.key
     }
 
-    /// Returns the issuer's name.
-    pub fn iss(&self) -> &str {
-        &self.iss
-    }
-
-    /// Returns how many statements a second the issuer's row allows; `None`: the policy does not say.
-    pub fn rate(&self) -> Option<NonZeroU64> {
-        self.rate
+    /// Returns how many statements a second the row that admits it allows; `None`: the policy does not say.
+    pub fn rate(&self) -> Option<&RowRate> {
+        self.rate.as_ref()
     }
 }
 
@@ -270,7 +282,11 @@ impl Accepted {
 
     /// Returns the thumbprint of the key the signature verified under.
     pub fn key(&self) -> &Digest {
-        &self.key
+        &self.credential.key
+    }
+
+    pub(super) fn credential(&self) -> &Credential {
+        &self.credential
     }
 
     /// Returns the leaf index of the newest entry folded into the policy that was judged by.

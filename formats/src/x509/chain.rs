@@ -1,12 +1,19 @@
 //! A chain: a workload's certificate and those between it and a trust anchor.
+//!
+//! ```text
+//! bytes ─▶ Chain (rules, names) ─▶ an anchor named so? ─▶ signatures, from the anchor down ─▶ Anchored
+//! ```
+//!
+//! Whoever is not known costs no verification: signatures come last, and that of the anchor is the first of them.
 
 use super::MAX_CERTIFICATES;
+use super::anchored::{Anchored, Seat};
 use super::certificate::{Anchor, Certificate};
 use super::error::{CertificateError, ChainError};
 use crate::cose::PublicKey;
 
-/// A chain whose certificates keep the rules for their places, each signed by the next. Whether anybody trusts the last one is another question:
-/// [`Chain::verify`].
+/// A chain whose certificates keep the rules for their places, each naming the next one as its issuer. Whether those have signed, and whether
+/// anybody trusts the last one, are other questions: [`Chain::check_signatures`], [`Chain::verify`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
     leaf: Certificate,
@@ -16,7 +23,7 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Reads a chain in the order of label 33: "the leaf […] first" (RFC 9360 §2), each certificate signed by the next.
+    /// Reads a chain in the order of label 33: "the leaf […] first" (RFC 9360 §2), each certificate issued by the next. No signature is looked at.
     ///
     /// # Errors
     ///
@@ -33,27 +40,37 @@ impl Chain {
         for (index, authority) in parsed.authorities.iter().enumerate() {
             parsed.check_authority(authority, index).map_err(at(index + 1))?;
         }
-        parsed.check_order()?;
+        parsed.check_names()?;
         Ok(parsed)
     }
 
-    /// Checks that a trust anchor has signed the last certificate, and that each, the anchor too, is valid at a time in POSIX seconds.
+    /// Checks that a trust anchor has signed the last certificate and each the one before it, and that all, the anchor too, are valid at a time in
+    /// POSIX seconds.
+    ///
+    /// An anchor that could have signed is looked for first: a chain that leads to nobody who is trusted is refused without a verification.
     ///
     /// # Errors
     ///
-    /// [`ChainError::Time`] of the chain's own certificates, [`ChainError::Anchor`] where no anchor that is valid then has signed it.
-    pub fn verify(&self, anchors: &[Anchor], at: i64) -> Result<(), ChainError> {
+    /// [`ChainError::Time`] of the chain's own certificates, [`ChainError::Anchor`] where no anchor that is valid then has signed it, then
+    /// [`ChainError::Order`].
+    pub fn verify(&self, anchors: &[Anchor], at: i64) -> Result<Anchored, ChainError> {
         self.check_time(at)?;
-        let last = self.authorities.last().unwrap_or(&self.leaf);
-        let mut why =
-            format!("its issuer is {:?}, and none of {} anchors is named so", last.issuer.to_string(), anchors.len());
-        for anchor in anchors.iter().map(Anchor::certificate).filter(|anchor| anchor.subject == last.issuer) {
-            match self.check_anchor(anchor, last, at) {
-                Ok(()) => return Ok(()),
-                Err(because) => why = format!("the anchor {:?}: {because}", anchor.subject.to_string()),
-            }
-        }
-        Err(ChainError::Anchor { why })
+        let (last, seat) = (self.last(), self.seat(at));
+        let anchor = seat.filled_by(anchors, |anchor| {
+            last.check_signed_by(anchor).map_err(|_| "the signature does not verify under its key".to_owned())
+        })?;
+        let key = anchor.key.clone();
+        self.check_signatures()?;
+        Ok(Anchored::new(seat, key))
+    }
+
+    /// Checks that each certificate was signed by the next one.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Order`].
+    pub fn check_signatures(&self) -> Result<(), ChainError> {
+        self.each_with_its_issuer(Certificate::check_signed_by)
     }
 
     /// Checks that each certificate of the chain is valid at a time in POSIX seconds.
@@ -107,22 +124,32 @@ impl Chain {
         authority.check_path_len(self.counted(below))
     }
 
-    fn check_order(&self) -> Result<(), ChainError> {
+    fn check_names(&self) -> Result<(), ChainError> {
+        self.each_with_its_issuer(Certificate::check_names_issuer)
+    }
+
+    fn each_with_its_issuer(
+        &self,
+        check: impl Fn(&Certificate, &Certificate) -> Result<(), &'static str>,
+    ) -> Result<(), ChainError> {
         for (index, (certificate, issuer)) in self.certificates().zip(&self.authorities).enumerate() {
-            let checked = certificate.check_signed_by(issuer);
-            checked.map_err(|why| ChainError::Order { position: index + 1, why })?;
+            check(certificate, issuer).map_err(|why| ChainError::Order { position: index + 1, why })?;
         }
         Ok(())
     }
 
-    fn check_anchor(&self, anchor: &Certificate, last: &Certificate, at: i64) -> Result<(), String> {
-        if !anchor.is_valid_at(at) {
-            let (not_before, not_after) = anchor.validity;
-            return Err(format!("it is valid from {not_before} to {not_after}, and not at {at} (POSIX seconds)"));
+    fn last(&self) -> &Certificate {
+        self.authorities.last().unwrap_or(&self.leaf)
+    }
+
+    /// What an anchor must be like to stand over this chain.
+    fn seat(&self, at: i64) -> Seat {
+        Seat {
+            name: self.last().issuer.clone(),
+            domain: self.trust_domain().to_owned(),
+            below: self.counted(self.authorities.len()),
+            at,
         }
-        anchor.check_domain(self.trust_domain()).map_err(|error| error.to_string())?;
-        anchor.check_path_len(self.counted(self.authorities.len())).map_err(|error| error.to_string())?;
-        last.check_signed_by(anchor).map_err(|_| "the signature does not verify under its key".to_owned())
     }
 
     /// How many of the first authorities count against a path length: RFC 5280 §6.1.4 (l).

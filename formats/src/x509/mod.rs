@@ -8,6 +8,7 @@
 //!
 //! Trust: whoever holds the key of an anchor speaks for every SPIFFE ID of the row that lists it.
 
+mod anchored;
 mod certificate;
 mod chain;
 mod error;
@@ -15,6 +16,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use anchored::Anchored;
 pub use certificate::Anchor;
 pub use chain::Chain;
 pub use error::{CertificateError, ChainError};

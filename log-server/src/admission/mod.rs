@@ -4,6 +4,7 @@
 //! duplicate table, the clock, the time that signatures take, and the issuers' rates. The order is that of DESIGN §6: bytes → duplicate →
 //! issuer → signature → (rate) → kind, subject, `iat`; a statement's place in its stream is settled by the sequencer.
 
+mod collided;
 mod door;
 mod pool;
 mod rates;
@@ -28,7 +29,8 @@ use crate::refusal::{Refusal, Unavailable};
 use crate::store::{LogStore, StreamKey};
 use crate::submission::Submission;
 
-use self::door::Checked;
+pub use self::collided::Collided;
+use self::door::{Checked, Logged};
 use self::pool::Pool;
 use self::rates::Rates;
 
@@ -59,7 +61,7 @@ pub type PolicyInForce = Arc<ArcSwap<PolicyState>>;
 /// The log's door.
 pub struct Admission {
     policy: PolicyInForce,
-    store: Arc<dyn LogStore>,
+    logged: Logged,
     clock: Arc<dyn Clock>,
     rates: Rates,
     pool: Pool,
@@ -69,17 +71,25 @@ pub struct Admission {
 const CHUNK: usize = 32;
 
 impl Admission {
-    /// Opens the door. `policy` is shared with whoever puts changes in force; `workers` threads verify signatures.
+    /// Opens the door. `policy` is shared with whoever puts changes in force, `collided` with whoever keeps conflicts; `workers` threads verify
+    /// signatures.
     ///
     /// # Errors
     /// When a thread can not be started.
     pub fn new(
         policy: PolicyInForce,
+        collided: Collided,
         store: Arc<dyn LogStore>,
         clock: Arc<dyn Clock>,
         workers: NonZeroUsize,
     ) -> std::io::Result<Self> {
-        Ok(Self { policy, store, clock, rates: Rates::default(), pool: Pool::start(workers)? })
+        Ok(Self {
+            policy,
+            logged: Logged { store, collided },
+            clock,
+            rates: Rates::default(),
+            pool: Pool::start(workers)?,
+        })
     }
 
     /// Returns the policy in force.
@@ -109,10 +119,9 @@ impl Admission {
         let mut waiting = Vec::with_capacity(count.div_ceil(CHUNK));
         while rest.peek().is_some() {
             let chunk: Vec<_> = rest.by_ref().take(CHUNK).collect();
-            let (policy, store) = (Arc::clone(&policy), Arc::clone(&self.store));
+            let (policy, logged) = (Arc::clone(&policy), self.logged.clone());
             let size = chunk.len();
-            let check =
-                move || chunk.into_iter().map(|one| door::check(&policy, store.as_ref(), one)).collect::<Vec<_>>();
+            let check = move || chunk.into_iter().map(|one| door::check(&policy, &logged, one)).collect::<Vec<_>>();
             waiting.push((size, room.run(size, check)));
         }
         let mut answers = Vec::with_capacity(count);
@@ -128,17 +137,23 @@ impl Admission {
 
     /// Ends the judgement of a statement whose signature has been looked at: the steps that are quick, in the order of the batch.
     fn finish(&self, policy: &PolicyState, checked: Checked) -> Result<Outcome, Refusal> {
-        let (statement, leaf, authenticated) = match checked {
+        let (statement, leaf, authenticated, conflict) = match checked {
             Checked::Refused(refusal) => return Err(refusal),
             Checked::Duplicate(index) => return Ok(Outcome::Duplicate(index)),
-            Checked::Authentic { statement, leaf, authenticated } => (statement, leaf, authenticated),
+            Checked::Authentic { statement, leaf, authenticated, conflict } => {
+                (statement, leaf, authenticated, conflict)
+            }
         };
-        // DESIGN §6: "An issuer's rate is counted after its signature verifies".
-        if let Some(per_second) = authenticated.rate() {
-            self.rates.take(authenticated.iss(), per_second, Instant::now())?;
+        // DESIGN §6: "An issuer's rate is counted after its signature verifies". What everybody can read in the table of conflicts is everybody's to
+        // send again, and like a duplicate it costs its issuer nothing.
+        if let (Some(rate), None) = (authenticated.rate(), &conflict) {
+            self.rates.take(rate, Instant::now())?;
         }
         let now = i64::try_from(self.clock.now().seconds()).unwrap_or(i64::MAX);
         let accepted = policy.authorise(&statement, &authenticated, Some(now))?;
+        if let Some(conflict) = conflict {
+            return Err(conflict.into());
+        }
         // No row of the policy gives operators a rate, and their changes need a threshold of them. What one can say alone is bounded here, behind
         // all else: what is too old to be admitted is anybody's to send, and costs its operator nothing.
         if policy.is_approval(&statement) {

@@ -1,4 +1,4 @@
-//! How many statements each issuer may submit in a second, and how many approvals an operator in an hour.
+//! How many statements each row of the policy admits in a second, and how many approvals an operator in an hour.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -7,6 +7,7 @@ use std::num::NonZeroU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use govlog_formats::admission::RowRate;
 use govlog_formats::digest::Digest;
 
 use crate::refusal::{RateLimit, Refusal};
@@ -18,8 +19,8 @@ const APPROVALS_AN_HOUR: NonZeroU64 = NonZeroU64::MIN.saturating_add(59);
 /// The rates of those whose signature verified. They are back-pressure and are forgotten when the process ends.
 #[derive(Default)]
 pub(super) struct Rates {
-    /// Issuers whose row has a rate: their number is bounded by the policy.
-    issuers: Mutex<Buckets<String>>,
+    /// Rows that have a rate: their number is bounded by the policy, and that of the workloads of a trust domain by nothing.
+    rows: Mutex<Buckets<String>>,
     /// Operators by their keys: likewise.
     operators: Mutex<Buckets<Digest>>,
 }
@@ -49,15 +50,16 @@ const PER_SECOND: u128 = 1_000_000_000;
 const SWEEP_LEAST: usize = 1024;
 
 impl Rates {
-    /// Takes one token from an issuer's bucket.
+    /// Takes one token from a row's bucket.
     ///
     /// # Errors
     /// When there is none: the refusal says when there will be.
-    pub(super) fn take(&self, iss: &str, per_second: NonZeroU64, now: Instant) -> Result<(), Refusal> {
-        let rate = Rate { tokens: per_second, window_s: NonZeroU64::MIN };
-        let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
-        issuers.take(iss, rate, now).map_err(|retry_after_s| Refusal::TooManyRequests {
-            limit: RateLimit::Issuer { iss: iss.to_owned(), per_second: per_second.get() },
+    pub(super) fn take(&self, rate: &RowRate, now: Instant) -> Result<(), Refusal> {
+        let RowRate { row, per_second } = rate;
+        let rate = Rate { tokens: *per_second, window_s: NonZeroU64::MIN };
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.take(row.as_str(), rate, now).map_err(|retry_after_s| Refusal::TooManyRequests {
+            limit: RateLimit::Row { row: row.clone(), per_second: per_second.get() },
             retry_after_s,
         })
     }
@@ -148,12 +150,12 @@ mod tests {
 
     use super::*;
 
-    fn rate(per_second: u64) -> NonZeroU64 {
-        NonZeroU64::new(per_second).unwrap()
+    fn rate(row: &str, per_second: u64) -> RowRate {
+        RowRate { row: row.to_owned(), per_second: NonZeroU64::new(per_second).unwrap() }
     }
 
-    fn taken(rates: &Rates, iss: &str, per_second: u64, now: Instant, tries: usize) -> usize {
-        (0..tries).filter(|_| rates.take(iss, rate(per_second), now).is_ok()).count()
+    fn taken(rates: &Rates, row: &str, per_second: u64, now: Instant, tries: usize) -> usize {
+        (0..tries).filter(|_| rates.take(&rate(row, per_second), now).is_ok()).count()
     }
 
     #[test]
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn one_issuers_rate_is_not_anothers() {
+    fn one_rows_rate_is_not_anothers() {
         let (rates, now) = (Rates::default(), Instant::now());
         assert_eq!(taken(&rates, "a", 2, now, 5), 2);
         assert_eq!(taken(&rates, "b", 2, now, 5), 2);
@@ -186,22 +188,19 @@ mod tests {
     #[test]
     fn a_refusal_says_when_to_come_back() {
         let (rates, now) = (Rates::default(), Instant::now());
-        rates.take("a", rate(1), now).unwrap();
-        let refusal = rates.take("a", rate(1), now).unwrap_err();
+        rates.take(&rate("a", 1), now).unwrap();
+        let refusal = rates.take(&rate("a", 1), now).unwrap_err();
         assert_eq!(
             refusal,
-            Refusal::TooManyRequests {
-                limit: RateLimit::Issuer { iss: "a".to_owned(), per_second: 1 },
-                retry_after_s: 1
-            }
+            Refusal::TooManyRequests { limit: RateLimit::Row { row: "a".to_owned(), per_second: 1 }, retry_after_s: 1 }
         );
-        rates.take("a", rate(1), now + Duration::from_secs(1)).unwrap();
+        rates.take(&rate("a", 1), now + Duration::from_secs(1)).unwrap();
     }
 
     #[test]
     fn a_lower_rate_counts_at_once() {
         let (rates, now) = (Rates::default(), Instant::now());
-        rates.take("a", rate(100), now).unwrap();
+        rates.take(&rate("a", 100), now).unwrap();
         assert_eq!(taken(&rates, "a", 2, now, 10), 2);
     }
 
@@ -230,10 +229,10 @@ mod tests {
     fn full_buckets_are_swept() {
         let (rates, now) = (Rates::default(), Instant::now());
         for number in 0..SWEEP_LEAST {
-            rates.take(&format!("iss-{number}"), rate(1), now).unwrap();
+            rates.take(&rate(&format!("iss-{number}"), 1), now).unwrap();
         }
-        rates.take("late", rate(1), now + Duration::from_secs(2)).unwrap();
-        assert_eq!(rates.issuers.lock().unwrap().by_name.len(), 1);
+        rates.take(&rate("late", 1), now + Duration::from_secs(2)).unwrap();
+        assert_eq!(rates.rows.lock().unwrap().by_name.len(), 1);
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::clock::{Clock, Millis};
 pub(crate) const ORIGIN: &str = "log.example/test";
 pub(crate) const ISSUER: &str = "spiffe://example.org/pep";
 pub(crate) const NOW_S: i64 = 1_800_000_000;
+/// `{"v": 1, "event_ms": 1}`
+pub(crate) const PAYLOAD: &[u8] = b"\xa2\x61v\x01\x68event_ms\x01";
 
 /// A clock that a test sets.
 #[derive(Debug)]
@@ -100,7 +102,8 @@ pub(crate) fn policy() -> PolicyState {
     policy_with(1, vec![row()])
 }
 
-fn header(number: u64) -> StatementHeader {
+/// The claims of [`ISSUER`]'s statement of a number.
+pub(crate) fn header(number: u64) -> StatementHeader {
     let claims = Claims {
         iss: ISSUER.to_owned(),
         sub: format!("spiffe://example.org/api/{number}"),
@@ -121,8 +124,7 @@ pub(crate) fn statement(number: u64) -> SignedStatement {
 pub(crate) fn statement_with(number: u64, change: impl FnOnce(&mut StatementHeader)) -> SignedStatement {
     let mut header = header(number);
     change(&mut header);
-    // {"v": 1, "event_ms": 1}
-    SignedStatement::sign(&header, b"\xa2\x61v\x01\x68event_ms\x01", &issuer_key()).unwrap()
+    SignedStatement::sign(&header, PAYLOAD, &issuer_key()).unwrap()
 }
 
 /// A statement in a stream.

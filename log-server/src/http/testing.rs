@@ -103,7 +103,8 @@ impl Rig {
         let Setup { disk, access, limits, times, receipt, .. } = setup;
         let store = Arc::clone(&disk.store) as Arc<dyn LogStore>;
         let clock = Arc::clone(&disk.clock) as Arc<dyn Clock>;
-        let admission = Admission::new(live.sequencer.policy(), store, clock, limits.verify_threads).unwrap();
+        let (policy, collided) = (live.sequencer.policy(), live.sequencer.collided());
+        let admission = Admission::new(policy, collided, store, clock, limits.verify_threads).unwrap();
         let parts = Parts {
             epoch: 1,
             admission,

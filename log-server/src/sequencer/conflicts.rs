@@ -6,20 +6,23 @@
 //! written the store is failing, and the log stops as after any other write; a row that is damaged is told of and left out, for each is evidence for
 //! itself.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use govlog_formats::admission::PolicyState;
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::statement::SignedStatement;
 
+use crate::admission::Collided;
 use crate::store::{ConflictRow, ConflictTable, LogStore, StoreError};
 
 /// Most rows of the table.
 const MAX_ROWS: usize = 1024;
-/// Most rows of one issuer: a few prove as much as many do. Its first ones stay, or it could push out what convicts it.
-const MAX_ROWS_OF_ISSUER: usize = 64;
+/// Most rows of all that one row of the policy admits, an issuer or the workloads of a trust domain together: a few prove as much as many do. Their
+/// first ones stay, or they could push out what convicts them.
+const MAX_ROWS_OF_ONE: usize = 64;
 /// Most bytes of the statements in the table.
 const MAX_BYTES: usize = 8 << 20;
 
@@ -28,8 +31,8 @@ const MAX_BYTES: usize = 8 << 20;
 pub(super) struct Collision {
     /// The entry that has its place.
     pub(super) entry: LeafIndex,
-    /// Whoever signed both.
-    pub(super) iss: String,
+    /// The row of the policy that admits whoever signed both.
+    pub(super) counted_by: String,
     /// The statement's Sig_structure digest.
     pub(super) identity: Digest,
     /// The statement, as an entry would be logged.
@@ -41,8 +44,8 @@ pub(super) struct Conflicts {
     store: Arc<dyn LogStore>,
     /// Oldest first.
     kept: VecDeque<Kept>,
-    known: HashSet<Digest>,
-    /// Rows by issuer.
+    known: Collided,
+    /// Rows by whom they count against.
     counts: HashMap<String, usize>,
     bytes: usize,
     next: u64,
@@ -50,16 +53,16 @@ pub(super) struct Conflicts {
 
 struct Kept {
     number: u64,
-    iss: String,
+    counted_by: String,
     identity: Digest,
     bytes: usize,
 }
 
 impl Collision {
-    pub(super) fn of(statement: &SignedStatement, entry: LeafIndex) -> Self {
+    pub(super) fn of(policy: &PolicyState, statement: &SignedStatement, entry: LeafIndex) -> Self {
         Self {
             entry,
-            iss: statement.claims().iss.clone(),
+            counted_by: policy.counted_by(statement).to_owned(),
             identity: statement.sig_structure_digest(),
             statement: Bytes::copy_from_slice(statement.entry()),
         }
@@ -67,27 +70,32 @@ impl Collision {
 }
 
 impl Conflicts {
-    /// Reads the table.
+    /// Reads the table; its rows count as under this policy.
     ///
     /// # Errors
     /// When the store fails: taken for empty, the table would be filled anew, over what is there.
-    pub(super) fn load(store: Arc<dyn LogStore>) -> Result<Self, StoreError> {
+    pub(super) fn load(store: Arc<dyn LogStore>, policy: &PolicyState) -> Result<Self, StoreError> {
         let ConflictTable { next, malformed } = store.conflict_table()?;
         for error in malformed {
             tracing::warn!(%error, "a row of the table of conflicts is damaged and left out");
         }
         let rows = store.conflicts(0, MAX_ROWS + 1)?;
-        let mut table =
-            Self { store, kept: VecDeque::new(), known: HashSet::new(), counts: HashMap::new(), bytes: 0, next };
+        let (known, counts) = (Collided::default(), HashMap::new());
+        let mut table = Self { store, kept: VecDeque::new(), known, counts, bytes: 0, next };
         for row in rows {
             match SignedStatement::parse_entry(&row.statement) {
-                Ok(statement) => table.note(row.number, &Collision::of(&statement, row.entry)),
+                Ok(statement) => table.note(row.number, &Collision::of(policy, &statement, row.entry)),
                 Err(error) => {
                     tracing::warn!(number = row.number, %error, "a row of the table of conflicts is no statement")
                 }
             }
         }
         Ok(table)
+    }
+
+    /// Which statements it holds, for those who are to know while it changes.
+    pub(super) fn known(&self) -> Collided {
+        self.known.clone()
     }
 
     /// Keeps statements that collided, each once, up to the bounds.
@@ -97,8 +105,8 @@ impl Conflicts {
     pub(super) fn keep(&mut self, collisions: Vec<Collision>) -> Result<(), StoreError> {
         let mut add = Vec::new();
         for collision in collisions {
-            let is_full = self.counts.get(&collision.iss).is_some_and(|count| *count >= MAX_ROWS_OF_ISSUER);
-            if is_full || self.known.contains(&collision.identity) {
+            let is_full = self.counts.get(&collision.counted_by).is_some_and(|count| *count >= MAX_ROWS_OF_ONE);
+            if is_full || self.known.has(&collision.identity) {
                 continue;
             }
             let number = self.next;
@@ -129,8 +137,9 @@ impl Conflicts {
         let bytes = collision.statement.len();
         self.bytes += bytes;
         self.known.insert(collision.identity);
-        *self.counts.entry(collision.iss.clone()).or_default() += 1;
-        self.kept.push_back(Kept { number, iss: collision.iss.clone(), identity: collision.identity, bytes });
+        *self.counts.entry(collision.counted_by.clone()).or_default() += 1;
+        let (counted_by, identity) = (collision.counted_by.clone(), collision.identity);
+        self.kept.push_back(Kept { number, counted_by, identity, bytes });
     }
 
     /// Lets go what is too much, and returns the numbers of those rows.
@@ -147,37 +156,39 @@ impl Conflicts {
         let row = self.kept.remove(at)?;
         self.bytes -= row.bytes;
         self.known.remove(&row.identity);
-        if let Some(count) = self.counts.get_mut(&row.iss) {
+        if let Some(count) = self.counts.get_mut(&row.counted_by) {
             *count -= 1;
             // The table is bounded, and so are the names in it.
             if *count == 0 {
-                self.counts.remove(&row.iss);
+                self.counts.remove(&row.counted_by);
             }
         }
         Some(row.number)
     }
 
-    /// Finds the row that is to go: the newest of the issuer that has the most, so that no issuer can push out what others did.
+    /// Finds the row that is to go: the newest of those that count against whom the most do, so that nobody can push out what others did.
     fn loudest(&self) -> Option<usize> {
         let most = self.counts.values().copied().max()?;
-        self.kept.iter().rposition(|row| self.counts.get(&row.iss) == Some(&most))
+        self.kept.iter().rposition(|row| self.counts.get(&row.counted_by) == Some(&most))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admission::testing::policy;
     use crate::store::MemoryStore;
     use crate::tree::testing::identity;
 
-    fn collision(iss: &str, number: u64, bytes: usize) -> Collision {
-        let identity = Digest::sha256(format!("{iss} {number}").as_bytes());
-        Collision { entry: LeafIndex::new(number), iss: iss.into(), identity, statement: Bytes::from(vec![7; bytes]) }
+    fn collision(counted_by: &str, number: u64, bytes: usize) -> Collision {
+        let identity = Digest::sha256(format!("{counted_by} {number}").as_bytes());
+        let (entry, statement) = (LeafIndex::new(number), Bytes::from(vec![7; bytes]));
+        Collision { entry, counted_by: counted_by.into(), identity, statement }
     }
 
     fn table() -> (Arc<MemoryStore>, Conflicts) {
         let store = Arc::new(MemoryStore::new(&identity()));
-        (Arc::clone(&store), Conflicts::load(store).unwrap())
+        (Arc::clone(&store), Conflicts::load(store, &policy()).unwrap())
     }
 
     fn entries(store: &MemoryStore) -> Vec<u64> {
@@ -212,7 +223,7 @@ mod tests {
         let (store, mut table) = table();
         table.keep(vec![collision("a", 1, 9), collision("a", 2, 9)]).unwrap();
         store.keep_conflicts(&[], &[1]).unwrap();
-        let mut table = Conflicts::load(Arc::clone(&store) as _).unwrap();
+        let mut table = Conflicts::load(Arc::clone(&store) as _, &policy()).unwrap();
         table.keep(vec![collision("a", 3, 9)]).unwrap();
         assert_eq!(store.conflicts(0, 9).unwrap().iter().map(|row| row.number).collect::<Vec<_>>(), [0, 2]);
     }

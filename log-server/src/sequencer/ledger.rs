@@ -129,7 +129,7 @@ impl Ledger {
         }
         if let Err(refusal) = self.judge_stream(size, admitted)? {
             if let Some(Found::Other(index)) = taken {
-                draft.collisions.push(Collision::of(admitted.statement(), index));
+                draft.collisions.push(Collision::of(&self.policy, admitted.statement(), index));
             }
             return Ok(Verdict::Refused(refusal));
         }

@@ -33,7 +33,7 @@ use bytes::Bytes;
 use govlog_formats::admission::PolicyState;
 use tokio::sync::{oneshot, watch};
 
-use crate::admission::Admitted;
+use crate::admission::{Admitted, Collided};
 use crate::clock::Clock;
 use crate::disk::DiskGuard;
 use crate::head::HeadStore;
@@ -85,6 +85,7 @@ struct Shared {
     poison: Arc<Poison>,
     heads: watch::Receiver<CommittedHead>,
     policy: Arc<ArcSwap<PolicyState>>,
+    collided: Collided,
     store: Arc<dyn LogStore>,
     disk: DiskGuard,
     strained: Arc<AtomicBool>,
@@ -126,6 +127,7 @@ impl Sequencer {
             policy: Arc::clone(&policy),
         };
         let (sender, heads) = watch::channel(finisher.adopt(&stored)?);
+        let conflicts = Conflicts::load(Arc::clone(&store), &policy)?;
         let (pool, strained) = (Arc::new(Pool::new(limits)), Arc::new(AtomicBool::new(false)));
         let in_force = Arc::new(ArcSwap::new(Arc::clone(&policy)));
         let poison = Arc::new(Poison::new(Arc::clone(&pool), on_fatal));
@@ -134,6 +136,7 @@ impl Sequencer {
             poison: Arc::clone(&poison),
             heads,
             policy: Arc::clone(&in_force),
+            collided: conflicts.known(),
             store: Arc::clone(&store),
             disk,
             strained: Arc::clone(&strained),
@@ -148,7 +151,7 @@ impl Sequencer {
         };
         let writer = Writer {
             ledger: Ledger::new(Arc::clone(&store), policy),
-            conflicts: Conflicts::load(Arc::clone(&store))?,
+            conflicts,
             store,
             pool: Arc::clone(&pool),
             poison: Arc::clone(&poison),
@@ -214,6 +217,12 @@ impl Sequencer {
     #[must_use]
     pub fn policy(&self) -> Arc<ArcSwap<PolicyState>> {
         Arc::clone(&self.shared.policy)
+    }
+
+    /// Returns which statements the table of conflicts holds, kept up to date.
+    #[must_use]
+    pub fn collided(&self) -> Collided {
+        self.shared.collided.clone()
     }
 
     /// Lets statements in.

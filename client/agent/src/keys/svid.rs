@@ -93,6 +93,7 @@ impl Svid {
             return Err(SvidError::Long { found });
         }
         let chain = Chain::parse(&certificates)?;
+        chain.check_signatures()?;
         if chain.spiffe_id() != iss {
             return Err(SvidError::Other { found: chain.spiffe_id().to_owned(), iss: iss.to_owned() });
         }

@@ -68,7 +68,7 @@ pub(crate) struct Add {
     /// The subjects it may speak about
     #[arg(long, value_name = "PATTERN,…", value_delimiter = ',', required = true)]
     subjects: Vec<String>,
-    /// Statements per second [default: the log's own limits only]
+    /// Statements per second; of a trust domain, all its workloads together [default: the log's own limits only]
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU64>,
     /// How old a statement may be when it arrives, seconds [default: 86400, with --x509-anchors 600]

@@ -4,7 +4,8 @@ use super::world::*;
 use crate::admission::{ChangeFields, Class, Credentials, IssuerRow, PolicyState, Refusal};
 use crate::cose::{Algorithm, Curve};
 use crate::statement::{SignedStatement, Signer, StatementHeader};
-use crate::x509::tests::authority::{Authority, FROM, Issued, UNTIL, WORKLOAD};
+use crate::x509::tests::authority::{Authority, FROM, Issued, UNTIL, WORKLOAD, uri, valid};
+use crate::x509::tests::count::counted;
 
 fn x509_row(iss: &str, anchors: &[&Authority]) -> IssuerRow {
     let anchors = anchors.iter().map(|anchor| anchor.der()).collect();
@@ -153,6 +154,94 @@ fn an_anchor_that_is_taken_away_ends_what_it_admitted() {
     let retire = ChangeFields { event_ms: 1, retire: vec![TRUST_DOMAIN.to_owned()], ..ChangeFields::default() };
     let retired = applied(&rotated, &change(retire));
     assert!(matches!(retired.rejudge(&statement, &accepted), Err(Refusal::UnknownIssuer { .. })));
+}
+
+/// What the writer of a log has to do for each statement that waits while a change comes into force.
+#[test]
+fn a_certificate_is_judged_again_without_another_verification() {
+    let root = Authority::root("root");
+    let (middle, stranger) = (root.below("middle"), Authority::root("root"));
+    let statement = signed_by(&draft(), &middle.svid(WORKLOAD), &[&middle]);
+    let before = admits(&[&root]);
+    let (accepted, took) = counted(|| before.judge(&statement, Some(NOW)).unwrap());
+    assert_eq!(took, 2, "the anchor's signature and the authority's");
+    let again = |policy: &PolicyState| {
+        let (again, took) = counted(|| policy.rejudge(&statement, &accepted));
+        assert_eq!(took, 0);
+        again
+    };
+    // Another row changes, the row lists more; the certificate of the anchor is renewed for the same key.
+    let renewed = root.again("root", |params| valid(params, FROM - 5, UNTIL + 5));
+    for anchors in [vec![root.der()], vec![stranger.der(), root.der()], vec![renewed.clone()]] {
+        let row = IssuerRow { credentials: Credentials::X509(anchors), ..row(TRUST_DOMAIN, &pep_key()) };
+        let after = applied(&before, &set(vec![row]));
+        assert_eq!(again(&after).unwrap().as_of(), after.as_of());
+        after.judge(&statement, Some(NOW)).unwrap();
+    }
+    // One of its name that has not signed, the right one that was not valid at `iat`, or may not stand over so many.
+    let late = root.again("root", |params| valid(params, NOW + 1, UNTIL));
+    let short = root.again("root", |params| params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0)));
+    let foreign = root.again("root", |params| params.subject_alt_names = vec![uri("spiffe://other.example")]);
+    for anchor in [stranger.der(), late, short, foreign] {
+        let row = IssuerRow { credentials: Credentials::X509(vec![anchor]), ..row(TRUST_DOMAIN, &pep_key()) };
+        let after = applied(&before, &set(vec![row]));
+        let refusal = again(&after).unwrap_err();
+        assert_eq!(refusal.class(), Class::Forbidden, "{refusal}");
+        assert_eq!(after.judge(&statement, Some(NOW)).unwrap_err().class(), Class::Forbidden);
+    }
+    // What the row says of kinds is judged again as ever.
+    let row = IssuerRow { kinds: vec!["effect".to_owned()], ..x509_row(TRUST_DOMAIN, &[&root]) };
+    assert!(matches!(again(&applied(&before, &set(vec![row]))), Err(Refusal::Kind { .. })));
+    // And an acceptance of another statement is worth nothing, though its certificate is the same.
+    let other = signed_by(&draft().sub("spiffe://example.org/jobs/x"), &middle.svid(WORKLOAD), &[&middle]);
+    let (judged, took) = counted(|| before.rejudge(&other, &accepted));
+    assert!(judged.is_ok() && took == 2);
+}
+
+/// Anybody can send chains of eight certificates; only whoever names an anchor in force has anything verified.
+#[test]
+fn a_strangers_chain_costs_no_verification() {
+    let (root, stranger) = (Authority::root("root"), Authority::root("stranger"));
+    let policy = admits(&[&root]);
+    let (middle, other) = (stranger.below("middle"), stranger.below("middle"));
+    let svid = middle.svid(WORKLOAD);
+    for above in [&middle, &other] {
+        let statement = signed_by(&draft(), &svid, &[above]);
+        let (refusal, took) = counted(|| policy.judge(&statement, Some(NOW)).unwrap_err());
+        assert_eq!((took, refusal.class()), (0, Class::Forbidden), "{refusal}");
+        assert!(refusal.to_string().ends_with("none of 1 anchors is named so"), "{refusal}");
+    }
+    // Who takes an anchor's name pays for one verification, and none below it.
+    let impostor = Authority::root("root");
+    let middle = impostor.below("middle");
+    let statement = signed_by(&draft(), &middle.svid(WORKLOAD), &[&middle]);
+    let (refusal, took) = counted(|| policy.judge(&statement, Some(NOW)).unwrap_err());
+    assert_eq!((took, refusal.class()), (1, Class::Forbidden), "{refusal}");
+    // Below an anchor in force every signature counts.
+    let (middle, other) = (root.below("middle"), root.below("middle"));
+    let refusal = policy.judge(&signed_by(&draft(), &middle.svid(WORKLOAD), &[&other]), Some(NOW)).unwrap_err();
+    assert_eq!(refusal.class(), Class::Malformed, "{refusal}");
+    assert!(refusal.to_string().contains("was not signed by the one after it"), "{refusal}");
+}
+
+/// A rate for each workload would be none: whoever holds the anchor's key makes as many as it likes.
+#[test]
+fn the_rate_is_the_rows_that_admits_it() {
+    let (root, own) = (Authority::root("root"), Authority::root("own"));
+    let rate = std::num::NonZeroU64::new(7);
+    let near = IssuerRow { rate: std::num::NonZeroU64::new(2), ..x509_row(WORKLOAD, &[&own]) };
+    let domain = IssuerRow { rate, ..x509_row(TRUST_DOMAIN, &[&root]) };
+    let policy = applied(&begun(), &set(vec![domain, near]));
+    let row_of = |iss: &str, authority: &Authority| {
+        let statement = signed_by(&Draft::new().iss(iss), &authority.svid(iss), &[]);
+        let rate = policy.authenticate(&statement).unwrap().rate().unwrap().clone();
+        assert_eq!(policy.counted_by(&statement), rate.row);
+        (rate.row, rate.per_second.get())
+    };
+    for other in ["spiffe://x509.example/a", "spiffe://x509.example/b"] {
+        assert_eq!(row_of(other, &root), (TRUST_DOMAIN.to_owned(), 7));
+    }
+    assert_eq!(row_of(WORKLOAD, &own), (WORKLOAD.to_owned(), 2));
 }
 
 #[test]

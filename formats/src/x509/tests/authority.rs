@@ -42,6 +42,11 @@ impl Authority {
         Self(CertifiedIssuer::signed_by(authority(name, change), key(curve), &self.0).unwrap())
     }
 
+    /// Another certificate of a root, for the same key, in DER.
+    pub(crate) fn again(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
+        authority(name, change).self_signed(self.0.key()).unwrap().der().to_vec()
+    }
+
     pub(crate) fn der(&self) -> Vec<u8> {
         self.0.der().to_vec()
     }

@@ -3,5 +3,6 @@
 pub(crate) mod authority;
 mod bits;
 mod captured;
+pub(crate) mod count;
 mod path;
 mod rules;

@@ -67,7 +67,7 @@ fn a_leaf_is_a_workloads_x509_svid() {
     for (number, change) in right.into_iter().enumerate() {
         let chain = Chain::parse(&[root.svid_with(WORKLOAD, Curve::P256, change).der]);
         let judged = chain.and_then(|chain| chain.verify(std::slice::from_ref(&anchor), NOW));
-        assert_eq!(judged, Ok(()), "{number}");
+        assert!(judged.is_ok(), "{number}: {judged:?}");
     }
 }
 

@@ -6,7 +6,7 @@ use govlog_formats::digest::Digest;
 use govlog_formats::statement::SignedStatement;
 
 use crate::refusal::Refusal;
-use crate::sequencer::testing::{Disk, NotStarted, Place, World};
+use crate::sequencer::testing::{Disk, Live, NotStarted, Place, World};
 use crate::sequencer::{Fatal, Limits};
 use crate::store::faulty::Fault;
 use crate::store::{ConflictRow, LogStore, RocksStore};
@@ -34,6 +34,10 @@ fn what_collides_is_kept_once_with_the_entry_that_has_its_place() {
     assert_eq!(live.log(&[second.clone(), first.clone()]), ["conflict, expected 2", "conflict, expected 2"]);
     let expected = [(0, 1, first.entry().to_vec()), (1, 2, second.entry().to_vec())];
     assert_eq!(kept(&disk), expected);
+    let is_known = |live: &Live| {
+        [&chain[0], &first, &second].map(|one| live.sequencer.collided().has(&one.sig_structure_digest()))
+    };
+    assert_eq!(is_known(&live), [false, true, true], "the door knows what is kept");
 
     // A place that nobody has, a wrong predecessor at the next place, and a duplicate contradict nothing.
     let others = [rival(7, Digest::ZERO, "ahead"), rival(2, Digest::ZERO, "no successor"), chain[0].clone()];
@@ -42,6 +46,7 @@ fn what_collides_is_kept_once_with_the_entry_that_has_its_place() {
     live.stop();
 
     let live = disk.start();
+    assert_eq!(is_known(&live), [false, true, true], "after a restart too");
     let third = rival(1, Digest::ZERO, "a third");
     assert_eq!(live.log(&[first, third.clone()]), ["conflict, expected 2", "conflict, expected 2"]);
     assert_eq!(kept(&disk), [&expected[..], &[(2, 2, third.entry().to_vec())]].concat());

@@ -1,5 +1,8 @@
 //! Tests of the door: what the log adds to the rules that an auditor replays.
 
+mod domain;
+mod replay;
+
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::mpsc;
 
@@ -42,10 +45,15 @@ fn store_of_rows(rows: Vec<EntryRow>) -> MemoryStore {
 }
 
 fn door(policy: PolicyState, store: MemoryStore) -> Door {
+    door_beside(policy, store, Collided::default())
+}
+
+/// A door beside a table of conflicts.
+fn door_beside(policy: PolicyState, store: MemoryStore, collided: Collided) -> Door {
     let (policy, clock) = (Arc::new(ArcSwap::from_pointee(policy)), ManualClock::new());
     let workers = NonZeroUsize::new(2).unwrap();
     let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
-    let admission = Admission::new(Arc::clone(&policy), Arc::new(store), shared, workers).unwrap();
+    let admission = Admission::new(Arc::clone(&policy), collided, Arc::new(store), shared, workers).unwrap();
     Door { admission, policy, clock }
 }
 
@@ -81,7 +89,7 @@ fn duplicate(outcome: Result<Outcome, Refusal>) -> u64 {
 }
 
 fn is_429(outcome: &Result<Outcome, Refusal>) -> bool {
-    matches!(outcome, Err(Refusal::TooManyRequests { limit: RateLimit::Issuer { .. }, .. }))
+    matches!(outcome, Err(Refusal::TooManyRequests { limit: RateLimit::Row { .. }, .. }))
 }
 
 #[tokio::test]
