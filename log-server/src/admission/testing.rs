@@ -1,5 +1,6 @@
 //! A policy and statements that it admits, for the tests of every station.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,11 +12,13 @@ use govlog_formats::digest::Digest;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::note::{KeyName, NoteSigner, SignatureAlgorithm};
 use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, StreamPosition};
+use govlog_tls::testing::Authority;
 
 use crate::clock::{Clock, Millis};
 
 pub(crate) const ORIGIN: &str = "log.example/test";
 pub(crate) const ISSUER: &str = "spiffe://example.org/pep";
+pub(crate) const DOMAIN: &str = "spiffe://example.org";
 pub(crate) const NOW_S: i64 = 1_800_000_000;
 /// `{"v": 1, "event_ms": 1}`
 pub(crate) const PAYLOAD: &[u8] = b"\xa2\x61v\x01\x68event_ms\x01";
@@ -133,6 +136,23 @@ pub(crate) fn in_stream(stream: &str, seq: u64, prev: Digest) -> SignedStatement
         header.claims.aud = Some(ORIGIN.to_owned());
         header.claims.stream = Some(StreamPosition { stream: stream.to_owned(), seq, prev });
     })
+}
+
+/// The policy of a log that admits every workload of [`DOMAIN`] under an authority, so many statements a second.
+pub(crate) fn admits_domain(authority: &Authority, per_second: u64) -> PolicyState {
+    let credentials = Credentials::X509(vec![authority.der()]);
+    let rate = NonZeroU64::new(per_second);
+    policy_with(1, vec![IssuerRow { iss: DOMAIN.to_owned(), credentials, rate, ..row() }])
+}
+
+/// A statement of one of those workloads, signed with its certificate.
+pub(crate) fn by_workload(authority: &Authority, name: &str, number: u64) -> SignedStatement {
+    let iss = format!("{DOMAIN}/{name}");
+    let svid = authority.svid(&iss);
+    let mut header = header(number);
+    header.claims.iss = iss;
+    let key = SigningKey::from_pkcs8_pem(&svid.key_pem).unwrap();
+    SignedStatement::sign_x509(&header, PAYLOAD, &key, &[svid.der]).unwrap()
 }
 
 /// The same statement with a signature that does not verify.

@@ -175,8 +175,10 @@ impl Conflicts {
 
 #[cfg(test)]
 mod tests {
+    use govlog_tls::testing::Authority;
+
     use super::*;
-    use crate::admission::testing::policy;
+    use crate::admission::testing::{DOMAIN, admits_domain, by_workload, policy};
     use crate::store::MemoryStore;
     use crate::tree::testing::identity;
 
@@ -216,6 +218,24 @@ mod tests {
         let (store, mut table) = self::table();
         table.keep((0..100).map(|number| collision("a", number, 9)).collect()).unwrap();
         assert_eq!(entries(&store), (0..64).collect::<Vec<u64>>());
+    }
+
+    /// Else whoever can make workloads has the whole table, and pushes out what others did.
+    #[test]
+    fn the_workloads_of_a_trust_domain_have_one_share_of_the_table() {
+        let authority = Authority::of_trust_domain("example.org");
+        let (policy, store) = (admits_domain(&authority, 1), Arc::new(MemoryStore::new(&identity())));
+        let load = || Conflicts::load(Arc::clone(&store) as _, &policy).unwrap();
+        let of = |number: u64| {
+            let statement = by_workload(&authority, &format!("w{number}"), number);
+            Collision::of(&policy, &statement, LeafIndex::new(number))
+        };
+        load().keep((0..40).map(of).collect()).unwrap();
+        // A restart counts as before.
+        let mut table = load();
+        table.keep((40..80).map(of).collect()).unwrap();
+        assert_eq!(entries(&store), (0..64).collect::<Vec<u64>>());
+        assert_eq!(table.counts, HashMap::from([(DOMAIN.to_owned(), 64)]));
     }
 
     #[test]
