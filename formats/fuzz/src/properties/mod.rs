@@ -19,6 +19,7 @@ mod statement;
 mod tlog_policy;
 mod tree;
 mod world;
+mod x509;
 
 pub(crate) use crate::target::{Target, choice, chosen};
 
@@ -37,6 +38,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "answers", check: answers::check, seeds: answers::seeds },
     Target { name: "keys", check: keys::check, seeds: keys::seeds },
     Target { name: "handles", check: handles::check, seeds: handles::seeds },
+    Target { name: "x509", check: x509::check, seeds: x509::seeds },
 ];
 
 /// Takes two bytes as a number.

@@ -1,0 +1,2 @@
+#![no_main]
+govlog_fuzz::fuzz!();
