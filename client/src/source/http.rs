@@ -6,7 +6,9 @@ use std::time::Duration;
 use govlog_tls::outbound::{Outbound, Token};
 use reqwest::Url;
 use reqwest::blocking::{Client, RequestBuilder, Response};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
+};
 use reqwest::redirect::Policy;
 
 use super::SourceError;
@@ -36,6 +38,8 @@ pub struct Reply {
     pub retry_after: Option<u64>,
     /// `Content-Type`, where there is one.
     pub content_type: Option<String>,
+    /// `ETag`, where there is one.
+    pub etag: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -95,6 +99,18 @@ impl Http {
     pub fn ask(&self, path: &str, max: usize) -> Result<Reply, SourceError> {
         let url = self.url(path);
         read(&url, self.authorized(self.client.get(&url)), max)
+    }
+
+    /// As [`Http::ask`], unless it is what had this `ETag`: then the status is 304, and there is no body.
+    ///
+    /// # Errors
+    ///
+    /// As [`Http::ask`].
+    pub fn ask_unless(&self, path: &str, etag: Option<&str>, max: usize) -> Result<Reply, SourceError> {
+        let url = self.url(path);
+        let request = self.authorized(self.client.get(&url));
+        let request = etag.into_iter().fold(request, |request, etag| request.header(IF_NONE_MATCH, etag));
+        read(&url, request, max)
     }
 
     /// Posts a body and gives the answer whatever its status.
@@ -167,6 +183,7 @@ fn read(url: &str, request: RequestBuilder, max: usize) -> Result<Reply, SourceE
         location: text(headers, LOCATION),
         retry_after: text(headers, RETRY_AFTER).and_then(|value| value.parse().ok()),
         content_type: text(headers, CONTENT_TYPE),
+        etag: text(headers, ETAG),
         body: Vec::new(),
     };
     Ok(Reply { body: bounded(url, response, max)?, ..reply })

@@ -33,13 +33,23 @@ pub struct BundleFeed {
     seen: Option<Digest>,
     /// When the next look is due.
     due: Option<Instant>,
-    /// The file when it was read last.
-    stamp: Option<Stamp>,
+    /// What it was like when it was read last.
+    mark: Option<Mark>,
+    /// The signer's key with which that was judged.
+    judged_with: Option<Digest>,
     server: Option<(Http, String)>,
 }
 
-/// A bundle, and what its file was like.
-type Fetched = (Vec<u8>, Option<Stamp>);
+/// What tells that a bundle is the one that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Mark {
+    File(Stamp),
+    /// `ETag` of its server.
+    Tag(String),
+}
+
+/// A bundle, and what it was like.
+type Fetched = (Vec<u8>, Option<Mark>);
 
 /// How far it was read: what was seen last, and what all bundles before told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,7 +85,8 @@ impl BundleFeed {
     #[must_use]
     pub fn new(route: &str, table: Table, policies: Arc<Policies>) -> Self {
         let reads = format!("bundle {}", table.name);
-        Self { route: route.to_owned(), table, reads, policies, seen: None, due: None, stamp: None, server: None }
+        let route = route.to_owned();
+        Self { route, table, reads, policies, seen: None, due: None, mark: None, judged_with: None, server: None }
     }
 
     fn place(&self) -> Result<Vec<u8>, FeedError> {
@@ -84,7 +95,7 @@ impl BundleFeed {
         serde_json::to_vec(&place).map_err(FeedError::new)
     }
 
-    /// Reads the bundle; `None`: it is the file that was read before.
+    /// Reads the bundle; `None`: it is the one that was read before.
     fn fetch(&mut self) -> Result<Option<Fetched>, FeedError> {
         match &self.table.origin {
             Origin::File(path) => {
@@ -93,23 +104,27 @@ impl BundleFeed {
                 if !metadata.is_file() {
                     return Err(FeedError(format!("{}: not a file", path.display())));
                 }
-                let stamp = Stamp::of(&metadata);
-                if self.stamp == Some(stamp) {
+                let mark = Some(Mark::File(Stamp::of(&metadata)));
+                if self.mark == mark {
                     return Ok(None);
                 }
                 let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
                 let mut bytes = Vec::new();
                 file.take(most).read_to_end(&mut bytes).map_err(at(path))?;
-                Ok(Some((bytes, Some(stamp))))
+                Ok(Some((bytes, mark)))
             }
             Origin::Url { url, client } => {
                 if self.server.is_none() {
                     self.server = Some(split(url, client)?);
                 }
                 let Some((server, path)) = &self.server else { return Ok(None) };
-                let reply = server.ask(path, MAX_BUNDLE_BYTES).map_err(FeedError::new)?;
+                let known =
+                    self.mark.as_ref().and_then(|mark| if let Mark::Tag(tag) = mark { Some(&**tag) } else { None });
+                let reply = server.ask_unless(path, known, MAX_BUNDLE_BYTES).map_err(FeedError::new)?;
                 match reply.status {
-                    200 => Ok(Some((reply.body, None))),
+                    200 => Ok(Some((reply.body, reply.etag.map(Mark::Tag)))),
+                    // An answer to nobody who knows nothing.
+                    304 if known.is_some() => Ok(None),
                     status => Err(FeedError::new(server.unexpected(path, status, &reply.body))),
                 }
             }
@@ -184,10 +199,14 @@ impl Feed for BundleFeed {
             return Ok(found);
         }
         let pem = key_text(&self.table.key)?;
+        // Judged again when another key is there: the signer may have been known too late.
+        let judged_with = Some(Digest::sha256(pem.as_bytes()));
+        if self.judged_with != judged_with {
+            self.mark = None;
+        }
         let fetched = self.fetch()?;
         self.due = Instant::now().checked_add(self.table.poll);
-        let Some((bundle, stamp)) = fetched else { return Ok(found) };
-        // Judged again when another key is there: the signer may have been known too late.
+        let Some((bundle, mark)) = fetched else { return Ok(found) };
         let seen = Digest::sha256_of(&[Digest::sha256(pem.as_bytes()).as_bytes(), &bundle]);
         if self.seen != Some(seen) {
             let key = SignerKey::from_pem(&pem)
@@ -196,7 +215,7 @@ impl Feed for BundleFeed {
             self.seen = Some(seen);
             found.place = Some(self.place()?);
         }
-        self.stamp = stamp;
+        (self.mark, self.judged_with) = (mark, judged_with);
         Ok(found)
     }
 }

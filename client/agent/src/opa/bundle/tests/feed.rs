@@ -191,7 +191,8 @@ fn a_bundle_is_fetched_from_a_server() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let served = std::thread::spawn(move || {
-        let answers = [(404, b"no".to_vec()), (200, good("r1"))];
+        let same = || (304, Vec::new());
+        let answers = [(404, b"no".to_vec()), (200, good("r1")), same(), (200, good("r2")), same(), (200, good("r2"))];
         answers.map(|(status, body)| {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = Vec::new();
@@ -200,25 +201,39 @@ fn a_bundle_is_fetched_from_a_server() {
                 let read = stream.read(&mut chunk).unwrap();
                 request.extend_from_slice(&chunk[..read]);
             }
-            let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let tag = Digest::sha256(&body);
+            let head = format!(
+                "HTTP/1.1 {status} X\r\netag: \"{tag}\"\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
             stream.write_all(head.as_bytes()).unwrap();
             stream.write_all(&body).unwrap();
-            String::from_utf8(request).unwrap().lines().next().unwrap().to_owned()
+            let request = String::from_utf8(request).unwrap();
+            let known = request.lines().find_map(|line| line.strip_prefix("if-none-match: ")).map(str::to_owned);
+            (request.lines().next().unwrap().to_owned(), known)
         })
     });
     let (shop, policies) = (Shop::new(), Arc::new(Policies::default()));
     let mut table = shop.group.bundles()[0].clone();
     let url = format!("http://{address}/bundles/authz.tar.gz");
     table.origin = Origin::Url { url: url.clone(), client: Box::default() };
+    table.poll = std::time::Duration::ZERO;
     let mut feed = BundleFeed::new(ROUTE, table, policies);
     let error = feed.read(0).unwrap_err();
     assert!(error.to_string().contains("404"), "{error}");
     let found = feed.read(0).unwrap();
-    assert_eq!(served.join().unwrap(), ["GET /bundles/authz.tar.gz HTTP/1.1"; 2]);
+    let news = [0; 3].map(|_| feed.read(0).unwrap().arrivals.len());
+    assert_eq!(news, [0, 1, 0], "it is asked for what is another one");
+    // Under another key it is another question.
+    shop.put("signer.pub.pem", SigningKey::from_seed(Curve::P256, &[8; 32]).unwrap().public().to_spki_pem().as_bytes());
+    assert_eq!(feed.read(0).unwrap().arrivals.len(), 1);
+    let served = served.join().unwrap();
+    assert!(served.iter().all(|(line, _)| line == "GET /bundles/authz.tar.gz HTTP/1.1"), "{served:?}");
+    let tag = |revision: &str| Some(format!("\"{}\"", Digest::sha256(&good(revision))));
+    assert_eq!(served.map(|(_, known)| known), [None, None, tag("r1"), tag("r1"), tag("r2"), None]);
     let (draft, _) = shop.record(&found);
     let view = govlog_formats::record::view::to_json(draft.kind, &draft.payload).unwrap();
     assert_eq!(view["content_location"], json!(url));
-    assert_eq!(feed.read(0).unwrap().arrivals, [], "it is not due");
 }
 
 #[test]
