@@ -43,6 +43,7 @@ pub mod tail;
 pub mod telemetry;
 #[cfg(test)]
 mod testing;
+pub mod trusted;
 pub mod world;
 
 pub use run::{Agent, EXIT_POISONED, Listeners, RunError};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use govlog_client::key_file::{self, KeyFileError};
 use govlog_client::openings::{Folder, StoreError};
 use govlog_client::source::{Http, Source, SourceError};
-use govlog_client::trust::{TrustDir, TrustError};
+use govlog_client::trust::TrustError;
 use govlog_daemon::access::Denied;
 use govlog_daemon::routes::guard;
 use govlog_daemon::serve;
@@ -31,6 +31,7 @@ use crate::pump::{Confirmer, PumpError, Sender, Shared, Terms};
 use crate::sign::{Identity, Signer};
 use crate::sources::{Sources, SourcesError, joining};
 use crate::telemetry::Telemetry;
+use crate::trusted::Trusted;
 use crate::world::{Machine, World};
 
 /// The exit code when what is on disk is not known any more: a new start finds out.
@@ -42,7 +43,7 @@ pub struct Agent {
     shared: Arc<Shared>,
     world: Arc<dyn World>,
     log: Arc<Http>,
-    trust: Arc<TrustDir>,
+    trust: Arc<Trusted>,
     names: Arc<Names>,
     openings: Arc<Folder>,
     readers: Vec<Reader>,
@@ -171,7 +172,7 @@ impl Agent {
             Some(settings) => Keys::Svids(Arc::new(Rotating::new(keys::open(settings, &config.iss)?))),
         };
         let signs = if let Keys::Svids(rotating) = &keys { Some(Arc::clone(rotating)) } else { None };
-        let trust = TrustDir::load(&config.trust)?;
+        let trust = Trusted::load(&config.trust, TRUST_EVERY)?;
         let Source::Http(log) = Source::open_as(&config.log, &config.client)? else {
             return Err(SourceError::NotASource(config.log.clone()).into());
         };
@@ -263,9 +264,11 @@ impl Agent {
                 (Arc::clone(shared), Arc::clone(world), Arc::clone(&self.log), Arc::clone(&self.trust));
             let (names, max_age, retry_most) = (Arc::clone(&self.names), config.max_age, config.retry_most);
             move || {
-                let terms = Terms { world: &*world, trust: trust.trust(), names: &names, max_age, retry_most };
-                let mut sender = Sender::new(&shared, &*log, terms);
-                shared.run(|| sender.round())
+                trust.judge(&shared, |trust, goes_on| {
+                    let terms = Terms { world: &*world, trust, names: &names, max_age, retry_most };
+                    let mut sender = Sender::new(&shared, &*log, terms);
+                    shared.run_while(goes_on, || sender.round())
+                })
             }
         };
         let confirm = {
@@ -273,8 +276,10 @@ impl Agent {
                 (Arc::clone(shared), Arc::clone(world), Arc::clone(&self.log), Arc::clone(&self.trust));
             let (openings, times) = (Arc::clone(&self.openings), (config.remember, config.retry_most));
             move || {
-                let mut confirmer = Confirmer::new(&shared, &*log, &*openings, &*world, trust.trust(), times);
-                shared.run(|| confirmer.round())
+                trust.judge(&shared, |trust, goes_on| {
+                    let mut confirmer = Confirmer::new(&shared, &*log, &*openings, &*world, trust, times);
+                    shared.run_while(goes_on, || confirmer.round())
+                })
             }
         };
         let mut stations =
@@ -391,6 +396,8 @@ pub(crate) fn check_routes(outbox: &Outbox, adapters: &Adapters) -> Result<(), R
 }
 
 const ADMIN_CONNECTIONS: usize = 16;
+/// How often it is looked whether the trust directory was updated.
+const TRUST_EVERY: Duration = Duration::from_secs(5);
 const FOLD_EVERY: Duration = Duration::from_secs(5);
 /// What a station may take for the round it is in; one that waits for the log is left behind.
 const LAST_ROUND: Duration = Duration::from_secs(2);

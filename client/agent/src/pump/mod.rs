@@ -179,8 +179,21 @@ impl Shared {
     /// # Errors
     ///
     /// As the station says.
-    pub fn run(&self, mut round: impl FnMut() -> Result<Round, PumpError>) -> Result<(), PumpError> {
-        while !self.is_stopping() {
+    pub fn run(&self, round: impl FnMut() -> Result<Round, PumpError>) -> Result<(), PumpError> {
+        self.run_while(&|| true, round)
+    }
+
+    /// As [`run`](Self::run), and only for as long as it is to go on.
+    ///
+    /// # Errors
+    ///
+    /// As a round.
+    pub fn run_while(
+        &self,
+        goes_on: &dyn Fn() -> bool,
+        mut round: impl FnMut() -> Result<Round, PumpError>,
+    ) -> Result<(), PumpError> {
+        while !self.is_stopping() && goes_on() {
             // Heard before the look, so that what comes during it wakes at once.
             let heard = self.bell.heard();
             match round()? {

@@ -58,6 +58,7 @@ impl<'a> Sender<'a> {
     /// Makes a sender.
     #[must_use]
     pub fn new(shared: &'a Shared, log: &'a dyn Log, terms: Terms<'a>) -> Self {
+        shared.telemetry.held(0);
         Self {
             shared,
             log,

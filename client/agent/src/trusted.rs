@@ -1,0 +1,192 @@
+//! The trust directory of an agent that runs: read again when somebody has changed it, as `govlog trust update` does.
+//!
+//! Trust: as the directory's own. What cannot be read, or is of another log, changes nothing and is said: the agent goes on with what it knew.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use govlog_client::trust::{Trust, TrustDir, TrustError};
+
+use crate::pump::{PumpError, Shared};
+
+/// A trust directory, as it was last when it could be read.
+#[derive(Debug)]
+pub struct Trusted {
+    path: PathBuf,
+    every: Duration,
+    now: Mutex<Now>,
+}
+
+#[derive(Debug)]
+struct Now {
+    trust: Arc<Trust>,
+    files: Files,
+    looked: Instant,
+    /// What is wrong with the directory, as it was said.
+    wrong: Option<String>,
+}
+
+/// What changes when a file of the directory does, or when one is added below it.
+type Files = BTreeMap<OsString, (u64, u64, [i64; 4])>;
+
+impl Trusted {
+    /// Reads a directory, and looks at it again this often.
+    ///
+    /// # Errors
+    ///
+    /// As [`TrustDir::load`].
+    pub fn load(path: &Path, every: Duration) -> Result<Self, TrustError> {
+        // Before it is read: what changes meanwhile is seen the next time.
+        let files = files(path);
+        let trust = Arc::new(TrustDir::load(path)?.trust().clone());
+        let now = Mutex::new(Now { trust, files, looked: Instant::now(), wrong: None });
+        Ok(Self { path: path.to_owned(), every, now })
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn trust(&self) -> Arc<Trust> {
+        Arc::clone(&self.now().trust)
+    }
+
+    /// Runs a station that judges by what the directory says: it is begun anew when that is something else. It is given how to find out whether to
+    /// go on.
+    ///
+    /// # Errors
+    ///
+    /// As the station.
+    pub fn judge(
+        &self,
+        shared: &Shared,
+        mut station: impl FnMut(&Trust, &dyn Fn() -> bool) -> Result<(), PumpError>,
+    ) -> Result<(), PumpError> {
+        while !shared.is_stopping() {
+            let trust = self.trust();
+            station(&trust, &|| self.is_still(&trust))?;
+        }
+        Ok(())
+    }
+
+    /// Whether it says what it said; looks, now and then.
+    fn is_still(&self, trust: &Arc<Trust>) -> bool {
+        let mut now = self.now();
+        if now.looked.elapsed() >= self.every {
+            now.looked = Instant::now();
+            self.look(&mut now);
+        }
+        Arc::ptr_eq(&now.trust, trust)
+    }
+
+    fn look(&self, now: &mut Now) {
+        let files = files(&self.path);
+        if files == now.files && now.wrong.is_none() {
+            return;
+        }
+        match self.read(now.trust.origin()) {
+            Ok(trust) => {
+                let entries = trust.history().newest().index;
+                tracing::info!(path = %self.path.display(), newest = %entries, "the trust directory has changed; it is judged by it from now on");
+                *now = Now { trust: Arc::new(trust), files, looked: now.looked, wrong: None };
+            }
+            // Half of a change may be there: it is read again.
+            Err(wrong) => {
+                if now.wrong.as_ref() != Some(&wrong) {
+                    tracing::error!(
+                        alarm = "trust",
+                        wrong,
+                        "the trust directory cannot be used as it is now; it is judged by what it said before"
+                    );
+                }
+                now.wrong = Some(wrong);
+            }
+        }
+    }
+
+    fn read(&self, origin: &str) -> Result<Trust, String> {
+        let dir = TrustDir::load(&self.path).map_err(|error| error.to_string())?;
+        let found = dir.trust().origin();
+        if found != origin {
+            return Err(format!("{}: it is for {found} now, and the outbox for {origin}", self.path.display()));
+        }
+        Ok(dir.trust().clone())
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        // Each change leaves it whole.
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looks at what is in a directory; what cannot be looked at is not there.
+fn files(path: &Path) -> Files {
+    let of = |entry: std::io::Result<std::fs::DirEntry>| {
+        let entry = entry.ok()?;
+        // Of a folder below it tells that a file was put into it: none of those is written twice.
+        let found = std::fs::metadata(entry.path()).ok()?;
+        let times = [found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()];
+        Some((entry.file_name(), (found.ino(), found.size(), times)))
+    };
+    std::fs::read_dir(path).into_iter().flatten().filter_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use govlog_client::testing::TestLog;
+
+    use super::*;
+    use crate::testing::Bench;
+
+    const AT_ONCE: Duration = Duration::ZERO;
+
+    #[test]
+    fn what_is_updated_is_read_again_and_what_is_damaged_changes_nothing() {
+        let (dir, log) = (tempfile::tempdir().unwrap(), TestLog::new());
+        let mut updated = log.trusted_in(dir.path());
+        let trusted = Trusted::load(dir.path(), AT_ONCE).unwrap();
+        let first = trusted.trust();
+        assert!(trusted.is_still(&first) && first.pinned().is_none());
+        updated.pin(&log.note_of(log.size(), &[0, 1])).unwrap();
+        assert!(!trusted.is_still(&first));
+        let second = trusted.trust();
+        assert!(trusted.is_still(&second) && second.pinned().is_some());
+        let policy = std::fs::read(dir.path().join("policy.txt")).unwrap();
+        std::fs::write(dir.path().join("policy.txt"), "half").unwrap();
+        assert!(trusted.is_still(&second) && trusted.is_still(&second));
+        assert!(trusted.now().wrong.as_ref().is_some_and(|wrong| wrong.contains("policy.txt")));
+        std::fs::write(dir.path().join("policy.txt"), policy).unwrap();
+        assert!(!trusted.is_still(&second));
+        assert_eq!(trusted.now().wrong, None);
+    }
+
+    #[test]
+    fn it_is_not_looked_at_all_the_time() {
+        let (dir, log) = (tempfile::tempdir().unwrap(), TestLog::new());
+        let mut updated = log.trusted_in(dir.path());
+        let trusted = Trusted::load(dir.path(), Duration::from_secs(3_600)).unwrap();
+        updated.pin(&log.note_of(log.size(), &[0, 1])).unwrap();
+        assert!(trusted.is_still(&trusted.trust()));
+    }
+
+    #[test]
+    fn a_station_begins_anew_with_what_is_new_and_ends_with_all_others() {
+        let (dir, log, bench) = (tempfile::tempdir().unwrap(), TestLog::new(), Bench::new());
+        let mut updated = log.trusted_in(dir.path());
+        let trusted = Trusted::load(dir.path(), AT_ONCE).unwrap();
+        let mut pinned = Vec::new();
+        let station = |trust: &Trust, goes_on: &dyn Fn() -> bool| {
+            pinned.push(trust.pinned().is_some());
+            if pinned.len() == 2 {
+                bench.shared.stop();
+            } else {
+                updated.pin(&log.note_of(log.size(), &[0, 1])).unwrap();
+            }
+            bench.shared.run_while(goes_on, || Ok(crate::pump::Round::Worked))
+        };
+        trusted.judge(&bench.shared, station).unwrap();
+        assert_eq!(pinned, [false, true]);
+    }
+}
