@@ -9,6 +9,7 @@ pub mod grpc;
 mod memory;
 mod model;
 mod older;
+mod shape;
 pub mod snapshot;
 
 pub use model::{Agent, Authority, Bundle, BundleKey, Entry, Listing, Selector};

@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
 use super::model::{Agent, Authority, Bundle, BundleKey, Entry, Listing, Selector};
+use super::shape::{agent_of, entry_of, states_of};
 
 /// The files of a folder, and what each is.
 pub const FILES: [(&str, File); 6] = [
@@ -112,10 +113,8 @@ struct RawId {
     path: String,
 }
 
-impl RawId {
-    fn check(&self) -> String {
-        spiffe_id(&self.trust_domain, &self.path)
-    }
+fn id(RawId { trust_domain, path }: RawId) -> String {
+    spiffe_id(&trust_domain, &path)
 }
 
 /// Puts a SPIFFE ID together; nothing of nothing.
@@ -162,27 +161,12 @@ struct RawEntry {
 
 impl RawEntry {
     fn check(self) -> Result<Entry, SnapshotError> {
-        let count = |name, number: i64| u64::try_from(number).map_err(|_| SnapshotError::Negative(name));
-        let entry = Entry {
-            id: self.id,
-            revision: count("revision_number", self.revision_number)?,
-            subject: self.spiffe_id.check(),
-            parent: self.parent_id.check(),
-            selectors: selectors(self.selectors),
-            x509_ttl: count("x509_svid_ttl", self.x509_svid_ttl)?,
-            jwt_ttl: count("jwt_svid_ttl", self.jwt_svid_ttl)?,
-            admin: self.admin,
-            downstream: self.downstream,
-            store: self.store_svid,
-            federates_with: self.federates_with,
-            dns_names: self.dns_names,
-            expires_s: positive(self.expires_at),
-            created_s: positive(self.created_at),
-            hint: self.hint,
-            generation: 0,
-        };
-        Ok(entry.ordered())
+        Ok(entry_of!(self))
     }
+}
+
+fn count(name: &'static str, number: i64) -> Result<u64, SnapshotError> {
+    u64::try_from(number).map_err(|_| SnapshotError::Negative(name))
 }
 
 #[derive(Deserialize, Default)]
@@ -197,15 +181,7 @@ struct RawAgent {
 
 impl RawAgent {
     fn check(self) -> Agent {
-        let agent = Agent {
-            id: self.id.check(),
-            method: self.attestation_type,
-            selectors: selectors(self.selectors),
-            banned: self.banned,
-            can_reattest: self.can_reattest,
-            generation: 0,
-        };
-        agent.ordered()
+        agent_of!(self)
     }
 }
 
@@ -252,13 +228,13 @@ pub(super) fn authority_key(der: &[u8]) -> Option<BundleKey> {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct RawStates {
-    active: Option<RawState>,
-    prepared: Option<RawState>,
+    active: Option<State>,
+    prepared: Option<State>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct RawState {
+struct State {
     authority_id: String,
     #[serde(deserialize_with = "number")]
     expires_at: i64,
@@ -267,18 +243,7 @@ struct RawState {
 
 impl RawStates {
     fn check(self, purpose: &str) -> Vec<Authority> {
-        let states = [("active", self.active), ("prepared", self.prepared)];
-        let of = |(op, state): (&str, Option<RawState>)| {
-            let state = state?;
-            Some(Authority {
-                purpose: purpose.to_owned(),
-                op: op.to_owned(),
-                id: state.authority_id,
-                expires_s: positive(state.expires_at),
-                upstream: state.upstream_authority_subject_key_id,
-            })
-        };
-        states.into_iter().filter_map(of).filter(|authority| !authority.id.is_empty()).collect()
+        states_of!(self, purpose)
     }
 }
 

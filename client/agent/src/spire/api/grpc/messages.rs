@@ -1,6 +1,7 @@
 //! Messages of the interfaces `spire.api.server.*` (spire-api-sdk 1.14), with the fields that are used.
 
 use crate::spire::api::model::{Agent, Authority, Bundle, BundleKey, Entry, Selector};
+use crate::spire::api::shape::{agent_of, entry_of, states_of};
 use crate::spire::api::snapshot::{authority_key, positive, spiffe_id};
 use govlog_formats::digest::Digest;
 use govlog_formats::record::handles::spki_thumbprint;
@@ -183,46 +184,21 @@ fn selectors(raw: Vec<RawSelector>) -> Vec<Selector> {
     raw.into_iter().map(|raw| Selector(raw.kind, raw.value)).collect()
 }
 
-fn ttl(seconds: i32) -> u64 {
-    u64::try_from(seconds).unwrap_or(0)
+/// Gives a number of 0 or more.
+fn count(_name: &str, number: impl Into<i64>) -> Option<u64> {
+    u64::try_from(number.into()).ok()
 }
 
 impl RawEntry {
-    /// Gives the entry; a revision below 0 is none.
+    /// Gives the entry; with a number below 0 it is none.
     pub(super) fn check(self) -> Option<Entry> {
-        let entry = Entry {
-            id: self.id,
-            revision: u64::try_from(self.revision_number).ok()?,
-            subject: id(self.spiffe_id),
-            parent: id(self.parent_id),
-            selectors: selectors(self.selectors),
-            x509_ttl: ttl(self.x509_svid_ttl),
-            jwt_ttl: ttl(self.jwt_svid_ttl),
-            admin: self.admin,
-            downstream: self.downstream,
-            store: self.store_svid,
-            federates_with: self.federates_with,
-            dns_names: self.dns_names,
-            expires_s: positive(self.expires_at),
-            created_s: positive(self.created_at),
-            hint: self.hint,
-            generation: 0,
-        };
-        Some(entry.ordered())
+        Some(entry_of!(self))
     }
 }
 
 impl RawAgent {
     pub(super) fn check(self) -> Agent {
-        let agent = Agent {
-            id: id(self.id),
-            method: self.attestation_type,
-            selectors: selectors(self.selectors),
-            banned: self.banned,
-            can_reattest: self.can_reattest,
-            generation: 0,
-        };
-        agent.ordered()
+        agent_of!(self)
     }
 }
 
@@ -254,16 +230,6 @@ fn key(purpose: &str, raw: RawKey) -> Option<BundleKey> {
 
 impl States {
     pub(super) fn check(self, purpose: &str) -> Vec<Authority> {
-        let of = |(op, state): (&str, Option<State>)| {
-            let state = state.filter(|state| !state.authority_id.is_empty())?;
-            Some(Authority {
-                purpose: purpose.to_owned(),
-                op: op.to_owned(),
-                id: state.authority_id,
-                expires_s: positive(state.expires_at),
-                upstream: state.upstream_authority_subject_key_id,
-            })
-        };
-        [("active", self.active), ("prepared", self.prepared)].into_iter().filter_map(of).collect()
+        states_of!(self, purpose)
     }
 }
