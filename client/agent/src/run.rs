@@ -178,13 +178,13 @@ impl Agent {
         };
         let origin = trust.trust().origin().to_owned();
         let outbox = Arc::new(Outbox::open(&config.outbox, &origin, &config.iss)?);
+        let world: Arc<dyn World> = Arc::new(Machine);
         if let Some(joining) = joining(&config) {
-            outbox.join(joining);
+            outbox.join(joining, world.now_ms())?;
         }
         let sources = Sources::of(&config, signs.as_ref())?;
         check_routes(&outbox, &sources.adapters)?;
         let openings = Folder::open(&config.openings, config.keeping.clone())?;
-        let world: Arc<dyn World> = Arc::new(Machine);
         let names = Names::beside(&config.key, Arc::clone(&world)).map_err(RunError::Names)?;
         let identity = Identity { iss: config.iss.clone(), origin, keys };
         let signer = Signer::new(identity, sources.adapters, Arc::clone(&outbox), Arc::clone(&world), config.beat)

@@ -10,8 +10,8 @@ use crate::envoy::{AccessLog, Effects};
 use crate::feed::Feed;
 use crate::keys::Rotating;
 use crate::opa::bundle::{BundleFeed, Policies};
-use crate::opa::{self, Group, OpaAdapter};
-use crate::outbox::{Join, Joining};
+use crate::opa::{Group, OpaAdapter};
+use crate::outbox::{Finds, Joining};
 use crate::spire;
 
 /// Why sources cannot be put together.
@@ -109,17 +109,15 @@ fn watcher(watched: Arc<Watched>, signs: Option<&Arc<Rotating>>) -> Result<Optio
     })
 }
 
-/// Finds a decision and its request in an event of OPA.
-pub(crate) fn join(event: &[u8]) -> Option<Join> {
-    opa::decision::join(event).map(|(request_id, decision_id)| Join { request_id, decision_id })
-}
-
 /// What is kept of decisions so that effects find theirs; nothing where no effects are read.
 #[must_use]
 pub fn joining(config: &Config) -> Option<Joining> {
     let keep = config.envoys.iter().map(|envoy| envoy.join).max()?;
-    let routes = config.groups.iter().map(|group| group.prefix().to_owned()).collect();
-    Some(Joining { routes, find: join, keep })
+    let late_after = config.envoys.iter().map(|envoy| envoy.settle).min()?;
+    let finder = |group: &Group| (group.prefix().to_owned(), Arc::new(group.clone()) as Arc<dyn Finds>);
+    let finders = config.groups.iter().map(finder).collect();
+    let readers = config.envoys.iter().map(|envoy| envoy.route.clone()).collect();
+    Some(Joining { finders, readers, keep, late_after })
 }
 
 impl std::fmt::Debug for Sources {

@@ -100,7 +100,7 @@ fn upload(encoding: Option<&str>, body: &[u8], limits: &Limits) -> bool {
 fn compared(status: &Status) -> bool {
     assert!(!status.instance.is_empty());
     let terms = Terms { activations: true, silent_after: Duration::from_secs(900) };
-    let now = Now { ms: 1_795_320_441_000, event_ms: None, began_ms: 1_795_320_441_000 };
+    let now = Now { ms: 1_795_320_441_000, event_ms: None, unnamed_ms: None, began_ms: 1_795_320_441_000 };
     let (memory, told) = Memory::next(None, status, now, terms);
     assert_eq!(Memory::read(&memory.write().unwrap()).as_ref(), Some(&memory));
     let adapter = OpaAdapter::new(group(), Arc::default());

@@ -27,7 +27,7 @@ pub(crate) fn check(data: &[u8]) -> bool {
 
 fn an_effect(line: &[u8], seal_path: bool) -> bool {
     let envoy = envoy(seal_path);
-    let known = Known { decisions: vec!["d-1".to_owned()], at: None };
+    let known = Known { decisions: vec!["d-1".to_owned()], ..Known::default() };
     let mut random = salts();
     let Ok(draft) = effect(line, &known, &envoy, ISS, Sealer::new(&mut random)) else { return false };
     holds(&draft);
@@ -74,7 +74,10 @@ fn envoy(seal_path: bool) -> Envoy {
         node: "envoy-1".to_owned(),
         performer: "spiffe://prod.example/pep/envoy".to_owned(),
         settle_s: 15,
+        settle_most_s: None,
         join_s: 900,
+        decided_by: None,
+        documents: "/v1/data/".to_owned(),
         no_decision: Vec::new(),
         seal_path,
         line_kib: 64,

@@ -68,7 +68,7 @@ impl Sources {
             "{QUICK}[[opa]]\nprefix = \"/a/v1\"\n[[opa.bundle]]\nname = \"authz\"\nfile = \"sources/authz.tar.gz\"\nkey = {key:?}\npoll_s = 1\n\
             [[spire]]\nname = \"spire-0\"\ntrust_domain = \"prod.example\"\nlog = \"sources/server.log\"\nsnapshots = \"sources/snapshots\"\npoll_s = 1\n\
             [[credentials]]\nname = \"workloads\"\nfolder = \"sources/credentials\"\n\
-            [[envoy]]\nname = \"edge\"\nnode = \"envoy-lab\"\nlog = \"sources/access.jsonl\"\nperformer = \"spiffe://prod.example/pep/envoy\"\nsettle_s = 1\n"
+            [[envoy]]\nname = \"edge\"\nnode = \"envoy-lab\"\nlog = \"sources/access.jsonl\"\nperformer = \"spiffe://prod.example/pep/envoy\"\nsettle_s = 1\nsettle_most_s = 1\n"
         )
     }
 

@@ -224,7 +224,7 @@ impl Config {
         callers.values().try_for_each(|callers| tls.check_provable("[[opa]] callers", callers))?;
         let groups = groups(raw.opa, takes_uploads, folder)?;
         let servers = raw.spire;
-        let envoys = envoys(raw.envoy, folder)?;
+        let envoys = envoys(raw.envoy, folder, &groups)?;
         let keeping = keeping(&raw.openings)?;
         let x509 = x509(raw.x509.take(), raw.key.is_some(), folder)?;
         let watched = watched(raw.credentials, folder, x509.is_some())?;
@@ -389,8 +389,8 @@ fn groups(raw: Vec<RawGroup>, takes_uploads: bool, folder: &Path) -> Result<Vec<
     Ok(groups)
 }
 
-fn envoys(raw: Vec<RawEnvoy>, folder: &Path) -> Result<Vec<Envoy>, ContentError> {
-    raw.into_iter().map(|raw| Ok(Envoy::new(raw, folder)?)).collect()
+fn envoys(raw: Vec<RawEnvoy>, folder: &Path, groups: &[Group]) -> Result<Vec<Envoy>, ContentError> {
+    raw.into_iter().map(|raw| Ok(Envoy::new(raw, folder)?.beside(groups)?)).collect()
 }
 
 fn watched(raw: Vec<RawWatched>, folder: &Path, is_x509: bool) -> Result<Vec<Watched>, ContentError> {

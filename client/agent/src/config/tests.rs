@@ -206,7 +206,8 @@ const KEYS: &str = "iss log key trust outbox svid svid_key folder recipients ret
     plaintext submit operate ca cert_key token_file heartbeat_s idle_close_s most max_age_s retry_max_ms \
     remember_days batch window_ms members kib alone_subjects alone_policies outbox_mib upload_mib unpacked_mib \
     event_mib events uploads_mib connections body_timeout_s prefix pdp pep xfcc_from enforcement path subject \
-    subject_type action resource resource_type decision reasons name node performer settle_s join_s no_decision \
+    subject_type action resource resource_type decision reasons name node performer settle_s settle_most_s join_s decided_by documents \
+    no_decision http_method http_path http_authority \
     seal_path line_kib fields workload_api audiences own observer";
 
 /// What `--help` shows is what the program takes.
@@ -270,7 +271,10 @@ fn the_sample_is_what_the_program_takes_and_names_every_key_of_what_is_read() {
     assert_eq!(config.envoys[0].names, crate::envoy::table::Names::default());
     let envoys = format!("{LEAST}[[envoy]]\nname = \"a\"\nlog = \"l\"\nnode = \"n\"\nperformer = \"p\"\n");
     let by_default = parse(&envoys).unwrap().envoys.remove(0);
-    assert_eq!((by_default.settle, by_default.join), (config.envoys[0].settle, config.envoys[0].join));
+    let shown = |envoy: &Envoy| {
+        (envoy.settle, envoy.settle_most, envoy.join, envoy.decided_by.clone(), envoy.documents.clone())
+    };
+    assert_eq!(shown(&by_default), shown(&config.envoys[0]));
     assert_eq!(by_default.log, Path::new("/etc/govlog/l"));
     let error = parse(&envoys.replace("node = \"n\"", "node = \"\"")).unwrap_err().to_string();
     assert!(error.contains("[[envoy]]") && error.contains("node"), "{error}");

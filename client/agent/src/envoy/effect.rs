@@ -20,10 +20,17 @@ use crate::seal::{Draft, Sealer};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Known {
-    /// The decisions of its request.
+    /// The decisions of its request that may be this one's.
     pub decisions: Vec<String>,
-    /// Where it stands, if that is all that tells it from another: inode and offset.
+    /// Where it stands: what told lines without a request's id apart before they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
+    /// Where no decision may be this one's: what those of its request say otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contradictions: Vec<String>,
+    /// How often a line of the same bytes came before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub before: u32,
 }
 
 /// Why a line gives no record. None repeats what stands in it.
@@ -51,10 +58,14 @@ impl Known {
         let digest = Digest::sha256(bytes).to_string();
         let digest = digest.get(..16).unwrap_or_default();
         // A request's id may come twice: sent again, or chosen by the caller.
-        match (line.request_id(), &self.at) {
+        let name = match (line.request_id(), &self.at) {
             (Some(id), _) => format!("{id}/{digest}"),
             (None, Some(at)) => format!("{at}/{digest}"),
             (None, None) => digest.to_owned(),
+        };
+        match self.before {
+            0 => name,
+            before => format!("{name}/{}", u64::from(before) + 1),
         }
     }
 }
@@ -89,6 +100,10 @@ pub fn effect(
         record.push(("decision_id", one.as_str().into()));
     }
     links.extend(decisions.iter().map(|id| link("enforces", dec(iss, id))));
+    if decisions.is_empty() && !known.contradictions.is_empty() {
+        let said = known.contradictions.iter().map(|what| what.as_str().into()).collect();
+        record.push(("contradictions", Value::Array(said)));
+    }
     if !links.is_empty() {
         record.push(("links", Value::Array(links)));
     }
@@ -103,6 +118,11 @@ pub fn decisions(line: &Line<'_>, known: &Known) -> Vec<String> {
         Some(id) => vec![id.into_owned()],
         None => known.decisions.clone(),
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 type Fields = Vec<(&'static str, Value)>;

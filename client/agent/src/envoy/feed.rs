@@ -1,4 +1,4 @@
-//! An access log, followed: each line waits until the decision of its request is known, or has had its time.
+//! An access log, followed: each line waits until the decision of its request is known, or none can come any more.
 //!
 //! Lines are handed on in their order, and the place that is kept is that of the last one handed on: after a crash those that were held are
 //! read again, and wait again.
@@ -8,16 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use govlog_formats::digest::Digest;
-use govlog_formats::record::effect::Outcome;
 
 use super::adapter::{KNOWN, join};
-use super::effect::{Known, decisions};
+use super::counts::Counts;
+use super::effect::Known;
+use super::held::{Held, Settled, Waits};
 use super::line::Line;
-use super::outcome::outcome;
+use super::occurrence::Occurrences;
 use super::{Envoy, SYSTEM};
-use crate::feed::{Alarm, Feed, FeedError, Found};
+use crate::feed::{Feed, FeedError, Found};
 use crate::lost;
-use crate::outbox::{Arrival, Content, Decisions, idempotency_key};
+use crate::outbox::{Arrival, Content, Decided, Decisions, Note, idempotency_key};
 use crate::tail::{self, Item, Limits, Place, Tail, What};
 
 /// The access log of one Envoy.
@@ -28,35 +29,29 @@ pub struct AccessLog {
     decisions: Option<Arc<dyn Decisions>>,
     held: VecDeque<Held>,
     held_bytes: usize,
+    /// Whether there was no more to be read the last time.
+    is_at_end: bool,
     /// The place behind all that is held.
     end: Option<Place>,
     /// The place before all that was ever read, until it is handed on.
     begins: Option<Place>,
+    occurrences: Occurrences,
     counts: Counts,
     /// When, and with which counts, it was last said that this Envoy lives.
     told: (u64, Counts),
 }
 
-/// What was read and not handed on yet.
-struct Held {
-    what: Waits,
-    /// When it was read.
-    since_ms: u64,
+/// What is handed on at a time.
+#[derive(Default)]
+struct Handed {
+    arrivals: Vec<Arrival>,
     /// The place behind it.
-    place: Place,
+    place: Option<Place>,
+    /// What changed of how often lines came.
+    notes: Vec<Note>,
+    /// How many effects have no decision because of what.
+    said: BTreeMap<String, u64>,
 }
-
-/// What it waits for.
-enum Waits {
-    /// For nothing.
-    Ready(Arrival),
-    /// For the decision of a request.
-    Line { bytes: Vec<u8>, known: Known, request_id: Option<String> },
-}
-
-/// What was handed on, since the start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Counts(BTreeMap<&'static str, u64>);
 
 impl AccessLog {
     /// Follows the log of an Envoy.
@@ -69,8 +64,10 @@ impl AccessLog {
             decisions: None,
             held: VecDeque::new(),
             held_bytes: 0,
+            is_at_end: false,
             end: None,
             begins: None,
+            occurrences: Occurrences::default(),
             counts: Counts::default(),
             told: (0, Counts::default()),
         }
@@ -78,13 +75,15 @@ impl AccessLog {
 
     /// Reads more, if there is room for it; says whether there is more.
     fn fill(&mut self, now_ms: u64) -> Result<bool, FeedError> {
-        if self.held.len() >= MOST_HELD || self.held_bytes >= MOST_HELD_BYTES {
+        self.is_at_end = false;
+        if !self.has_room() {
             return Ok(false);
         }
         let read = self.tail.read().map_err(FeedError::new)?;
         let is_absent = read.absent && read.items.is_empty();
+        self.is_at_end = !read.more;
         for Item { what, place } in read.items {
-            let what = self.take(what, &place, now_ms);
+            let what = self.take(what, now_ms);
             self.held_bytes += what.bytes();
             self.held.push_back(Held { what, since_ms: now_ms, place });
         }
@@ -97,15 +96,20 @@ impl AccessLog {
         }
     }
 
+    /// Whether more may be held.
+    fn has_room(&self) -> bool {
+        self.held.len() < MOST_HELD && self.held_bytes < MOST_HELD_BYTES
+    }
+
     /// Makes of what was found what is held.
-    fn take(&self, what: What, place: &Place, now_ms: u64) -> Waits {
+    fn take(&self, what: What, now_ms: u64) -> Waits {
         let bytes = match what {
             What::Line(tail::Line::Whole(bytes)) => bytes,
             What::Line(tail::Line::Long { digest, size }) => {
                 let reason = format!("a line of more than {} bytes; only its digest is kept", self.envoy.line_bytes);
                 return Waits::Ready(self.input(&digest, Content::Digest { reason, digest, size }));
             }
-            What::Lost(lost) => return Waits::Ready(lost::arrival(&lost, SYSTEM, &self.envoy.node, now_ms)),
+            What::Lost(lost) => return Waits::Lost(lost::arrival(&lost, SYSTEM, &self.envoy.node, now_ms)),
         };
         let line = match Line::read(&bytes, &self.envoy.names) {
             Ok(line) => line,
@@ -114,13 +118,11 @@ impl AccessLog {
                 return Waits::Ready(self.input(&digest, Content::Input { reason: unread.to_string(), bytes }));
             }
         };
-        let request_id = line.request_id().map(std::borrow::Cow::into_owned);
-        let at = request_id.is_none().then(|| format!("{}:{}", place.inode(), place.offset()));
-        let known = Known { at, ..Known::default() };
-        let path = line.path();
-        let needs = path.is_none_or(|path| self.envoy.needs_decision(&path)) && line.decision_id().is_none();
-        let request_id = request_id.filter(|_| needs);
-        Waits::Line { bytes, known, request_id }
+        let needs = line.path().is_none_or(|path| self.envoy.needs_decision(&path))
+            && line.decision_id().is_none()
+            && !self.envoy.is_decided_by_nobody();
+        let request_id = line.request_id().filter(|_| needs).map(std::borrow::Cow::into_owned);
+        Waits::Line { bytes, request_id }
     }
 
     fn input(&self, digest: &Digest, content: Content) -> Arrival {
@@ -129,42 +131,52 @@ impl AccessLog {
         Arrival { instance, key, semantic: *digest, content }
     }
 
-    /// Hands on what waits no more, in order; gives the place behind it.
-    fn hand_on(&mut self, now_ms: u64) -> Result<(Vec<Arrival>, Option<Place>), FeedError> {
-        let (mut arrivals, mut place, mut looked_up) = (Vec::new(), None, VecDeque::new());
-        while arrivals.len() < AT_ONCE {
-            if looked_up.is_empty() {
-                looked_up = match self.look_up() {
-                    Ok(found) => found,
-                    // What is taken out already is handed on first.
-                    Err(_) if !arrivals.is_empty() => break,
-                    Err(error) => return Err(error),
-                };
+    /// Hands on what waits no more, in order.
+    fn hand_on(&mut self, now_ms: u64) -> Result<Handed, FeedError> {
+        let (mut handed, mut looked_up) = (Handed::default(), VecDeque::new());
+        while handed.arrivals.len() < AT_ONCE {
+            match self.next(&mut looked_up, now_ms) {
+                Ok(Some((held, settled))) => {
+                    self.held_bytes = self.held_bytes.saturating_sub(held.what.bytes());
+                    let arrival = self.arrival(held.what, settled, &mut handed);
+                    handed.arrivals.push(arrival);
+                    handed.place = Some(held.place);
+                }
+                Ok(None) => break,
+                // What is taken out already is handed on first.
+                Err(_) if !handed.arrivals.is_empty() => break,
+                Err(error) => return Err(error),
             }
-            let (Some(held), Some(found)) = (self.held.front_mut(), looked_up.pop_front()) else { break };
-            // A clock that was set back starts the wait anew.
-            held.since_ms = held.since_ms.min(now_ms);
-            let has_had_its_time = now_ms - held.since_ms >= millis(self.envoy.settle);
-            let waits = matches!(&held.what, Waits::Line { request_id: Some(_), .. });
-            if waits && found.is_empty() && !has_had_its_time {
-                break;
-            }
-            let Some(held) = self.held.pop_front() else { break };
-            self.held_bytes = self.held_bytes.saturating_sub(held.what.bytes());
-            arrivals.push(self.arrival(held.what, found));
-            place = Some(held.place);
         }
         if self.held.is_empty() {
-            place = self.end.take().or(place);
+            handed.place = self.end.take().or(handed.place);
         }
         // Before anything is handed on, so that the file is known again should it be moved aside while its first lines wait.
-        let place = place.or(self.begins.take());
+        handed.place = handed.place.or(self.begins.take());
         self.begins = None;
-        Ok((arrivals, place))
+        Ok(handed)
+    }
+
+    /// Takes out the first that is held, if it waits no more.
+    fn next(
+        &mut self,
+        looked_up: &mut VecDeque<Vec<Decided>>,
+        now_ms: u64,
+    ) -> Result<Option<(Held, Settled)>, FeedError> {
+        if looked_up.is_empty() {
+            *looked_up = self.look_up()?;
+        }
+        let (Some(held), Some(found)) = (self.held.front_mut(), looked_up.pop_front()) else { return Ok(None) };
+        // A clock that was set back starts the wait anew.
+        held.since_ms = held.since_ms.min(now_ms);
+        let Some(settled) = held.settled(found, &self.envoy, self.decisions.as_deref(), now_ms)? else {
+            return Ok(None);
+        };
+        Ok(self.held.pop_front().map(|held| (held, settled)))
     }
 
     /// Asks for the decisions of the first that are held, in their order.
-    fn look_up(&self) -> Result<VecDeque<Vec<String>>, FeedError> {
+    fn look_up(&self) -> Result<VecDeque<Vec<Decided>>, FeedError> {
         let first: Vec<Option<&str>> = self.held.iter().take(LOOK_UP).map(|held| held.what.request_id()).collect();
         let ids: Vec<&str> = first.iter().filter_map(|id| *id).collect();
         let mut found = match &self.decisions {
@@ -175,26 +187,34 @@ impl AccessLog {
         Ok(first.iter().map(|id| id.and_then(|_| found.next()).unwrap_or_default()).collect())
     }
 
-    fn arrival(&mut self, what: Waits, found: Vec<String>) -> Arrival {
-        let (bytes, mut known) = match what {
+    fn arrival(&mut self, what: Waits, settled: Settled, handed: &mut Handed) -> Arrival {
+        let bytes = match what {
+            Waits::Line { bytes, .. } => bytes,
             Waits::Ready(arrival) => {
-                self.counts.add("no effects");
+                self.counts.no_effect();
                 return arrival;
             }
-            Waits::Line { bytes, known, .. } => (bytes, known),
+            Waits::Lost(arrival) => {
+                self.counts.no_effect();
+                self.occurrences.clear(&mut handed.notes);
+                return arrival;
+            }
         };
-        known.decisions = found;
-        let instance = self.envoy.node.clone();
+        let (semantic, instance) = (Digest::sha256(&bytes), self.envoy.node.clone());
+        let Settled { mut known, is_early } = settled;
+        known.before = self.occurrences.count(&semantic, &mut handed.notes);
         let native_id = match Line::read(&bytes, &self.envoy.names) {
             Ok(line) => {
-                self.counts.add(counted(&line, &known, &self.envoy));
+                self.counts.effect(&line, &known, &self.envoy, is_early);
                 known.native_id(&line, &bytes)
             }
             // It was read before.
             Err(_) => String::new(),
         };
+        for what in &known.contradictions {
+            *handed.said.entry(what.clone()).or_default() += 1;
+        }
         let key = idempotency_key(SYSTEM, &instance, &native_id);
-        let semantic = Digest::sha256(&bytes);
         let content = if known == Known::default() {
             Content::Event(bytes)
         } else {
@@ -203,28 +223,23 @@ impl AccessLog {
         Arrival { instance, key, semantic, content }
     }
 
+    /// Says up to when everything was looked at: what is known of decisions before that is of no more use here.
+    fn tell_reached(&self, now_ms: u64) {
+        if let (Some(decisions), true) = (&self.decisions, self.is_at_end) {
+            let reached_ms = self.held.front().map_or(now_ms, |held| held.since_ms);
+            decisions.reached(&self.envoy.route, reached_ms);
+        }
+    }
+
     /// Says that this Envoy lives, and what was counted: now and then.
     fn heard(&mut self, now_ms: u64) -> Vec<(String, BTreeMap<String, String>)> {
         let (last_ms, counts) = &self.told;
         let wait = if *counts == self.counts { LIVES_MS } else { TELL_MS };
-        if self.counts == Counts::default() || now_ms.abs_diff(*last_ms) < wait {
+        if self.counts.is_empty() || now_ms.abs_diff(*last_ms) < wait {
             return Vec::new();
         }
         self.told = (now_ms, self.counts.clone());
-        let counters = self.counts.0.iter().map(|(name, count)| ((*name).to_owned(), count.to_string())).collect();
-        vec![(self.envoy.node.clone(), counters)]
-    }
-}
-
-impl AccessLog {
-    /// Says that something was done without a decision.
-    fn alarms(&self, before: u64) -> Vec<Alarm> {
-        let count = self.counts.of(WITHOUT) - before;
-        let what = format!(
-            "{count} effects of {} have no decision; see no_decision for paths that need none",
-            self.envoy.node
-        );
-        if count > 0 { vec![Alarm { kind: "effect-without-decision", what }] } else { Vec::new() }
+        vec![(self.envoy.node.clone(), self.counts.shown())]
     }
 }
 
@@ -241,6 +256,12 @@ impl Feed for AccessLog {
         &self.reads
     }
 
+    fn recall(&mut self, notes: Vec<Note>) -> Result<(), FeedError> {
+        self.occurrences =
+            Occurrences::recalled(&notes).ok_or_else(|| FeedError::new("how often lines came cannot be read"))?;
+        Ok(())
+    }
+
     fn meet(&mut self, decisions: Arc<dyn Decisions>) {
         self.decisions = Some(decisions);
     }
@@ -248,62 +269,23 @@ impl Feed for AccessLog {
     fn resume(&mut self, place: Option<&[u8]>) -> Result<(), FeedError> {
         let place = place.map(Place::decode).transpose().map_err(FeedError::new)?;
         self.tail = tail(&self.envoy, place);
+        self.occurrences = Occurrences::default();
         Ok(())
     }
 
     fn read(&mut self, now_ms: u64) -> Result<Found, FeedError> {
         // What is held is handed on even while nothing can be read.
         let filled = self.fill(now_ms);
-        let before = self.counts.of(WITHOUT);
-        let (arrivals, place) = self.hand_on(now_ms)?;
+        let before = self.counts.clone();
+        let Handed { arrivals, place, notes, said } = self.hand_on(now_ms)?;
+        self.tell_reached(now_ms);
         if arrivals.is_empty() && place.is_none() {
             filled.clone()?;
         }
         let more = filled.unwrap_or(false) || arrivals.len() == AT_ONCE;
         let place = place.map(|place| place.encode());
-        let (heard, alarms) = (self.heard(now_ms), self.alarms(before));
-        Ok(Found { arrivals, place, heard, more, again: LOOK_AGAIN, alarms, ..Found::default() })
-    }
-}
-
-impl Waits {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Ready(arrival) => usize::try_from(arrival.content.bytes()).unwrap_or(usize::MAX),
-            Self::Line { bytes, .. } => bytes.len(),
-        }
-    }
-
-    fn request_id(&self) -> Option<&str> {
-        match self {
-            Self::Ready(_) => None,
-            Self::Line { request_id, .. } => request_id.as_deref(),
-        }
-    }
-}
-
-impl Counts {
-    fn add(&mut self, what: &'static str) {
-        *self.0.entry(what).or_default() += 1;
-    }
-
-    fn of(&self, what: &'static str) -> u64 {
-        self.0.get(what).copied().unwrap_or_default()
-    }
-}
-
-/// Under which name an effect is counted.
-fn counted(line: &Line<'_>, known: &Known, envoy: &Envoy) -> &'static str {
-    let flags = line.flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let outcome = outcome(line.code().unwrap_or_default(), &flags, line.grpc_status().as_deref());
-    let needs = line.path().is_none_or(|path| envoy.needs_decision(&path));
-    match (decisions(line, known).len(), outcome) {
-        (1, _) => "effects with their decision",
-        (0, _) if !needs => "effects that need no decision",
-        (0, Outcome::Performed | Outcome::Partial) => WITHOUT,
-        (0, _) => "nothing done, and no decision",
-        _ => "effects of several decisions",
+        let (heard, alarms) = (self.heard(now_ms), self.counts.alarms(&before, &said, &self.envoy));
+        Ok(Found { arrivals, place, notes, heard, more, again: LOOK_AGAIN, alarms })
     }
 }
 
@@ -312,18 +294,12 @@ fn tail(envoy: &Envoy, place: Option<Place>) -> Tail {
     Tail::new(&envoy.log, limits, place)
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 impl std::fmt::Debug for AccessLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AccessLog").field("reads", &self.reads).field("held", &self.held.len()).finish_non_exhaustive()
     }
 }
 
-/// Something was done, and nobody is known to have decided it.
-const WITHOUT: &str = "effects without a decision";
 /// The most lines that wait, and their bytes: while they do, the file keeps the rest.
 const MOST_HELD: usize = 65_536;
 const MOST_HELD_BYTES: usize = 64 << 20;

@@ -126,6 +126,12 @@ impl<'a> Line<'a> {
         self.member(&self.names.peer_uri)
     }
 
+    /// Says whether the caller is known to have shown no certificate: Envoy writes the member, and nothing in it.
+    pub(super) fn has_no_peer(&self) -> bool {
+        let written = self.members.get(&self.names.peer_s256);
+        written.is_some_and(|raw| matches!(raw.get(), "null" | "\"-\"" | "\"\""))
+    }
+
     /// SHA-256 of the caller's certificate.
     #[must_use]
     pub fn peer_s256(&self) -> Option<Digest> {

@@ -1,21 +1,27 @@
 //! Envoy: its JSON access log, line by line, becomes `effect` records.
 //!
 //! ```text
-//! access log ─▶ feed (tail) ─▶ held until its decision is known, or for settle_s ─▶ outbox ─▶ effect
+//! access log ─▶ feed (tail) ─▶ held until a decision of its request fits, or none can come any more ─▶ outbox ─▶ effect
 //!                                        ▲
-//! OPA's uploads ─▶ outbox: x-request-id → decision_id
+//! OPA's uploads ─▶ outbox: x-request-id → decisions, and what each was asked for; who was heard, and when
 //! ```
 //!
 //! [`table`] is what an operator says, [`mod@line`] reads a line, [`outcome`] judges it, [`mod@effect`] makes the record, [`feed`] follows the file.
+//! In between, `held` says how long a line waits, `fit` which decision is its own, `occurrence` how often the same line came before.
 //!
 //! Trust: whoever can write the log says what was done. A request's path, its id where Envoy keeps the caller's, and its trace are the
-//! caller's to choose: none of them keeps an effect from being recorded, and a query never stands in clear. An effect whose decision is not
-//! known says so by having none; that two decisions were made for one request id is said, and not which of them is meant.
+//! caller's to choose: none of them keeps an effect from being recorded, and a query never stands in clear. A decision that says otherwise than
+//! the line is never linked. An effect whose decision is not known says so by having none; that two decisions fit one request is said, and not which
+//! of them is meant.
 
 mod adapter;
+mod counts;
 pub mod effect;
 pub mod feed;
+mod fit;
+mod held;
 pub mod line;
+mod occurrence;
 pub mod outcome;
 pub mod table;
 #[cfg(test)]

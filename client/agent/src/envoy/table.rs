@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::json::excerpt;
+use crate::opa::Group;
 use crate::opa::decision::MAX_TEXT_BYTES;
 
 /// An `[[envoy]]` table of `agent.toml`.
@@ -23,9 +24,16 @@ pub struct RawEnvoy {
     /// How long a line waits for its decision.
     #[serde(default = "settle_s")]
     pub settle_s: u64,
+    /// How long it waits at most while its decision may be under way.
+    pub settle_most_s: Option<u64>,
     /// How long decisions are kept for lines that come later.
     #[serde(default = "join_s")]
     pub join_s: u64,
+    /// The prefixes of the groups of OPA instances that decide for it; by default all of them.
+    pub decided_by: Option<Vec<String>>,
+    /// Under which path the documents of an OPA behind it are asked for; empty: there is none.
+    #[serde(default = "documents")]
+    pub documents: String,
     /// Paths for which nothing is decided.
     #[serde(default)]
     pub no_decision: Vec<String>,
@@ -98,6 +106,8 @@ pub struct Envoy {
     pub performer: String,
     /// How long a line waits for its decision.
     pub settle: Duration,
+    /// How long it waits at most while its decision may be under way.
+    pub settle_most: Duration,
     /// How long decisions are kept.
     pub join: Duration,
     /// Whether paths are sealed.
@@ -106,6 +116,12 @@ pub struct Envoy {
     pub line_bytes: usize,
     /// How members are called.
     pub names: Names,
+    /// Under which path the documents of an OPA behind it are asked for.
+    pub documents: Option<String>,
+    /// The routes of the groups that decide for it; none: any.
+    pub decided_by: Option<Vec<String>>,
+    /// Of these, those that know it as a proxy by the name it acts under.
+    known_to: Vec<String>,
     no_decision: Vec<String>,
 }
 
@@ -136,6 +152,16 @@ pub enum EnvoyError {
         /// The most.
         most: u64,
     },
+    /// There is no such group.
+    #[error(
+        "decided_by = {0}: there is no [[opa]] with that prefix; [] says that nothing is decided by an OPA that uploads here"
+    )]
+    Group(String),
+    /// The documents' path is none.
+    #[error(
+        "documents = {0}: should begin and end with '/', as \"/v1/data/\"; or be \"\" where no OPA is behind this Envoy"
+    )]
+    Documents(String),
     /// A path is none.
     #[error(
         "no_decision = {0}: should be a path without a query, as \"/healthz\"; with * at its end all that begin so"
@@ -169,6 +195,15 @@ impl Envoy {
         {
             return Err(EnvoyError::Range { key, found, least, most });
         }
+        let settle_most_s = raw.settle_most_s.unwrap_or(SETTLE_MOST_S.max(raw.settle_s));
+        if !(raw.settle_s..=86_400).contains(&settle_most_s) {
+            let (key, found, least, most) = ("settle_most_s", settle_most_s, raw.settle_s, 86_400);
+            return Err(EnvoyError::Range { key, found, least, most });
+        }
+        let is_folder = raw.documents.len() > 1 && raw.documents.starts_with('/') && raw.documents.ends_with('/');
+        if !raw.documents.is_empty() && !is_folder {
+            return Err(EnvoyError::Documents(excerpt(&raw.documents)));
+        }
         if let Some(wrong) = raw.no_decision.iter().find(|path| !path.starts_with('/') || path.contains('?')) {
             return Err(EnvoyError::Path(excerpt(wrong)));
         }
@@ -178,12 +213,52 @@ impl Envoy {
             node: raw.node,
             performer: raw.performer,
             settle: Duration::from_secs(raw.settle_s),
+            settle_most: Duration::from_secs(settle_most_s),
             join: Duration::from_secs(raw.join_s),
             seal_path: raw.seal_path,
             line_bytes: usize::try_from(raw.line_kib << 10).unwrap_or(usize::MAX),
             names: raw.fields,
+            documents: Some(raw.documents).filter(|documents| !documents.is_empty()),
+            decided_by: raw.decided_by,
+            known_to: Vec::new(),
             no_decision: raw.no_decision,
         })
+    }
+
+    /// Takes its place beside the groups that may decide for it.
+    ///
+    /// # Errors
+    ///
+    /// One that it names is not among them.
+    pub fn beside(self, groups: &[Group]) -> Result<Self, EnvoyError> {
+        let is_there = |prefix: &&String| groups.iter().any(|group| group.prefix() == prefix.as_str());
+        if let Some(wrong) = self.decided_by.iter().flatten().find(|prefix| !is_there(prefix)) {
+            return Err(EnvoyError::Group(excerpt(wrong)));
+        }
+        let prefixes =
+            |groups: &mut dyn Iterator<Item = &Group>| groups.map(|group| group.prefix().to_owned()).collect();
+        let knows_it = |group: &&Group| group.xfcc_from().contains(&self.performer);
+        let known_to = prefixes(&mut groups.iter().filter(knows_it));
+        let decided_by = self.decided_by.or_else(|| Some(prefixes(&mut groups.iter())));
+        Ok(Self { decided_by, known_to, ..self })
+    }
+
+    /// Says whether an instance on a route decides for it.
+    #[must_use]
+    pub fn is_decided_by(&self, route: &str) -> bool {
+        self.decided_by.as_ref().is_none_or(|routes| routes.iter().any(|of| of == route))
+    }
+
+    /// Says whether nobody who uploads here decides for it.
+    #[must_use]
+    pub fn is_decided_by_nobody(&self) -> bool {
+        self.decided_by.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// Says whether the instances on a route know it as a proxy by the name that it acts under.
+    #[must_use]
+    pub fn is_known_to(&self, route: &str) -> bool {
+        self.known_to.iter().any(|of| of == route)
     }
 
     /// Says whether anything is decided for a path, given without its query.
@@ -207,6 +282,13 @@ pub fn is_name(name: &str) -> bool {
 const fn settle_s() -> u64 {
     15
 }
+
+fn documents() -> String {
+    "/v1/data/".to_owned()
+}
+
+/// Five minutes: an OPA that was away has come through by then, or is gone.
+const SETTLE_MOST_S: u64 = 300;
 
 const fn join_s() -> u64 {
     900

@@ -148,11 +148,18 @@ impl Intake {
 
     fn logs(&self, prefix: &str, encoding: Option<&str>, body: &[u8]) -> Result<Taken, NotKept> {
         let arrivals = arrivals(encoding, body, &self.upload);
+        if !arrivals.is_empty() && arrivals.iter().all(|arrival| arrival.instance.is_empty()) {
+            self.unnamed(prefix);
+        }
         passes("receive::before_write")?;
         let taken = self.keep(prefix, &arrivals).map_err(|error| self.not_kept(&error))?;
-        self.watch.events(prefix, &arrivals, self.world.now_ms());
         passes("receive::after_write")?;
         Ok(taken)
+    }
+
+    /// Notes that somebody uploaded decisions: whose they are nobody knows, but somebody is not silent.
+    fn unnamed(&self, prefix: &str) {
+        self.shared.outbox.who_spoke().unnamed(prefix, self.world.now_ms());
     }
 
     fn status(&self, prefix: &str, encoding: Option<&str>, body: &[u8]) -> Result<Taken, NotKept> {
@@ -215,7 +222,7 @@ pub fn ingest(intake: &Intake, groups: &[(&str, Option<Access>)]) -> Router {
 }
 
 async fn logs(State(door): State<Door>, request: Request) -> Response {
-    receive(door, request, ("logs", Intake::logs)).await
+    receive(door, request, (LOGS, Intake::logs)).await
 }
 
 async fn status(State(door): State<Door>, request: Request) -> Response {
@@ -269,7 +276,12 @@ async fn read_and_keep(
     (resource, keep): Keep,
 ) -> Result<Taken, NotKept> {
     let headers = Headers::of(headers);
-    let read = intake.room.read(body).await.map_err(NotKept::Unread)?;
+    let read = intake.room.read(body).await.map_err(|unread| {
+        if resource == LOGS {
+            intake.unnamed(&prefix);
+        }
+        NotKept::Unread(unread)
+    })?;
     // Only closing the semaphore fails this, and nobody closes it.
     let turn =
         Arc::clone(&intake.at_work).acquire_owned().await.map_err(|_| NotKept::Busy("the agent is ending".into()))?;
@@ -282,6 +294,9 @@ async fn read_and_keep(
                 kept.and_then(|taken| handed_on.map(|()| taken))
             }
             Read::Long { digest, size } => {
+                if resource == LOGS {
+                    intake.unnamed(&prefix);
+                }
                 if intake.queues.contains_key(&*prefix) {
                     tracing::error!(
                         alarm = "forward",
@@ -381,5 +396,7 @@ fn passes(point: &'static str) -> Result<(), NotKept> {
     failpoints::hit(point).map_err(|error| NotKept::Busy(error.to_string()))
 }
 
+/// What decisions are uploaded to.
+const LOGS: &str = "logs";
 const AT_WORK: usize = 2;
 const MAX_INSTANCES: usize = 16;

@@ -1,12 +1,12 @@
-//! What the door remembers of instances: when each last sent decisions, and what its last status said.
+//! What the door tells of statuses: each beside the one before it, and beside when its instance was last heard.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use super::ingest::Intake;
 use crate::opa::watch::{Memory, Now, Terms, Told};
 use crate::opa::{self, Group, Status};
-use crate::outbox::{Arrival, Content, ReceiveError, Report, Taken, status_of};
+use crate::outbox::{ReceiveError, Report, Taken, status_of};
 
 /// Compares the statuses of all instances.
 #[derive(Debug)]
@@ -14,8 +14,6 @@ pub(super) struct Watch {
     /// By the prefix of the group's routes.
     terms: BTreeMap<String, Terms>,
     began_ms: u64,
-    /// When an event came last, by prefix and instance. Lost with the process: silence then begins anew.
-    spoke_ms: Mutex<HashMap<(String, String), u64>>,
     /// One status is compared at a time: each with the one before it.
     turn: Mutex<()>,
 }
@@ -23,22 +21,7 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(groups: &[Group], began_ms: u64) -> Self {
         let terms = groups.iter().map(|group| (group.prefix().to_owned(), group.terms())).collect();
-        Self { terms, began_ms, spoke_ms: Mutex::default(), turn: Mutex::default() }
-    }
-
-    /// Notes whose events came.
-    pub(super) fn events(&self, prefix: &str, arrivals: &[Arrival], now_ms: u64) {
-        let mut spoke_ms = self.spoke_ms();
-        let mut last = None;
-        for arrival in arrivals.iter().filter(|arrival| matches!(arrival.content, Content::Event(_))) {
-            if last != Some(&arrival.instance) {
-                spoke_ms.insert((prefix.to_owned(), arrival.instance.clone()), now_ms);
-                last = Some(&arrival.instance);
-            }
-        }
-        if spoke_ms.len() > MOST {
-            spoke_ms.retain(|_, ms| now_ms.saturating_sub(*ms) < KEPT_MS);
-        }
+        Self { terms, began_ms, turn: Mutex::default() }
     }
 
     /// Takes a status: what it tells, and what is to be remembered of it.
@@ -48,8 +31,9 @@ impl Watch {
         let before = outbox.place(prefix, &status_of(&status.instance))?;
         // What another version remembered is not known: then this is the first status.
         let before = before.as_deref().and_then(Memory::read);
-        let event_ms = self.spoke_ms().get(&(prefix.to_owned(), status.instance.clone())).copied();
-        let now = Now { ms: now_ms, event_ms, began_ms: self.began_ms };
+        // Whether it was kept or not: who speaks is not silent. Lost with the process: silence then begins anew.
+        let (event_ms, unnamed_ms) = outbox.who_spoke().spoke_ms(prefix, &status.instance);
+        let now = Now { ms: now_ms, event_ms, unnamed_ms, began_ms: self.began_ms };
         let terms = self.terms.get(prefix).copied().unwrap_or(NOTHING);
         let (memory, told) = Memory::next(before.as_ref(), status, now, terms);
         let arrivals =
@@ -68,15 +52,7 @@ impl Watch {
         intake.shared.bell.ring();
         Ok(taken)
     }
-
-    fn spoke_ms(&self) -> MutexGuard<'_, HashMap<(String, String), u64>> {
-        self.spoke_ms.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Of a prefix that no group has.
 const NOTHING: Terms = Terms { activations: false, silent_after: std::time::Duration::ZERO };
-/// As many streams as there may be, by default.
-const MOST: usize = 4_096;
-/// A day: longer than any sensible time after which silence is told.
-const KEPT_MS: u64 = 86_400_000;

@@ -11,6 +11,9 @@
 //! Trust: whoever can write the file can make this agent sign what it likes, and forget what it should have sent. It holds events in
 //! clear, so folder and file are their owner's alone.
 
+mod asked;
+mod heard;
+mod how_far;
 mod joins;
 mod load;
 mod read;
@@ -30,10 +33,13 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, WriteTransaction};
 
-pub use joins::{Decisions, Join, Joining};
+pub use asked::Asked;
+pub use heard::{Awaited, Heard, Question, Upload};
+pub use how_far::{HowFar, Note};
+pub use joins::{Decided, Decisions, Finds, Join, Joining};
 pub use load::{Amount, Backlog};
 pub use read::{Signed, Waiting};
-pub use receive::{Arrival, Content, HowFar, Limits, Note, ReceiveError, Report, Taken, idempotency_key, status_of};
+pub use receive::{Arrival, Content, Limits, ReceiveError, Report, Taken, idempotency_key, status_of};
 pub use row::{Counters, Stream, StreamNumber};
 pub use write::Fork;
 
@@ -51,6 +57,7 @@ pub struct Outbox {
     load: Mutex<Load>,
     /// Which decisions are kept by their requests.
     joining: OnceLock<Joining>,
+    heard: Heard,
 }
 
 /// Why the outbox cannot be used, or can be no more.
@@ -139,7 +146,7 @@ impl Outbox {
                 redb::DatabaseError::DatabaseAlreadyOpen => OutboxError::Held { path: path.clone() },
                 error => OutboxError::Store { path: path.clone(), cause: Box::new(error.into()) },
             })?;
-        let outbox = Self { db, path, load: Mutex::default(), joining: OnceLock::new() };
+        let outbox = Self { db, path, load: Mutex::default(), joining: OnceLock::new(), heard: Heard::default() };
         outbox.claim(log, iss)?;
         outbox.measure()?;
         Ok(outbox)
@@ -153,7 +160,7 @@ impl Outbox {
                 let found = meta.get(key)?.map(|found| found.value().to_owned());
                 match found {
                     // What is in an older one is in the same form: version 1 had no batches, version 2 no sources that are read,
-                    // version 3 no notes.
+                    // version 3 no notes. Version 4 kept of decisions only their ids, which are read all the same.
                     Some(found) if key == "version" && OLDER.contains(&found.as_str()) => {
                         meta.insert(key, wanted)?;
                     }
@@ -204,6 +211,12 @@ impl Outbox {
         })?;
         *self.load() = load;
         Ok(())
+    }
+
+    /// Who was heard since this process began.
+    #[must_use]
+    pub const fn who_spoke(&self) -> &Heard {
+        &self.heard
     }
 
     fn load(&self) -> MutexGuard<'_, Load> {
@@ -279,7 +292,7 @@ const fn all_of(number: StreamNumber) -> std::ops::RangeInclusive<(u64, u64)> {
 }
 
 const FILE: &str = "outbox.redb";
-const VERSION: &str = "4";
-const OLDER: [&str; 3] = ["1", "2", "3"];
+const VERSION: &str = "5";
+const OLDER: [&str; 4] = ["1", "2", "3", "4"];
 /// Uploads are written once and read once or twice, soon after: little is gained by more.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;

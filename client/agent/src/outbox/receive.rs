@@ -1,14 +1,16 @@
 //! Taking in what a source sends: durable, and once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use govlog_formats::digest::Digest;
 use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, WriteTransaction};
 
-use super::joins;
+use super::heard::Upload;
+use super::how_far::HowFar;
+use super::joins::{self, Joins};
 use super::load::Load;
 use super::row::{Stream, StreamNumber};
-use super::tables::{FOR_NOW, NOTES, PLACES, SEEN, SPEAKERS, STREAMS, WAITING, WaitingRow};
+use super::tables::{FOR_NOW, PLACES, SEEN, SPEAKERS, STREAMS, WAITING, WaitingRow};
 use super::write::next_number;
 use super::{Outbox, OutboxError, all_of, size, stream_of, stream_row};
 use crate::names::Fresh;
@@ -54,37 +56,6 @@ pub enum Content {
         /// How many bytes it had.
         size: u64,
     },
-}
-
-/// What is remembered of one thing that is read, by its name; `None`: nothing any more.
-pub type Note = (String, Option<Vec<u8>>);
-
-/// How far something was read.
-#[derive(Clone, Copy, Debug)]
-pub struct HowFar<'a> {
-    /// What is read.
-    pub of: &'a str,
-    /// The place, if it is another: what [`Outbox::place`] gives from then on.
-    pub place: Option<&'a [u8]>,
-    /// What is remembered of single things, as far as that changed: what [`Outbox::notes`] gives from then on.
-    pub notes: &'a [Note],
-}
-
-impl HowFar<'_> {
-    fn keep(&self, tx: &WriteTransaction, route: &str) -> Result<(), redb::Error> {
-        if let Some(place) = self.place {
-            tx.open_table(PLACES)?.insert((route, self.of), place)?;
-        }
-        let mut notes = tx.open_table(NOTES)?;
-        for (name, note) in self.notes {
-            let key = (route, self.of, name.as_str());
-            match note {
-                Some(note) => drop(notes.insert(key, note.as_slice())?),
-                None => drop(notes.remove(key)?),
-            }
-        }
-        Ok(())
-    }
 }
 
 /// What the outbox may hold.
@@ -203,7 +174,13 @@ impl Outbox {
         now_ms: u64,
         name: &dyn Fn(&str) -> Fresh,
     ) -> Result<Taken, ReceiveError> {
-        self.receive_read(route, arrivals, None, limits, now_ms, name)
+        let joins = self.joins_of(route, arrivals);
+        let taken = self.take_in(Intake::new(route, limits, now_ms, name), arrivals, joins.as_ref(), None);
+        // Where the store is not well nothing is known, and the agent ends.
+        if !matches!(taken, Err(ReceiveError::Outbox(_))) {
+            self.note_upload(route, arrivals, joins.as_ref(), taken.is_ok(), now_ms);
+        }
+        taken
     }
 
     /// Takes what was read of a source, and how far it was read: both, or neither.
@@ -220,12 +197,22 @@ impl Outbox {
         now_ms: u64,
         name: &dyn Fn(&str) -> Fresh,
     ) -> Result<Taken, ReceiveError> {
-        let mut intake = Intake { route, now_ms, name, limits, taken: Taken::default(), refused: None };
         let joins = self.joins_of(route, arrivals);
+        self.take_in(Intake::new(route, limits, now_ms, name), arrivals, joins.as_ref(), how_far)
+    }
+
+    fn take_in(
+        &self,
+        mut intake: Intake<'_>,
+        arrivals: &[Arrival],
+        joins: Option<&Joins>,
+        how_far: Option<HowFar<'_>>,
+    ) -> Result<Taken, ReceiveError> {
+        let (route, now_ms) = (intake.route, intake.now_ms);
         self.change(|tx, load| {
             let done = intake.take_all(tx, load, arrivals)?;
-            if let (Some(()), Some((joins, keep))) = (done, &joins) {
-                joins::keep(tx, joins, *keep, now_ms)?;
+            if let (Some(()), Some((joins, keep))) = (done, joins) {
+                joins::keep(tx, joins, *keep, now_ms, self.forget_joins_until(now_ms))?;
             }
             if let (Some(()), Some(how_far)) = (done, how_far) {
                 how_far.keep(tx, route)?;
@@ -238,33 +225,15 @@ impl Outbox {
         }
     }
 
-    /// Gives how far a source was read, as it was noted with the last that was taken of it.
-    ///
-    /// # Errors
-    ///
-    /// The store is not well.
-    pub fn place(&self, route: &str, of: &str) -> Result<Option<Vec<u8>>, OutboxError> {
-        self.look(|tx| Ok(tx.open_table(PLACES)?.get((route, of))?.map(|place| place.value().to_vec())))
-    }
-
-    /// Gives what is remembered of single things that were read of a source, by their names.
-    ///
-    /// # Errors
-    ///
-    /// The store is not well.
-    pub fn notes(&self, route: &str, of: &str) -> Result<Vec<Note>, OutboxError> {
-        self.look(|tx| {
-            let (notes, mut found) = (tx.open_table(NOTES)?, Vec::new());
-            for row in notes.range((route, of, "")..)? {
-                let (key, bytes) = row?;
-                let (row_route, row_of, name) = key.value();
-                if (row_route, row_of) != (route, of) {
-                    break;
-                }
-                found.push((name.to_owned(), Some(bytes.value().to_vec())));
-            }
-            Ok(found)
-        })
+    /// Notes who uploaded, and whether that is kept.
+    fn note_upload(&self, route: &str, arrivals: &[Arrival], joins: Option<&Joins>, is_kept: bool, now_ms: u64) {
+        let events = arrivals.iter().filter(|arrival| matches!(arrival.content, Content::Event(_)));
+        // One instance uploads for itself; where there are several, what is late counts for all of them.
+        let oldest_ms = joins.and_then(|(joins, _)| joins.iter().filter_map(|join| join.decided_ms).min());
+        let upload = if is_kept { Upload::Kept { oldest_ms } } else { Upload::Refused };
+        for instance in events.map(|arrival| arrival.instance.as_str()).collect::<BTreeSet<_>>() {
+            self.heard.uploaded(route, instance, upload, now_ms);
+        }
     }
 
     /// Notes that an instance lives, and what it counts itself; opens its stream if it has none, so that its heartbeats carry that.
@@ -281,7 +250,7 @@ impl Outbox {
         now_ms: u64,
         name: &dyn Fn(&str) -> Fresh,
     ) -> Result<(), ReceiveError> {
-        let mut intake = Intake { route, now_ms, name, limits, taken: Taken::default(), refused: None };
+        let mut intake = Intake::new(route, limits, now_ms, name);
         self.change(|tx, _| {
             let Some((number, mut stream)) = intake.stream(tx, instance)? else { return Ok(None) };
             stream.heard_ms = now_ms;
@@ -326,7 +295,7 @@ impl Outbox {
         now_ms: u64,
         name: &dyn Fn(&str) -> Fresh,
     ) -> Result<Taken, ReceiveError> {
-        let mut intake = Intake { route, now_ms, name, limits, taken: Taken::default(), refused: None };
+        let mut intake = Intake::new(route, limits, now_ms, name);
         self.change(|tx, load| {
             let Some((number, mut stream)) = intake.stream(tx, report.instance)? else { return Ok(None) };
             stream.heard_ms = now_ms;
@@ -338,6 +307,7 @@ impl Outbox {
             tx.open_table(PLACES)?.insert((route, status_of(report.instance).as_str()), report.memory)?;
             Ok(Some(()))
         })?;
+        self.heard.reported(route, report.instance, now_ms);
         intake.refused.map_or(Ok(intake.taken), Err)
     }
 }
@@ -360,7 +330,11 @@ struct Met {
     next: u64,
 }
 
-impl Intake<'_> {
+impl<'a> Intake<'a> {
+    fn new(route: &'a str, limits: Limits, now_ms: u64, name: &'a dyn Fn(&str) -> Fresh) -> Self {
+        Self { route, now_ms, name, limits, taken: Taken::default(), refused: None }
+    }
+
     fn take_all(
         &mut self,
         tx: &WriteTransaction,

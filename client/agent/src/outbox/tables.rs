@@ -10,7 +10,7 @@
 //! | `members` | stream number, seq | the idempotency keys of a signed batch's members, one behind the other, in the batch's order |
 //! | `places` | route, what is read, or `status` and an instance | how far it was read, as its feed writes it; what is remembered of the instance's last status |
 //! | `notes` | route, what is read, name | what is remembered of one thing that is read, beside the place, as its feed writes it |
-//! | `joins` | request id | until when it is kept, and the ids of its decisions as a JSON list |
+//! | `joins` | request id | until when it is kept, and its [decisions](super::Decided) as a JSON list |
 //! | `forget_joins` | time, request id | nothing: the order in which `joins` is forgotten |
 //! | `seen` | idempotency key | digest of what the event says, and until when that is remembered |
 //! | `forget` | time, idempotency key | nothing: the order in which `seen` is forgotten |

@@ -159,6 +159,11 @@ pub(super) static EFFECT: Group = Group {
         required("outcome", Shape::Closed(Outcome::NAMES), ""),
         required("performer", Shape::Name, "the workload that acted").indexed(),
         optional("decision_iss", Shape::Name, "who issued the decision, where that is not this statement's iss"),
+        optional(
+            "contradictions",
+            Shape::List(&Shape::Text),
+            "where no decision is known: what the decisions of its request id say otherwise, so that none of them is this one's",
+        ),
         optional("resource", Shape::Map(&RESOURCE), "as in the decision").indexed(),
         optional("side_effect", Shape::Map(&SIDE_EFFECT), ""),
         optional("status", Shape::Any, "as the protocol gives it"),

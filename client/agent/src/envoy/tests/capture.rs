@@ -11,18 +11,25 @@ use super::*;
 use crate::adapter::{Adapter, Kept};
 use crate::feed::Feed;
 use crate::names::Fresh;
-use crate::opa::{Element, Limits};
-use crate::outbox::{self, Arrival, Content, Decisions, Joining, Outbox, idempotency_key};
+use crate::opa::{Element, Group, Limits, RawGroup};
+use crate::outbox::{self, Arrival, Content, Decisions, Finds, Joining, Outbox, idempotency_key};
 
 fn capture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/capture")
 }
 
+/// The OPAs behind this Envoy, which believe what it says of its clients.
+fn group() -> Group {
+    let proxy = "spiffe://prod.example/pep/envoy".to_owned();
+    Group::try_from(RawGroup { xfcc_from: vec![proxy], ..RawGroup::at("/opa") }).unwrap()
+}
+
 /// An outbox that took the uploads, knowing that effects will be joined to them.
 fn after_the_uploads(folder: &Path) -> Outbox {
     let outbox = Outbox::open(folder, "log.example/2026", ISS).unwrap();
-    let (routes, keep) = (vec!["/opa".to_owned()], Duration::from_secs(900));
-    outbox.join(Joining { routes, find: crate::sources::join, keep });
+    let finders = vec![("/opa".to_owned(), Arc::new(group()) as Arc<dyn Finds>)];
+    let (keep, late_after) = (Duration::from_secs(900), Duration::from_secs(15));
+    outbox.join(Joining { finders, readers: Vec::new(), keep, late_after }, 1_795_320_500_000).unwrap();
     let mut paths: Vec<PathBuf> =
         std::fs::read_dir(capture().join("opa/uploads")).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.to_str().unwrap().ends_with("-logs.body"));
@@ -53,7 +60,7 @@ fn arrival(element: &Element<'_>) -> Arrival {
 fn of_601_calls_591_are_joined_to_their_decision_and_the_others_asked_for_health() {
     let folder = tempfile::tempdir().unwrap();
     let outbox = Arc::new(after_the_uploads(&folder.path().join("outbox")));
-    let mut envoy = envoy("");
+    let mut envoy = envoy("").beside(&[group()]).unwrap();
     envoy.log = capture().join("envoy/access.jsonl");
     let envoy = Arc::new(envoy);
     let mut feed = AccessLog::new(envoy.clone());
@@ -107,7 +114,7 @@ fn decisions_are_forgotten_after_their_time_and_without_envoy_never_kept() {
     drop(outbox);
     let plain = Outbox::open(&folder.path().join("plain"), "log.example/2026", ISS).unwrap();
     let event = serde_json::to_vec(&crate::testing::event("d")).unwrap();
-    assert!(crate::opa::decision::join(&event).is_none(), "a decision without a request");
+    assert!(group().find(&event).is_none(), "a decision without a request");
     plain.receive("/opa", &[crate::testing::arrival(&crate::testing::event("d"))], hold, 0, &fresh).unwrap();
     assert!(plain.decisions_of(&[request]).unwrap()[0].is_empty());
 }

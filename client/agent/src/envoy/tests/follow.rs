@@ -1,95 +1,141 @@
 //! Lines held until their decision is known.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::*;
 use crate::adapter::{Adapter, Kept};
 use crate::feed::{Feed, Found};
-use crate::outbox::{Arrival, Content, Decisions, OutboxError};
+use crate::outbox::{Arrival, Awaited, Content, Decided, Decisions, OutboxError, Question};
 use crate::tail::Place;
 
-/// The decisions that a test makes known.
+/// The decisions that a test makes known, and whether more are awaited.
 #[derive(Default)]
-struct Told(Mutex<std::collections::BTreeMap<String, Vec<String>>>);
+pub(super) struct Told {
+    decided: Mutex<BTreeMap<String, Vec<Decided>>>,
+    pub(super) is_awaited: AtomicBool,
+    /// What comes just after it was said that nothing will.
+    pub(super) late: Mutex<Option<(String, Decided)>>,
+    /// Up to when it was said that everything was looked at.
+    pub(super) reached_ms: Mutex<Option<u64>>,
+}
 
 impl Told {
-    fn tell(&self, request: &str, decision: &str) {
-        self.0.lock().unwrap().entry(request.to_owned()).or_default().push(decision.to_owned());
+    pub(super) fn tell(&self, request: &str, decision: &str) {
+        self.decided(request, Decided { id: decision.to_owned(), ..Decided::default() });
+    }
+
+    pub(super) fn decided(&self, request: &str, decided: Decided) {
+        self.decided.lock().unwrap().entry(request.to_owned()).or_default().push(decided);
     }
 }
 
 impl Decisions for Told {
-    fn decisions_of(&self, request_ids: &[&str]) -> Result<Vec<Vec<String>>, OutboxError> {
-        let told = self.0.lock().unwrap();
+    fn decisions_of(&self, request_ids: &[&str]) -> Result<Vec<Vec<Decided>>, OutboxError> {
+        let told = self.decided.lock().unwrap();
         Ok(request_ids.iter().map(|id| told.get(*id).cloned().unwrap_or_default()).collect())
+    }
+
+    fn reached(&self, reader: &str, at_ms: u64) {
+        assert_eq!(reader, "envoy:edge-1");
+        *self.reached_ms.lock().unwrap() = Some(at_ms);
+    }
+
+    fn awaited(&self, _question: &Question<'_>) -> Awaited {
+        if let Some((request, decided)) = self.late.lock().unwrap().take() {
+            self.decided(&request, decided);
+        }
+        match self.is_awaited.load(Ordering::Relaxed) {
+            true => Awaited::Instance("a".to_owned()),
+            false => Awaited::Nobody,
+        }
     }
 }
 
 /// A log, and a feed that follows it.
-struct Lab {
-    folder: tempfile::TempDir,
-    envoy: std::sync::Arc<Envoy>,
-    told: std::sync::Arc<Told>,
-    feed: AccessLog,
+pub(super) struct Lab {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) envoy: Arc<Envoy>,
+    pub(super) told: Arc<Told>,
+    pub(super) feed: AccessLog,
+    /// What the feed noted, as the outbox keeps it.
+    notes: BTreeMap<String, Vec<u8>>,
 }
 
-const NOW: u64 = 1_795_320_500_000;
+pub(super) const NOW: u64 = 1_795_320_500_000;
 
 impl Lab {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut envoy = envoy("line_kib = 1");
         envoy.log = folder.path().join("access.jsonl");
-        let (envoy, told) = (std::sync::Arc::new(envoy), std::sync::Arc::new(Told::default()));
+        let (envoy, told) = (Arc::new(envoy), Arc::new(Told::default()));
         let feed = followed(&envoy, &told, None);
-        Self { folder, envoy, told, feed }
+        Self { folder, envoy, told, feed, notes: BTreeMap::new() }
     }
 
-    fn write(&self, bytes: &[u8]) {
+    pub(super) fn write(&self, bytes: &[u8]) {
         let path = self.folder.path().join("access.jsonl");
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
         file.write_all(bytes).unwrap();
     }
 
-    fn requests(&self, ids: &[&str]) {
+    pub(super) fn requests(&self, ids: &[&str]) {
         for id in ids {
             self.write(&[line(&json!({"request_id": id})), b"\n".to_vec()].concat());
         }
     }
 
-    fn restart(&mut self, place: Option<&[u8]>) {
+    pub(super) fn restart(&mut self, place: Option<&[u8]>) {
         self.feed = followed(&self.envoy, &self.told, place);
+        if place.is_some() {
+            let note = |(key, value): (&String, &Vec<u8>)| (key.clone(), Some(value.clone()));
+            self.feed.recall(self.notes.iter().map(note).collect()).unwrap();
+        }
+    }
+
+    /// The record that an arrival becomes.
+    pub(super) fn record(&self, arrival: &Arrival) -> Record {
+        let (form, bytes) = arrival.content.event().unwrap();
+        let kept = Kept { instance: &arrival.instance, form, received_ms: NOW, bytes };
+        let mut random = || [1; 32];
+        let draft = Effects::new(self.envoy.clone(), ISS).draft(&kept, Sealer::new(&mut random)).unwrap();
+        Record::parse(draft.kind, &draft.payload).unwrap()
     }
 
     /// What an arrival becomes: the decision of an effect, or which kind it is.
-    fn shown(&self, arrivals: &[Arrival]) -> Vec<String> {
+    pub(super) fn shown(&self, arrivals: &[Arrival]) -> Vec<String> {
         arrivals.iter().map(|arrival| self.one(arrival)).collect()
     }
 
     fn one(&self, arrival: &Arrival) -> String {
         assert_eq!(arrival.instance, "envoy-lab");
-        let Some((form, bytes)) = arrival.content.event() else {
-            let (Content::Input { reason, .. } | Content::Digest { reason, .. }) = &arrival.content else { panic!() };
+        if let Content::Input { reason, .. } | Content::Digest { reason, .. } = &arrival.content {
             return reason.clone();
-        };
-        let kept = Kept { instance: &arrival.instance, form, received_ms: NOW, bytes };
-        let mut random = || [1; 32];
-        let draft = Effects::new(self.envoy.clone(), ISS).draft(&kept, Sealer::new(&mut random)).unwrap();
-        match Record::parse(draft.kind, &draft.payload).unwrap() {
+        }
+        match self.record(arrival) {
             Record::Effect(effect) => effect.decision_id().present().unwrap_or("none").to_owned(),
             other => other.kind().to_owned(),
         }
     }
 
-    fn read(&mut self, now_ms: u64) -> (Vec<String>, Found) {
+    pub(super) fn read(&mut self, now_ms: u64) -> (Vec<String>, Found) {
         let found = self.feed.read(now_ms).unwrap();
+        for (key, value) in &found.notes {
+            assert!(found.place.is_some(), "notes are kept with a place");
+            match value {
+                Some(value) => drop(self.notes.insert(key.clone(), value.clone())),
+                None => drop(self.notes.remove(key)),
+            }
+        }
         (self.shown(&found.arrivals), found)
     }
 }
 
-fn followed(envoy: &std::sync::Arc<Envoy>, told: &std::sync::Arc<Told>, place: Option<&[u8]>) -> AccessLog {
+fn followed(envoy: &Arc<Envoy>, told: &Arc<Told>, place: Option<&[u8]>) -> AccessLog {
     let mut feed = AccessLog::new(envoy.clone());
     feed.meet(told.clone());
     feed.resume(place).unwrap();
@@ -128,7 +174,7 @@ fn the_same_line_is_the_same_event_whatever_is_known_of_it() {
     lab.requests(&["a"]);
     lab.told.tell("a", "d-a");
     let with = lab.read(NOW).1.arrivals.remove(0);
-    *lab.told.0.lock().unwrap() = std::collections::BTreeMap::new();
+    lab.told.decided.lock().unwrap().clear();
     lab.restart(None);
     lab.read(NOW);
     let without = lab.read(NOW + 60_000).1.arrivals.remove(0);
@@ -137,7 +183,7 @@ fn the_same_line_is_the_same_event_whatever_is_known_of_it() {
 }
 
 #[test]
-fn lines_without_a_request_id_are_told_apart_by_their_place_and_nothing_waits() {
+fn lines_without_a_request_id_are_told_apart_and_nothing_waits() {
     let mut lab = Lab::new();
     let anonymous = [line(&json!({"request_id": "-"})), b"\n".to_vec()].concat();
     lab.write(&[anonymous.clone(), anonymous].concat());

@@ -39,13 +39,15 @@ proptest! {
     fn a_line_of_any_members_gives_a_record_or_a_reason(
         members in prop::collection::vec(member(), 0..8),
         decisions in prop::collection::vec("[a-z0-9-]{1,40}", 0..3),
+        contradictions in prop::collection::vec("[a-z]{1,12}", 0..3),
+        before in any::<u32>(),
         seal in any::<bool>(),
     ) {
         let mut changes = json!({});
         for (name, value) in members {
             changes[name] = value;
         }
-        let known = Known { decisions, at: None };
+        let known = Known { decisions, contradictions, before, ..Known::default() };
         let more = if seal { "seal_path = true" } else { "" };
         if let Ok(draft) = draft_with(&line(&changes), &known, &envoy(more)) {
             let effect = record_of(&draft);

@@ -1,9 +1,12 @@
 //! Lines as Envoy writes them, and as nobody should.
 
 mod capture;
+mod fit;
 mod follow;
 mod hostile;
 mod lines;
+mod repeats;
+mod waiting;
 
 use std::path::Path;
 
@@ -42,7 +45,7 @@ fn line(changes: &Value) -> Vec<u8> {
 }
 
 fn known(decisions: &[&str]) -> Known {
-    Known { decisions: decisions.iter().map(|id| (*id).to_owned()).collect(), at: None }
+    Known { decisions: decisions.iter().map(|id| (*id).to_owned()).collect(), ..Known::default() }
 }
 
 fn draft_with(bytes: &[u8], known: &Known, envoy: &Envoy) -> Result<Draft, String> {

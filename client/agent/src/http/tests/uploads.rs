@@ -285,3 +285,52 @@ async fn uploads_are_handed_on_as_they_came_whatever_becomes_of_them_here() {
     assert_eq!(doors.shared.outbox.backlog().waiting, waits + 1);
     assert!(doors.get("/metrics").await.1.contains("result=\"dropped\"} 1"));
 }
+
+/// A status that says how many questions were answered.
+fn answered(count: u32) -> String {
+    let metric = json!({
+        "label": [{ "name": "code", "value": "200" }, { "name": "handler", "value": "v1/data" }, { "name": "method", "value": "post" }],
+        "histogram": { "sampleCount": count },
+    });
+    let metrics =
+        json!({ "prometheus": { "http_request_duration_seconds": { "type": "HISTOGRAM", "metric": [metric] } } });
+    json!({ "labels": { "id": crate::testing::INSTANCE, "version": "1.22.2" }, "metrics": metrics }).to_string()
+}
+
+#[tokio::test]
+async fn whoever_is_refused_is_not_silent_and_who_says_nothing_is() {
+    let doors = Doors::new(
+        "[[opa]]\nprefix = \"/ingest/opa/v1\"\n[limits]\nupload_mib = 1\nuploads_mib = 1\noutbox_mib = 1\nunpacked_mib = 1\nevent_mib = 1\n",
+    );
+    let large = |id: &str| {
+        let mut event = event(id);
+        event["input"]["context"] = json!("x".repeat(600_000));
+        event
+    };
+    let mut asked = 0;
+    let mut later = async |doors: &Doors, minutes: u64| {
+        doors.world.wind(std::time::Duration::from_secs(60 * minutes));
+        asked += 5;
+        let (code, said) = doors.post(&format!("{ROUTE}/status"), None, answered(asked)).await;
+        assert_eq!(code, StatusCode::OK, "{said}");
+        let is_finding =
+            |waiting: &&crate::outbox::Waiting| waiting.content.event().is_some_and(|(form, _)| form == "finding");
+        doors.waiting().iter().filter(is_finding).count()
+    };
+    assert_eq!(doors.logs(&[large("d-1")]).await.0, StatusCode::OK);
+    assert_eq!(later(&doors, 1).await, 0);
+    // No room in the outbox, then none for its body: it decides, and says so.
+    for _ in 0..4 {
+        assert_eq!(doors.logs(&[large("d-2")]).await.0, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(later(&doors, 10).await, 0);
+    }
+    for _ in 0..4 {
+        let broken =
+            Body::from_stream(futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("away")) }));
+        assert_eq!(doors.post(&format!("{ROUTE}/logs"), None, broken).await.0, StatusCode::BAD_REQUEST);
+        assert_eq!(later(&doors, 10).await, 0);
+    }
+    assert_eq!(later(&doors, 10).await, 0);
+    assert_eq!(later(&doors, 10).await, 0, "it may come with the next upload");
+    assert_eq!(later(&doors, 15).await, 1, "now it says nothing at all");
+}

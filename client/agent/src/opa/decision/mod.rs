@@ -5,6 +5,7 @@
 
 mod fields;
 mod headers;
+mod joins;
 #[cfg(test)]
 mod tests;
 mod unmapped;
@@ -117,14 +118,6 @@ pub(super) fn awaits(bytes: &[u8], known: &Policies) -> bool {
 pub fn client(bytes: &[u8], group: &Group) -> Result<Client, Unknown> {
     let event = Fields::read(bytes).map_err(|_| Unknown::Malformed("not an event"))?;
     Headers::read(&event.members).client(group.xfcc_from())
-}
-
-/// Gives the ids of the request that an event's decision was asked for, and of the decision, where it has both.
-#[must_use]
-pub fn join(bytes: &[u8]) -> Option<(String, String)> {
-    let event = Fields::read(bytes).ok()?;
-    let request_id = Headers::read(&event.members).correlation(&event.members).request_id?.into_owned();
-    Some((request_id, event.text("decision_id").ok()??.into_owned()))
 }
 
 /// Puts in who says so: the event's names, the parties.

@@ -58,6 +58,15 @@ pub struct Mapping {
     /// The first of these that leads to a boolean has the decision.
     pub(super) decision: Vec<Pointer>,
     pub(super) reasons: Option<Pointer>,
+    pub(super) http: Http,
+}
+
+/// Where the HTTP request stands that a decision is about, if it is about one: not what OPA was asked, but what the proxy in front was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Http {
+    pub(super) method: Pointer,
+    pub(super) path: Pointer,
+    pub(super) authority: Pointer,
 }
 
 /// Where a field comes from.
@@ -219,6 +228,7 @@ impl Mapping {
             resource_type: at("/input/resource/type")?,
             decision: vec![Pointer::parse("/result")?, Pointer::parse("/result/decision")?],
             reasons: None,
+            http: Http::at([None, None, None]).map_err(|(_, problem)| problem)?,
         })
     }
 }
@@ -283,7 +293,24 @@ impl TryFrom<RawMapping> for Mapping {
             resource_type: source("resource_type", raw.resource_type)?,
             decision: vec![pointer("decision", &raw.decision)?],
             reasons: raw.reasons.map(|text| pointer("reasons", &text)).transpose()?,
+            http: Http::at([raw.http_method, raw.http_path, raw.http_authority])
+                .map_err(|(key, problem)| pointer_error(&path, key, problem))?,
             path,
+        })
+    }
+}
+
+impl Http {
+    /// Reads method, path and authority, each where it is said to be, or else where Envoy's external authorization puts it.
+    fn at(said: [Option<String>; 3]) -> Result<Self, (&'static str, PointerError)> {
+        let [method, path, authority] = said;
+        let at = |key, said: Option<String>, usual| {
+            Pointer::parse(said.as_deref().unwrap_or(usual)).map_err(|problem| (key, problem))
+        };
+        Ok(Self {
+            method: at("http_method", method, "/input/attributes/request/http/method")?,
+            path: at("http_path", path, "/input/attributes/request/http/path")?,
+            authority: at("http_authority", authority, "/input/attributes/request/http/host")?,
         })
     }
 }

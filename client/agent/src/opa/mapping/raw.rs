@@ -98,6 +98,12 @@ pub struct RawMapping {
     pub decision: String,
     /// Where the reasons are.
     pub reasons: Option<String>,
+    /// Where the method is of the HTTP request that is decided about.
+    pub http_method: Option<String>,
+    /// Where its path is.
+    pub http_path: Option<String>,
+    /// Where its host is.
+    pub http_authority: Option<String>,
 }
 
 /// Where a field comes from.

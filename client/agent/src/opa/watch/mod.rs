@@ -57,8 +57,10 @@ struct Active {
 pub struct Now {
     /// The time, POSIX milliseconds.
     pub ms: u64,
-    /// When the last event of the instance came, if one did since this process began.
+    /// When the last event of the instance came, kept or not, if one did since this process began.
     pub event_ms: Option<u64>,
+    /// When an upload of decisions last came to its group from nobody knows whom, if one did since then.
+    pub unnamed_ms: Option<u64>,
     /// When this process began.
     pub began_ms: u64,
 }

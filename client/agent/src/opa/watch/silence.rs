@@ -45,6 +45,10 @@ impl Silence {
             let since_ms = spoke_ms.unwrap_or(now.ms);
             return Self { process_ms: now.began_ms, since_ms, asked: status.asked, grew_ms: None, ..next };
         }
+        // It may have been this one's: whoever is refused before it was read was not silent.
+        if let Some(unnamed_ms) = now.unnamed_ms.filter(|unnamed_ms| *unnamed_ms > self.since_ms) {
+            return Self { since_ms: unnamed_ms, asked: status.asked, grew_ms: None, ..next };
+        }
         let answered = match (self.asked, status.asked) {
             // Its counters began anew.
             (Some(before), Some(asked)) if asked < before => {

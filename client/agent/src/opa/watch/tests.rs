@@ -23,7 +23,7 @@ struct Instance {
 
 impl Instance {
     fn new() -> Self {
-        let now = Now { ms: BEGAN + MINUTE, event_ms: Some(BEGAN), began_ms: BEGAN };
+        let now = Now { ms: BEGAN + MINUTE, event_ms: Some(BEGAN), unnamed_ms: None, began_ms: BEGAN };
         Self { memory: None, now, terms: TERMS }
     }
 

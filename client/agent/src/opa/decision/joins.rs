@@ -1,0 +1,48 @@
+//! What joins a decision to the request that it was asked for: ids, and what a proxy in front of OPA knows of that request as well.
+//!
+//! Trust: the request's id and all that the event says of the request may be the caller's words, but for the certificate, which a proxy saw
+//! that the operator names. It is compared with what that proxy logged; it never makes a decision fit.
+
+use super::fields::Fields;
+use super::headers::Headers;
+use crate::json::{self, Kind, Pointer};
+use crate::opa::Group;
+use crate::outbox::{Asked, Decided, Finds, Join};
+
+impl Finds for Group {
+    fn find(&self, event: &[u8]) -> Option<Join> {
+        let event = Fields::read(event).ok()?;
+        let headers = Headers::read(&event.members);
+        let request_id = headers.correlation(&event.members).request_id?.into_owned();
+        let id = event.text("decision_id").ok()??.into_owned();
+        let decided = Decided { id, route: self.prefix().to_owned(), asked: asked(&event, &headers, self) };
+        let decided_ms = super::event_ms(&event).ok();
+        Some(Join { request_id, decided, decided_ms })
+    }
+}
+
+fn asked(event: &Fields<'_>, headers: &Headers<'_>, group: &Group) -> Asked {
+    let document = event.text("path").ok().flatten();
+    let http = &group.mapping_of(document.as_deref().unwrap_or_default()).http;
+    let at = |pointer: &Pointer| {
+        let raw = event.find(pointer).ok().flatten().filter(|raw| json::kind(raw) == Kind::Text)?;
+        json::text(raw).ok().filter(|text| !text.is_empty())
+    };
+    let mut asked = Asked::default();
+    if let Ok(client) = headers.client(group.xfcc_from()) {
+        asked = asked.with_certificate(Some(&client.cert_s256)).with_proxy(&client.by);
+    }
+    if let Some(method) = at(&http.method) {
+        asked = asked.with_method(&method);
+    }
+    if let Some(authority) = at(&http.authority) {
+        asked = asked.with_authority(&authority);
+    }
+    if let Some(path) = at(&http.path) {
+        asked = asked.with_path(&path);
+    }
+    match &document {
+        Some(document) => asked.with_document(document),
+        None => asked,
+    }
+}
