@@ -24,7 +24,7 @@ pub trait Adapter: fmt::Debug + Send + Sync {
     fn system(&self) -> &'static str;
 
     /// The kinds of its records, so that it can be said before a start which of them this issuer may not sign.
-    fn kinds(&self) -> &'static [&'static str];
+    fn kinds(&self) -> Vec<&'static str>;
 
     /// Makes a record of an event.
     ///

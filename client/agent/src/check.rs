@@ -13,6 +13,7 @@ use govlog_client::trust::{Trust, TrustDir};
 use govlog_formats::admission::{Credentials, DEFAULT_MAX_AGE_S, DEFAULT_MAX_AGE_X509_S, IssuerRow, subject_matches};
 use govlog_formats::x509::{Anchor, Chain};
 
+use crate::adapter::Adapter;
 use crate::capture::{batch_subject, rule_uri};
 use crate::config::Config;
 use crate::keys::{self, Credential, SvidError};
@@ -149,7 +150,7 @@ fn admission(config: &Config, credential: &Credential, trust: &Trust) -> Vec<Fin
     findings.extend(is_admitted(config, credential, row).err().map(|why| wrong(WHAT, why)));
     let is_allowed = |kind: &str| row.kinds.iter().any(|allowed| govlog_formats::record::short_kind(allowed) == kind);
     let of_sources: Vec<&str> = match Sources::of(config, None) {
-        Ok(sources) => sources.adapters.iter().flat_map(|adapter| adapter.kinds().iter().copied()).collect(),
+        Ok(sources) => sources.adapters.iter().flat_map(Adapter::kinds).collect(),
         // Said where the outbox is looked at.
         Err(_) => Vec::new(),
     };

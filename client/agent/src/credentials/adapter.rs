@@ -32,8 +32,8 @@ impl Adapter for Observations {
         SYSTEM
     }
 
-    fn kinds(&self) -> &'static [&'static str] {
-        &["observation"]
+    fn kinds(&self) -> Vec<&'static str> {
+        vec!["observation"]
     }
 
     fn draft(&self, event: &Kept<'_>, sealer: Sealer<'_>) -> Result<Draft, String> {

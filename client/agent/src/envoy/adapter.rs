@@ -33,8 +33,8 @@ impl Adapter for Effects {
         SYSTEM
     }
 
-    fn kinds(&self) -> &'static [&'static str] {
-        &["effect", "gap"]
+    fn kinds(&self) -> Vec<&'static str> {
+        vec!["effect", "gap"]
     }
 
     fn draft(&self, event: &Kept<'_>, sealer: Sealer<'_>) -> Result<Draft, String> {

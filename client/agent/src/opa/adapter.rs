@@ -32,18 +32,8 @@ impl Adapter for OpaAdapter {
         SYSTEM
     }
 
-    fn kinds(&self) -> &'static [&'static str] {
-        let finds = !self.group.terms().silent_after.is_zero();
-        match (self.group.bundles().is_empty(), self.group.terms().activations, finds) {
-            (true, false, false) => &["decision"],
-            (true, false, true) => &["decision", "finding"],
-            (true, true, false) => &["decision", "activation"],
-            (true, true, true) => &["decision", "activation", "finding"],
-            (false, false, false) => &["decision", "policy"],
-            (false, false, true) => &["decision", "policy", "finding"],
-            (false, true, false) => &["decision", "policy", "activation"],
-            (false, true, true) => &["decision", "policy", "activation", "finding"],
-        }
+    fn kinds(&self) -> Vec<&'static str> {
+        KINDS.iter().filter(|(_, is_made)| is_made(&self.group)).map(|(kind, _)| *kind).collect()
     }
 
     fn draft(&self, event: &Kept<'_>, sealer: Sealer<'_>) -> Result<Draft, String> {
@@ -76,5 +66,14 @@ impl Adapter for OpaAdapter {
     }
 }
 
+/// A kind, and whether a group's records may be of it.
+type Made = (&'static str, fn(&Group) -> bool);
+
+const KINDS: [Made; 4] = [
+    ("decision", |_| true),
+    ("policy", |group| !group.bundles().is_empty()),
+    ("activation", |group| group.terms().activations),
+    ("finding", |group| !group.terms().silent_after.is_zero()),
+];
 /// How long a decision waits for the bundle that it names: OPA may have it some seconds before the agent has read it. Its feed looks at once.
 const PATIENCE_MS: u64 = 5_000;

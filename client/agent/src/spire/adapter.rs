@@ -32,8 +32,8 @@ impl Adapter for Server {
         SYSTEM
     }
 
-    fn kinds(&self) -> &'static [&'static str] {
-        &KINDS
+    fn kinds(&self) -> Vec<&'static str> {
+        KINDS.to_vec()
     }
 
     fn draft(&self, event: &Kept<'_>, sealer: Sealer<'_>) -> Result<Draft, String> {
