@@ -256,7 +256,7 @@ fn outbox_of(config: &Config, origin: &str) -> Finding {
     }
     match Outbox::open(&config.outbox, origin, &config.iss) {
         Ok(outbox) => match Sources::of(config, None)
-            .map_err(RunError::from)
+            .map_err(RunError::Route)
             .and_then(|sources| run::check_routes(&outbox, &sources.adapters))
         {
             Ok(()) => {

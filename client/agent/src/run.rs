@@ -29,7 +29,7 @@ use crate::names::Names;
 use crate::outbox::{self, Outbox, OutboxError};
 use crate::pump::{Confirmer, PumpError, Sender, Shared, Terms};
 use crate::sign::{Identity, Signer};
-use crate::sources::{Sources, SourcesError, joining};
+use crate::sources::{Sources, joining};
 use crate::telemetry::Telemetry;
 use crate::trusted::Trusted;
 use crate::world::{Machine, World};
@@ -102,9 +102,9 @@ pub enum RunError {
         /// Its route: the prefix of an `[[opa]]` table, or as `envoy:edge-1` kind and name of another one.
         route: String,
     },
-    /// What the configuration names cannot be read.
-    #[error("{0}")]
-    Sources(#[from] SourcesError),
+    /// Two tables of the configuration have one route.
+    #[error("{0} stands twice in the configuration; each source needs a prefix, or a name, of its own")]
+    Route(String),
     /// A metric has no buckets.
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -182,7 +182,7 @@ impl Agent {
         if let Some(joining) = joining(&config) {
             outbox.join(joining, world.now_ms())?;
         }
-        let sources = Sources::of(&config, signs.as_ref())?;
+        let sources = Sources::of(&config, signs.as_ref()).map_err(RunError::Route)?;
         check_routes(&outbox, &sources.adapters)?;
         let openings = Folder::open(&config.openings, config.keeping.clone())?;
         let names = Names::beside(&config.key, Arc::clone(&world)).map_err(RunError::Names)?;

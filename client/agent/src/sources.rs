@@ -1,6 +1,5 @@
 //! The one place where what is configured becomes adapters, and what feeds them.
 
-use std::io;
 use std::sync::Arc;
 
 use crate::adapter::Adapters;
@@ -13,29 +12,6 @@ use crate::opa::bundle::{BundleFeed, Policies};
 use crate::opa::{Group, OpaAdapter};
 use crate::outbox::{Finds, Joining};
 use crate::spire;
-
-/// Why sources cannot be put together.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SourcesError {
-    /// Two tables of the configuration have one route.
-    #[error("{0} stands twice in the configuration; each source needs a prefix, or a name, of its own")]
-    Route(String),
-    /// The system has no thread for what is asked in the background.
-    #[error("{what}: {cause}")]
-    Thread {
-        /// What it is needed for.
-        what: String,
-        /// What the system says.
-        cause: io::Error,
-    },
-}
-
-impl From<String> for SourcesError {
-    fn from(route: String) -> Self {
-        Self::Route(route)
-    }
-}
 
 /// What an agent listens to.
 #[derive(Default)]
@@ -51,8 +27,8 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// [`SourcesError`]
-    pub fn of(config: &Config, signs: Option<&Arc<Rotating>>) -> Result<Self, SourcesError> {
+    /// The route that two of its tables share.
+    pub fn of(config: &Config, signs: Option<&Arc<Rotating>>) -> Result<Self, String> {
         let mut sources = Self::default();
         for group in &config.groups {
             sources.add_opa(group)?;
@@ -65,7 +41,7 @@ impl Sources {
         for watched in &config.watched {
             let watched = Arc::new(watched.clone());
             sources.adapters.add(Arc::new(Observations::new(Arc::clone(&watched), &config.iss)))?;
-            sources.feeds.extend(watcher(watched, signs)?);
+            sources.feeds.extend(watcher(watched, signs));
         }
         for server in &config.spire {
             let server = Arc::new(server.clone());
@@ -75,38 +51,36 @@ impl Sources {
         Ok(sources)
     }
 
-    fn add_opa(&mut self, group: &Group) -> Result<(), SourcesError> {
+    fn add_opa(&mut self, group: &Group) -> Result<(), String> {
         let policies = Arc::new(Policies::default());
         for table in group.bundles() {
             let feed = BundleFeed::new(group.prefix(), table.clone(), Arc::clone(&policies));
             self.feeds.push(Box::new(feed));
         }
-        self.adapters.add(Arc::new(OpaAdapter::new(group.clone(), policies)))?;
-        Ok(())
+        self.adapters.add(Arc::new(OpaAdapter::new(group.clone(), policies)))
     }
 }
 
-/// What looks at a place where credentials lie.
-fn watcher(watched: Arc<Watched>, signs: Option<&Arc<Rotating>>) -> Result<Option<Box<dyn Feed>>, SourcesError> {
-    Ok(match &watched.place {
+/// What looks at a place where credentials lie, if that is here to be seen.
+fn watcher(watched: Arc<Watched>, signs: Option<&Arc<Rotating>>) -> Option<Box<dyn Feed>> {
+    match &watched.place {
         Where::Folder(path) => {
             let folder = credentials::Folder::new(path);
             Some(Box::new(Watcher::new(watched, folder)))
         }
         Where::Own => {
-            let own = signs.map(|signs| credentials::Own::new(Arc::clone(signs)));
-            own.map(|own| Box::new(Watcher::new(watched, own)) as Box<dyn Feed>)
+            let own = credentials::Own::new(Arc::clone(signs?));
+            Some(Box::new(Watcher::new(watched, own)))
         }
         #[cfg(feature = "spiffe")]
         Where::Workload(endpoint) => {
-            let failed = |cause| SourcesError::Thread { what: format!("ask the Workload API at {endpoint}"), cause };
-            let workload = credentials::workload::Workload::start(endpoint, &watched.audiences).map_err(failed)?;
+            let workload = credentials::workload::Workload::new(endpoint, &watched.audiences);
             Some(Box::new(Watcher::new(watched, workload)))
         }
         // A configuration that names one is refused before.
         #[cfg(not(feature = "spiffe"))]
         Where::Workload(_) => None,
-    })
+    }
 }
 
 /// What is kept of decisions so that effects find theirs; nothing where no effects are read.

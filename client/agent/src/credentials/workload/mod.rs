@@ -8,8 +8,6 @@ mod jwt;
 #[cfg(test)]
 mod tests;
 
-use std::io;
-
 use govlog_daemon::tls::workload::Svids;
 
 use super::read::{bundle, certificate};
@@ -17,23 +15,19 @@ use super::watch::{Look, Looked};
 use crate::feed::FeedError;
 use jwt::Jwts;
 
-/// A Workload API, asked in the background.
+/// A Workload API, asked in the background from the first look on: whoever only wants to know what is configured has no token issued.
 #[derive(Debug)]
 pub struct Workload {
-    svids: Svids,
-    jwts: Jwts,
     endpoint: String,
+    audiences: Vec<String>,
+    asked: Option<(Svids, Jwts)>,
 }
 
 impl Workload {
-    /// Begins to ask. It need not be there yet.
-    ///
-    /// # Errors
-    ///
-    /// The system has no thread for it.
-    pub fn start(endpoint: &str, audiences: &[String]) -> io::Result<Self> {
-        let jwts = Jwts::start(endpoint, audiences)?;
-        Ok(Self { svids: Svids::start(endpoint)?, jwts, endpoint: endpoint.to_owned() })
+    /// For the Workload API at a socket, which need not be there yet, and for whom JWT-SVIDs are to be asked of it.
+    #[must_use]
+    pub fn new(endpoint: &str, audiences: &[String]) -> Self {
+        Self { endpoint: endpoint.to_owned(), audiences: audiences.to_vec(), asked: None }
     }
 }
 
@@ -47,11 +41,19 @@ impl Look for Workload {
     }
 
     fn look(&mut self, _now_ms: u64) -> Result<Looked, FeedError> {
-        let shown = self.svids.shown().map_err(|why| FeedError(format!("{}: {why}", self.endpoint)))?;
+        let Self { endpoint, audiences, asked } = self;
+        if asked.is_none() {
+            let no_thread =
+                |error: std::io::Error| FeedError(format!("{endpoint}: no thread can be started to ask it: {error}"));
+            let svids = Svids::start(endpoint).map_err(no_thread)?;
+            *asked = Some((svids, Jwts::start(endpoint, audiences).map_err(no_thread)?));
+        }
+        let Some((svids, jwts)) = asked else { return Ok(Looked::default()) };
+        let shown = svids.shown().map_err(|why| FeedError(format!("{endpoint}: {why}")))?;
         let leaves = shown.leaves.iter().map(|der| certificate(der));
         let bundles = shown.bundles.iter().map(|(domain, bytes)| bundle(domain, bytes));
-        let (jwts, unreadable) = self.jwts.shown();
-        let seen = leaves.chain(bundles).chain(jwts).map(|seen| (self.endpoint.clone(), seen)).collect();
+        let (jwts, unreadable) = jwts.shown();
+        let seen = leaves.chain(bundles).chain(jwts).map(|seen| (endpoint.clone(), seen)).collect();
         Ok(Looked { seen, unreadable })
     }
 }

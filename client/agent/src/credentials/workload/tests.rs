@@ -47,7 +47,7 @@ impl Lab {
             observer: None,
         };
         let watched = Arc::new(Watched::new(raw, self.dir.path()).unwrap());
-        Watcher::new(watched, Workload::start(self.api.endpoint(), &audiences).unwrap())
+        Watcher::new(watched, Workload::new(self.api.endpoint(), &audiences))
     }
 }
 
@@ -186,7 +186,7 @@ async fn a_workload_api_that_comes_later_or_again_is_found() {
         observer: None,
     };
     let watched = Arc::new(Watched::new(raw, lab.dir.path()).unwrap());
-    let mut feed = Watcher::new(watched, Workload::start(&endpoint, &[LEDGER.to_owned()]).unwrap());
+    let mut feed = Watcher::new(watched, Workload::new(&endpoint, &[LEDGER.to_owned()]));
     assert!(feed.read(Machine.now_ms()).unwrap_err().to_string().contains("api.sock"));
     let api = WorkloadApi::start(&lab.dir.path().join("api.sock"), PAY, &lab.own.svid(PAY), &lab.own);
     api.tell_bundles(&[("prod.example", b"{}")]);
