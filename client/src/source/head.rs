@@ -82,6 +82,15 @@ impl Head {
     /// It cannot be read, or is no head to go by.
     pub fn read(source: &Source, trust: &Trust) -> Result<Self, HeadError> {
         let note = source.get("checkpoint", MAX_NOTE_BYTES)?.ok_or(HeadError::None)?;
+        Self::of(source, trust, note)
+    }
+
+    /// Judges a note that a source showed as its checkpoint, of the newest size or an earlier one, in the same way.
+    ///
+    /// # Errors
+    ///
+    /// As [`Head::read`].
+    pub fn of(source: &Source, trust: &Trust, note: Vec<u8>) -> Result<Self, HeadError> {
         let verified = trust.policy().verify_checkpoint(&note)?;
         let checkpoint = verified.checkpoint();
         if checkpoint.origin.as_str() != trust.origin() {

@@ -6,13 +6,18 @@
 mod folder;
 mod head;
 mod http;
+mod notes;
+mod records;
 mod statement;
 mod tree;
 
 pub use folder::Folder;
 pub use head::{Head, HeadError};
 pub use http::{Http, Reply};
+pub use notes::{Published, published};
+pub use records::RecordsError;
 pub use statement::Fetched;
+pub(crate) use tree::MAX_BUNDLE_BYTES;
 pub use tree::{Tree, TreeError};
 
 use std::path::PathBuf;

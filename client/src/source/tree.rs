@@ -1,7 +1,7 @@
 //! A tree read from a source's tiles.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use govlog_formats::digest::Digest;
 use govlog_formats::limits::MAX_ENTRY_BYTES;
@@ -21,6 +21,8 @@ pub struct Tree<'a> {
     source: &'a Source,
     size: TreeSize,
     tiles: RefCell<HashMap<TilePath, Vec<u8>>>,
+    /// The bundles read last: entries that belong together stand together.
+    bundles: RefCell<VecDeque<(TilePath, Vec<u8>)>>,
 }
 
 /// Why a part of the tree could not be read.
@@ -52,7 +54,7 @@ impl<'a> Tree<'a> {
     /// Reads a source's tree at a size that a verified checkpoint names.
     #[must_use]
     pub fn new(source: &'a Source, size: TreeSize) -> Self {
-        Self { source, size, tiles: RefCell::new(HashMap::new()) }
+        Self { source, size, tiles: RefCell::default(), bundles: RefCell::default() }
     }
 
     /// The tree size.
@@ -70,9 +72,16 @@ impl<'a> Tree<'a> {
         let n = index.get() / tile::WIDTH;
         let width = tile::width_at(0, n, self.size);
         let path = TilePath::Entries { n, width };
-        let bundle = self.fetch(path, MAX_BUNDLE_BYTES)?;
+        let mut bundles = self.bundles.borrow_mut();
+        if !bundles.iter().any(|(known, _)| *known == path) {
+            let bundle = self.fetch(path, MAX_BUNDLE_BYTES)?;
+            bundles.truncate(KEPT_BUNDLES - 1);
+            bundles.push_front((path, bundle));
+        }
+        let bundle = bundles.iter().find(|(known, _)| *known == path).map(|(_, bytes)| bytes.as_slice());
+        let bundle = bundle.unwrap_or_default();
         let malformed = |why: String| TreeError::Malformed { path, why };
-        let entries = tile::bundle::parse(&bundle, width).map_err(|error| malformed(error.to_string()))?;
+        let entries = tile::bundle::parse(bundle, width).map_err(|error| malformed(error.to_string()))?;
         let offset = usize::try_from(index.get() % tile::WIDTH).unwrap_or(usize::MAX);
         let entry = entries.get(offset).ok_or_else(|| malformed(format!("it does not hold entry {index}")))?;
         Ok((*entry).to_vec())
@@ -125,6 +134,9 @@ impl NodeReader for Tree<'_> {
         nodes.iter().map(|node| self.node(*node)).collect()
     }
 }
+
+/// How many bundles are kept; the largest have 16 MiB each, and the usual ones a hundredth of it.
+const KEPT_BUNDLES: usize = 4;
 
 /// How many hashes or entries a full tile or bundle has.
 const FULL: u16 = 256;

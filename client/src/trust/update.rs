@@ -121,6 +121,25 @@ pub fn read_history(source: &Source, trust: &Trust) -> Result<History, UpdateErr
     Ok(history)
 }
 
+/// Learns the admission-policy entries that a source lists below a head, for as long as `trust` lives. `false`: the source lists none.
+///
+/// # Errors
+///
+/// As [`update`].
+pub(crate) fn learn_listed(source: &Source, trust: &mut Trust, head: &Head) -> Result<bool, UpdateError> {
+    let tree = Tree::new(source, head.size());
+    let known = trust.history().newest().index;
+    let learnt = for_each_listed(source, head.size(), known, |index| {
+        let (entry, proof) = prove(&tree, head, index)?;
+        trust.learn(index, &entry, &proof.to_bytes()).map_err(|error| missing(error, "DIR"))
+    });
+    match learnt {
+        Ok(()) => Ok(true),
+        Err(UpdateError::NoList) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Says what to do where an entry is refused for want of one that should have come before it.
 ///
 /// Entries are learnt in the order of the log, and none at or below the newest one known: one that was left out of a list then is never asked

@@ -1,0 +1,47 @@
+//! The notes that a log has published, as its server lists them. Unjudged.
+
+use govlog_formats::merkle::TreeSize;
+use serde::Deserialize;
+
+use super::{Source, SourceError};
+
+/// A page of a thousand notes.
+const MAX_PAGE_BYTES: usize = 64 * 1024 * 1024;
+
+/// A published note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The size it is said to be of.
+    pub size: TreeSize,
+    /// Its bytes.
+    pub note: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    checkpoints: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    size: u64,
+    note: String,
+}
+
+/// Reads the notes of these sizes, both inclusive, as far as the first page has them; none from a source that lists none.
+///
+/// # Errors
+///
+/// The source does not answer, or gives what is no list.
+pub fn published(source: &Source, from: TreeSize, to: TreeSize) -> Result<Vec<Published>, SourceError> {
+    let path = format!("v1/checkpoints?from={from}&to={to}");
+    let body = if source.http().is_some() { source.get(&path, MAX_PAGE_BYTES)? } else { None };
+    let Some(body) = body else { return Ok(Vec::new()) };
+    let page: Page = serde_json::from_slice(&body).map_err(|error| SourceError::Status {
+        url: path,
+        status: 200,
+        detail: format!("no list of notes: {error}"),
+    })?;
+    let listed = page.checkpoints.into_iter();
+    Ok(listed.map(|listed| Published { size: TreeSize::new(listed.size), note: listed.note.into_bytes() }).collect())
+}

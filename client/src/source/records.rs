@@ -1,0 +1,107 @@
+//! A log's search: which entries answer a filter, as its server says. A hint: nothing is known of an entry until it is read and judged.
+
+use std::time::{Duration, Instant};
+
+use govlog_formats::entry_id::EntryId;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::search::Filter;
+use serde::Deserialize;
+
+use super::{Http, SourceError};
+
+/// A thousand ids a page.
+const MAX_PAGE_BYTES: usize = 256 * 1024;
+/// How long to wait for an index that is being built, or is behind.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why a search has no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordsError {
+    /// The server does not answer, or refuses.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The answer cannot be understood.
+    #[error("v1/records: {0}")]
+    Answer(String),
+    /// The server's index does not reach this size.
+    #[error("the log's index does not reach size {at} yet{}; ask again, or scan: --complete", if detail.is_empty() { String::new() } else { format!(" ({detail})") })]
+    Behind {
+        /// The size.
+        at: TreeSize,
+        /// What the server says.
+        detail: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Page {
+    as_of: u64,
+    ids: Vec<String>,
+    cursor: Option<String>,
+}
+
+impl Http {
+    /// Asks which entries below a size answer a filter: at most so many, in the log's order. A second value says that there are more.
+    ///
+    /// # Errors
+    ///
+    /// The server cannot be reached, has no index up to that size, or gives what is no answer.
+    pub fn records(&self, filter: &Filter, at: TreeSize, most: usize) -> Result<(Vec<LeafIndex>, bool), RecordsError> {
+        let (mut found, mut cursor, query) = (Vec::new(), String::new(), filter.to_query());
+        loop {
+            let page = self
+                .page(&format!("v1/records?{query}{}at={at}{cursor}", if query.is_empty() { "" } else { "&" }), at)?;
+            if page.as_of != at.get() {
+                return Err(RecordsError::Answer(format!("as_of is {}, asked at {at}", page.as_of)));
+            }
+            for id in &page.ids {
+                let index = id.parse::<EntryId>().map_err(|error| RecordsError::Answer(error.to_string()))?.index;
+                if !at.covers(index) || found.last().is_some_and(|last| *last >= index) {
+                    return Err(RecordsError::Answer(format!("{id} is not in the order of the log below {at}")));
+                }
+                if found.len() == most {
+                    return Ok((found, true));
+                }
+                found.push(index);
+            }
+            match page.cursor {
+                None => return Ok((found, false)),
+                Some(next) => {
+                    // A page may be empty; its cursor goes on all the same, or this never ends.
+                    let next: u64 = next.parse().map_err(|_| RecordsError::Answer(format!("cursor {next:?}")))?;
+                    let before = cursor.rsplit('=').next().and_then(|text| text.parse::<u64>().ok());
+                    if before.is_some_and(|before| before >= next) {
+                        return Err(RecordsError::Answer(format!("the cursor {next} does not go on")));
+                    }
+                    cursor = format!("&cursor={next}");
+                }
+            }
+        }
+    }
+
+    fn page(&self, path: &str, at: TreeSize) -> Result<Page, RecordsError> {
+        let started = Instant::now();
+        loop {
+            let reply = self.ask(path, MAX_PAGE_BYTES)?;
+            match reply.status {
+                200 => {
+                    return serde_json::from_slice(&reply.body)
+                        .map_err(|error| RecordsError::Answer(error.to_string()));
+                }
+                // The server has waited 5 s itself where its index was only behind.
+                503 if started.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_secs(reply.retry_after.unwrap_or(1).clamp(1, 5)));
+                }
+                503 => {
+                    let detail = match self.unexpected(path, 503, &reply.body) {
+                        SourceError::Status { detail, .. } => detail,
+                        _ => String::new(),
+                    };
+                    return Err(RecordsError::Behind { at, detail });
+                }
+                status => return Err(self.unexpected(path, status, &reply.body).into()),
+            }
+        }
+    }
+}
