@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use govlog_formats::entry_id::EntryId;
 
 use crate::audit::AuditError;
+use crate::custody::{ExportError, ScanError};
 use crate::operator::BringError;
 use crate::resolve::ResolveError;
-use crate::source::{HeadError, SourceError, TreeError};
+use crate::source::{HeadError, RecordsError, SourceError, TreeError};
 use crate::submit::{SendError, SubmitError};
 use crate::trust::UpdateError;
 use crate::verify::Outcome;
@@ -112,6 +113,10 @@ fn meaning(cause: &(dyn Error + 'static)) -> Option<Exit> {
             ResolveError::Source(_) => Exit::CannotEvaluate,
             _ => Exit::Usage,
         })
+    } else if let Some(export) = cause.downcast_ref::<ExportError>() {
+        Some(of_export(export))
+    } else if cause.is::<RecordsError>() {
+        Some(Exit::CannotEvaluate)
     } else if let Some(audit) = cause.downcast_ref::<AuditError>() {
         Some(if let AuditError::Head(head) = audit { of_head(head) } else { Exit::CannotEvaluate })
     } else {
@@ -120,6 +125,17 @@ fn meaning(cause: &(dyn Error + 'static)) -> Option<Exit> {
             UpdateError::Trust(_) => Some(Exit::Usage),
             _ => Some(Exit::CannotEvaluate),
         }
+    }
+}
+
+fn of_export(error: &ExportError) -> Exit {
+    match error {
+        ExportError::Head(head) | ExportError::Update(UpdateError::Head(head)) => of_head(head),
+        ExportError::Entry { failure, .. } => failure.outcome.into(),
+        ExportError::Scan(ScanError::Broken(_)) | ExportError::Openings { .. } => Exit::Refuted,
+        ExportError::NotPublished(_) | ExportError::NoEntry(_) => Exit::NothingFound,
+        ExportError::Query(_) | ExportError::NoIndex | ExportError::Pin(_) | ExportError::Store(_) => Exit::Usage,
+        _ => Exit::CannotEvaluate,
     }
 }
 

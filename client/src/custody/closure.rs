@@ -12,7 +12,7 @@ use std::sync::Arc;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::{Handle, LinkTarget};
 
-use super::relations::{Class, Node, Point, WORDS, class, key, shown};
+use super::relations::{Class, Node, Point, class, key, meant_kinds, shown, speakers};
 use crate::verify::join;
 
 /// Where entries are found by what they are called and by what they name.
@@ -99,7 +99,7 @@ impl Role {
 /// The role of what an entry of this role names by a relation of this class; `None`: not followed.
 fn forward(role: Role, class: Class) -> Option<Role> {
     match (class, role) {
-        (Class::Causal, Role::Start | Role::Effect | Role::Cause) => Some(Role::Cause),
+        (Class::Causal | Class::Owner, Role::Start | Role::Effect | Role::Cause) => Some(Role::Cause),
         (Class::Causal, Role::Word) => Some(Role::Word),
         (Class::About | Class::Newer | Class::Seen, Role::Start) => Some(Role::Cause),
         _ => None,
@@ -181,14 +181,12 @@ impl<L: Lookup> Search<'_, L> {
 
     /// Goes back to what names an entry.
     fn followers(&mut self, node: &Arc<Node>, role: Role) -> Result<(), L::Error> {
-        // Everything under a policy is never looked at, unless it is asked for.
-        let mut kinds: Vec<&str> = WORDS.to_vec();
-        kinds.push(&node.kind);
-        let kinds = if role >= Role::Effect { &[][..] } else { &kinds };
         let mut targets: Vec<LinkTarget> = node.targets().collect();
         targets.extend(self.aliases(node)?);
         for target in targets {
-            for from in self.lookup.pointing(&target, kinds)? {
+            // Everything under a policy is never looked at, unless it is asked for.
+            let kinds = if role >= Role::Effect { Vec::new() } else { speakers(&target, &node.kind) };
+            for from in self.lookup.pointing(&target, &kinds)? {
                 for point in from.points.iter().filter(|point| same(&point.target, &target)) {
                     let Some(role) = backward(role, class(&point.rel)) else { continue };
                     let meant = self.resolve(&from, point)?.into_iter().filter(|(to, _)| to.index == node.index);
@@ -235,7 +233,7 @@ impl<L: Lookup> Search<'_, L> {
 /// Anybody can make a certificate with another's serial number; by whoever issued the other one it is that one's own word.
 fn resolve<L: Lookup>(lookup: &mut L, from: &Node, point: &Point) -> Result<Resolved, L::Error> {
     let direct: Resolved = lookup
-        .named(&point.target, &[])?
+        .named(&point.target, &meant_kinds(&point.rel, &point.target, &from.kind))?
         .into_iter()
         .filter(|to| to.is_meant(&point.rel, &point.target, &from.kind))
         .map(|to| (to, None))
@@ -251,7 +249,7 @@ fn resolve<L: Lookup>(lookup: &mut L, from: &Node, point: &Point) -> Result<Reso
         }
         for other in seen.certificate.iter().filter(|other| *other != handle) {
             let other = LinkTarget::Handle(other.clone());
-            let named = lookup.named(&other, &[])?;
+            let named = lookup.named(&other, &meant_kinds(&point.rel, &other, &from.kind))?;
             let meant =
                 named.into_iter().filter(|to| to.iss == seen.iss && to.is_meant(&point.rel, &other, &from.kind));
             found.extend(meant.map(|to| (to, Some(seen.clone()))));
@@ -271,7 +269,7 @@ fn same(one: &LinkTarget, other: &LinkTarget) -> bool {
 }
 
 /// What a target is looked up by: an entry of this log and a reference to it by its leaf hash are one.
-fn target_key(target: &LinkTarget) -> Vec<u8> {
+pub(super) fn target_key(target: &LinkTarget) -> Vec<u8> {
     match target {
         LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. } => leaf.as_bytes().to_vec(),
         LinkTarget::Handle(handle) => key(handle),
@@ -322,14 +320,19 @@ impl Shelf {
         let (mut edges, mut dead) = (Vec::new(), Vec::new());
         let nodes: Vec<Arc<Node>> = self.nodes.values().cloned().collect();
         for node in &nodes {
+            let role = roles.get(&node.index).copied();
+            let mut owners = Vec::new();
             for point in &node.points {
                 let Ok(found) = resolve(self, node, point);
                 let found: Resolved = found.into_iter().filter(|(to, _)| to.index != node.index).collect();
-                let role = roles.get(&node.index);
-                let is_followed = role.is_some_and(|role| forward(*role, class(&point.rel)).is_some());
+                let class = class(&point.rel);
+                let is_followed = role.is_some_and(|role| forward(role, class).is_some());
                 let by = shown(&point.target);
-                if found.is_empty() && (is_followed || class(&point.rel) == Class::Other) {
-                    dead.push(DeadLink { from: node.index, rel: point.rel.clone(), to: by.clone() });
+                let link = DeadLink { from: node.index, rel: point.rel.clone(), to: by.clone() };
+                match class {
+                    Class::Owner if is_followed => owners.push((link, found.is_empty())),
+                    _ if found.is_empty() && (is_followed || class == Class::Other) => dead.push(link),
+                    _ => {}
                 }
                 edges.extend(found.into_iter().map(|(to, through)| Edge {
                     from: node.index,
@@ -338,6 +341,10 @@ impl Shelf {
                     by: by.clone(),
                     through: through.map(|through| through.index),
                 }));
+            }
+            // Any of them answers for it, of itself or of all below a path; the identity itself stands last.
+            if owners.iter().all(|(_, is_dead)| *is_dead) {
+                dead.extend(owners.pop().map(|(link, _)| link));
             }
         }
         edges.sort_unstable();

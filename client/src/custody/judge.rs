@@ -43,6 +43,7 @@ pub(super) fn judge(trust: &Trust, bytes: &[u8], remarks: &mut Vec<String>) -> R
     let disclosed = file.openings(&verified)?;
     file.rendered(&verified, &disclosed)?;
     let roles = roles(&verified, &manifest)?;
+    file.answers(&verified, &manifest);
     let held = file.held(verified, &disclosed, &roles);
     let seen = streams(held.iter().map(|held| (held.entry.included().index, held.entry.statement())));
     if seen != manifest.streams {
@@ -341,6 +342,25 @@ impl<'f> File<'f> {
             }
         }
         Ok(())
+    }
+
+    /// Whether what is said to answer the query does, by the search's rules as this program has them.
+    fn answers(&mut self, verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>, manifest: &Manifest) {
+        let filters = match manifest.query.filters() {
+            Ok(filters) => filters,
+            Err(error) => return self.remarks.push(format!("whether the entries answer the query: {error}")),
+        };
+        let is_start = |id: &str| manifest.starts.iter().any(|start| start == id);
+        for (entry, _) in verified.values() {
+            let id = entry.id().to_string();
+            let matches = filters.iter().any(|filter| filter.matches(entry.statement()));
+            if is_start(&id) && !matches && !manifest.query.entries.contains(&id) {
+                self.remarks
+                    .push(format!("that {id} answers the query: by the rules of this program's search it does not"));
+            } else if matches && !is_start(&id) {
+                self.remarks.push(format!("why {id} is not named among what answers the query: it does"));
+            }
+        }
     }
 
     fn held(

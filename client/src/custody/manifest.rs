@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use govlog_formats::search::{Filter, FilterError};
 use serde::{Deserialize, Serialize};
 
 use super::streams::StreamSeen;
@@ -58,10 +59,34 @@ pub struct CheckpointSaid {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
-    /// Search parameters, all of which an entry must meet.
-    pub search: BTreeMap<String, String>,
-    /// Entries named by their ids.
+    /// Parameters of a search (`GET /v1/records`); an entry must meet each of them by one of its values.
+    pub search: BTreeMap<String, Vec<String>>,
+    /// Entries named by their ids, besides.
     pub entries: Vec<String>,
+}
+
+impl Query {
+    /// The filters of which an entry must pass one; none, where entries are named alone.
+    ///
+    /// # Errors
+    ///
+    /// A parameter is none.
+    pub fn filters(&self) -> Result<Vec<Filter>, FilterError> {
+        // Every choice of one value for each parameter.
+        let mut pairs: Vec<Vec<(&str, &str)>> = if self.search.is_empty() { Vec::new() } else { vec![Vec::new()] };
+        for (name, values) in &self.search {
+            let mut longer = Vec::new();
+            for value in values {
+                let with = pairs.iter().cloned().map(|mut pair| {
+                    pair.push((name.as_str(), value.as_str()));
+                    pair
+                });
+                longer.extend(with);
+            }
+            pairs = longer;
+        }
+        pairs.into_iter().map(Filter::from_pairs).collect()
+    }
 }
 
 /// What was looked for and not found.

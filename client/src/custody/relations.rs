@@ -4,9 +4,11 @@
 //!
 //! | relation | from → to | followed |
 //! |---|---|---|
-//! | `governed_by`, `authenticated_by`, `registered_as`, `attested_by`, `signed_by`, `anchored_in`, `on_behalf_of`, `derived_from`, `authorised_by`, `enforces`, `caused_by`, and by fields alone `owned_by`, `acted_as` | what happened → what it rests on | to the cause from everything; back to what rests on it from what was asked for and from what came of that |
+//! | `governed_by`, `authenticated_by`, `registered_as`, `attested_by`, `signed_by`, `anchored_in`, `on_behalf_of`, `derived_from`, `authorised_by`, `enforces`, `caused_by`, and by a field alone `acted_as` | what happened → what it rests on | to the cause from everything; back to what rests on it from what was asked for and from what came of that |
+//! | `owned_by`, by an identity's SPIFFE ID alone | an identity → who answers for it | to the owner from everything; never back to all that somebody owns |
 //! | `revokes`, `redacts`, `about` | a word → what it is about | to the word from everything; back from a word that was asked for |
-//! | `supersedes` | newer → older | to the newer, one step |
+//! | `ends`, by a registry's id alone | the end of a registration → the registration | as these |
+//! | `supersedes` | newer → older of its kind, by leaf hash | to the newer, one step |
 //! | `observes` | seen in use → the credential | to the observation from what was asked for and what came of it; and through the certificate that it holds |
 //! | `external_log` | to another log | not: it is named as leading out of this one |
 //!
@@ -19,6 +21,7 @@ use govlog_formats::cbor::to_deterministic;
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::handles::CertificateHandles;
+use govlog_formats::record::registration::RegistrationOp;
 use govlog_formats::record::revocation::RevocationTarget;
 use govlog_formats::record::{Body, Handle, LinkTarget, Record, Recorded, SchemeDigest};
 use govlog_formats::statement::SignedStatement;
@@ -58,6 +61,8 @@ pub struct Point {
 pub enum Class {
     /// From what happened to what it rests on.
     Causal,
+    /// From an identity to who answers for it.
+    Owner,
     /// From a word to what it is about.
     About,
     /// From the newer to the older.
@@ -73,10 +78,9 @@ pub enum Class {
 pub fn class(rel: &str) -> Class {
     match rel {
         "governed_by" | "authenticated_by" | "registered_as" | "attested_by" | "signed_by" | "anchored_in"
-        | "on_behalf_of" | "derived_from" | "authorised_by" | "enforces" | "caused_by" | OWNED_BY | ACTED_AS => {
-            Class::Causal
-        }
-        "revokes" | "redacts" | "about" => Class::About,
+        | "on_behalf_of" | "derived_from" | "authorised_by" | "enforces" | "caused_by" | ACTED_AS => Class::Causal,
+        OWNED_BY => Class::Owner,
+        "revokes" | "redacts" | "about" | ENDS => Class::About,
         "supersedes" => Class::Newer,
         "observes" => Class::Seen,
         _ => Class::Other,
@@ -92,6 +96,8 @@ pub const REVOCABLE: [&str; 7] =
 
 /// By an identity's SPIFFE ID: who answers for it.
 const OWNED_BY: &str = "owned_by";
+/// By a registry's id of it: which registration is no more.
+const ENDS: &str = "ends";
 /// By a decision's agent: what that agent is.
 const ACTED_AS: &str = "acted_as";
 /// Names that are only used here: a registration by its registry's id, an ownership by its prefix, and whatever a revocation names by an id.
@@ -129,33 +135,80 @@ impl Node {
     /// Says whether it is what a relation of an entry of this kind leads to. (Nothing leads to itself, but that is for the caller to see.)
     #[must_use]
     pub fn is_meant(&self, rel: &str, target: &LinkTarget, from: &str) -> bool {
-        match target {
-            LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. } => self.leaf == *leaf,
-            LinkTarget::Handle(handle) => self.names.contains(handle) && self.fits(rel, from),
+        let kinds = meant_kinds(rel, target, from);
+        // What takes the place of another is of its kind, and names it itself.
+        if class(rel) == Class::Newer && (matches!(target, LinkTarget::Handle(_)) || self.kind != from) {
+            return false;
         }
+        self.is_called(target) && (kinds.is_empty() || kinds.contains(&self.kind.as_str()))
     }
 
-    /// Says whether it can be what a relation by handle leads to: a revocation bears the handles of a credential, and issued none.
-    fn fits(&self, rel: &str, from: &str) -> bool {
-        match rel {
-            "authenticated_by" => self.kind == "issuance",
-            // An activation and its policy bear the same digest, and so does every other activation of it.
-            "governed_by" if from == "activation" => self.kind == "policy",
-            "governed_by" => matches!(self.kind.as_str(), "activation" | "policy" | "issuance"),
-            "registered_as" => self.kind == "registration",
-            "attested_by" => self.kind == "attestation",
-            "signed_by" => self.kind == "signing-key",
-            "anchored_in" => self.kind == "federation",
-            "on_behalf_of" | "derived_from" => self.kind == "delegation",
-            "enforces" => self.kind == "decision",
-            OWNED_BY => self.kind == "ownership",
-            ACTED_AS => self.kind == "agent",
-            // Neither words about a credential nor those who saw it are that credential.
-            "revokes" | "about" | "observes" | "redacts" => {
-                !WORDS.contains(&self.kind.as_str()) && self.kind != "observation"
-            }
-            _ => true,
+    /// Says whether this is one of its names.
+    pub(super) fn is_called(&self, target: &LinkTarget) -> bool {
+        match target {
+            LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. } => self.leaf == *leaf,
+            LinkTarget::Handle(handle) => self.names.contains(handle),
         }
+    }
+}
+
+/// The kinds that a relation of an entry of this kind can lead to; none: any.
+///
+/// By leaf hash the entry is named itself. By handle it must be of a kind that such a handle names and such a relation leads to: a revocation bears
+/// the handles of a credential, and issued none.
+#[must_use]
+pub fn meant_kinds(rel: &str, target: &LinkTarget, from: &str) -> Vec<&'static str> {
+    let LinkTarget::Handle(handle) = target else { return Vec::new() };
+    let by_rel: &'static [&'static str] = match rel {
+        "authenticated_by" => &["issuance"],
+        // An activation and its policy bear the same digest, and so does every other activation of it.
+        "governed_by" if from == "activation" => &["policy"],
+        "governed_by" => &["activation", "policy", "issuance"],
+        "registered_as" => &["registration"],
+        "attested_by" => &["attestation"],
+        "signed_by" => &["signing-key"],
+        "anchored_in" => &["federation"],
+        "on_behalf_of" | "derived_from" => &["delegation"],
+        "enforces" => &["decision"],
+        OWNED_BY => &["ownership"],
+        ACTED_AS => &["agent"],
+        _ => &[],
+    };
+    let by_name: &'static [&'static str] = match handle.name.as_str() {
+        "cert_s256" | "tbs_s256" | "serial_aki" => &["issuance"],
+        "tok_s256" | "jws_input_s256" | "jti_iss" => &["issuance", "delegation"],
+        "spki_s256" | "jkt" => &["issuance", "signing-key"],
+        "policy_digest" => &["policy", "activation"],
+        "bundle_digest" => &["policy", "activation", "federation"],
+        "entry_digest" | REGISTRY_ENTRY => &["registration"],
+        "dec" | "op_digest" => &["decision"],
+        "attested" => &["attestation"],
+        "key_iss" => &["signing-key"],
+        OWNED => &["ownership"],
+        NAMED => &["registration", "signing-key", "federation", "agent", "policy"],
+        _ => &[],
+    };
+    match (by_rel, by_name) {
+        ([], kinds) | (kinds, []) => kinds.to_vec(),
+        (by_rel, by_name) => match by_name.iter().filter(|kind| by_rel.contains(kind)).copied().collect::<Vec<_>>() {
+            // Such a relation by such a handle has no meaning: what the relation says counts.
+            none if none.is_empty() => by_rel.to_vec(),
+            both => both,
+        },
+    }
+}
+
+/// The kinds that are asked who speaks of an entry, by what it is called.
+pub(super) fn speakers<'k>(target: &LinkTarget, kind: &'k str) -> Vec<&'k str> {
+    match target {
+        // Whatever takes its place is of its kind, and names it by its leaf hash.
+        LinkTarget::Entry(_) | LinkTarget::LogRef { .. } => WORDS.into_iter().chain([kind]).collect(),
+        LinkTarget::Handle(handle) if [join::SIG_STRUCTURE, join::PAYLOAD].contains(&handle.name.as_str()) => {
+            vec!["approval"]
+        }
+        LinkTarget::Handle(handle) if handle.name == NAMED => vec!["revocation"],
+        LinkTarget::Handle(handle) if handle.name == REGISTRY_ENTRY => vec!["registration"],
+        LinkTarget::Handle(_) => WORDS.to_vec(),
     }
 }
 
@@ -168,6 +221,9 @@ pub(super) fn key(handle: &Handle) -> Vec<u8> {
 pub(super) fn shown(target: &LinkTarget) -> String {
     match target {
         LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. } => format!("leaf {leaf}"),
+        LinkTarget::Handle(handle) if handle.name == OWNED => {
+            format!("anybody who answers for {}", handle.value.as_text().unwrap_or_default().escape_debug())
+        }
         LinkTarget::Handle(handle) => match &handle.value {
             Value::Array(parts) if parts.iter().any(Value::is_array) => {
                 let inner = parts.iter().filter_map(Value::as_array).flatten().cloned().collect();
@@ -218,70 +274,95 @@ fn points(record: &Record, iss: &str) -> Vec<Point> {
     let mut found: Vec<Point> =
         join::targets(record, iss).into_iter().map(|(rel, target)| Point { rel, target }).collect();
     let Some(body) = record.body() else { return found };
-    let mut add = |rel: &str, target: LinkTarget| {
+    for (rel, target) in happened(record, body).into_iter().chain(stands(record, body, iss)).chain(said(record)) {
         // An explicit link to the same thing says it already, perhaps in another word.
         if !found.iter().any(|known| known.target == target) {
             found.push(Point { rel: rel.to_owned(), target });
         }
+    }
+    found
+}
+
+type Named = (&'static str, LinkTarget);
+
+/// What records of the operation plane name by their fields.
+fn happened(record: &Record, body: &Body) -> Vec<Named> {
+    let by = |rel: &'static str, handles: Vec<Handle>| -> Vec<Named> {
+        handles.into_iter().map(|handle| (rel, LinkTarget::Handle(handle))).collect()
     };
-    let text = |path: &[&str]| body.text(path).present();
-    let handle = LinkTarget::Handle;
     match record {
         Record::Decision(decision) => {
-            decision.policies().iter().flat_map(digests).for_each(|digest| add("governed_by", handle(digest)));
-            body.link_target(&["agent", "link"]).present().into_iter().for_each(|target| add(ACTED_AS, target));
+            let agent = body.link_target(&["agent", "link"]).present().map(|target| (ACTED_AS, target));
+            let policies = by("governed_by", decision.policies().iter().flat_map(digests).collect());
+            policies.into_iter().chain(agent).collect()
         }
         Record::DecisionBatch(_) => {
-            named_digest(body, &["capture"], "policy_digest")
-                .into_iter()
-                .for_each(|name| add("governed_by", handle(name)));
-        }
-        Record::Activation(_) | Record::Attestation(_) => {
-            for name in ["policy_digest", "bundle_digest"] {
-                digest_handle(body, name).into_iter().for_each(|digest| add("governed_by", handle(digest)));
-            }
-        }
-        Record::Issuance(issuance) => {
-            match (issuance.entry_digest().present(), text(&["entry_id"])) {
-                (Some(digest), _) => add("registered_as", handle(Handle::of_digest("entry_digest", &digest))),
-                (None, Some(id)) => add("registered_as", handle(pair(REGISTRY_ENTRY, iss, id))),
-                (None, None) => {}
-            }
-            if let (Recorded::Present(id), Some(issuer)) = (body.at(&["issuer_key_id"]), text(&["issuer"])) {
-                add("signed_by", handle(key_iss(id.clone(), issuer)));
-            }
-            let digest = named_digest(body, &["governance", "policy_digest"], "policy_digest");
-            digest.into_iter().for_each(|digest| add("governed_by", handle(digest)));
-            owners(text(&["subject"])).for_each(|owner| add(OWNED_BY, owner));
-        }
-        Record::Registration(_) => owners(text(&["subject"])).for_each(|owner| add(OWNED_BY, owner)),
-        Record::Agent(agent) => {
-            let runs_as = agent.runs_as().present().unwrap_or_default();
-            runs_as.into_iter().flat_map(|id| owners(Some(id))).for_each(|owner| add(OWNED_BY, owner));
+            by("governed_by", named_digest(body, &["capture"], "policy_digest").into_iter().collect())
         }
         Record::Delegation(_) => {
-            handle_maps(body, "tokens_in").into_iter().for_each(|token| add("derived_from", handle(token)));
-            for party in ["delegator", "delegate"] {
-                let credential = body.handle(&[party, "credential", "handle"]).present();
-                credential.into_iter().for_each(|credential| add("authenticated_by", handle(credential)));
+            let credential = |party: &str| body.handle(&[party, "credential", "handle"]).present();
+            let known = ["delegator", "delegate"].into_iter().filter_map(credential).collect();
+            [by("derived_from", handle_maps(body, "tokens_in")), by("authenticated_by", known)].concat()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What records of the governance and identity planes name by their fields; `iss`: who signed them.
+fn stands(record: &Record, body: &Body, iss: &str) -> Vec<Named> {
+    let text = |path: &[&str]| body.text(path).present();
+    let mut found: Vec<Named> = Vec::new();
+    let mut add = |rel: &'static str, handle: Option<Handle>| {
+        found.extend(handle.map(|handle| (rel, LinkTarget::Handle(handle))));
+    };
+    match record {
+        Record::Activation(_) | Record::Attestation(_) => {
+            add("governed_by", digest_handle(body, "policy_digest"));
+            add("governed_by", digest_handle(body, "bundle_digest"));
+        }
+        Record::Issuance(issuance) => {
+            let digest = issuance.entry_digest().present().map(|digest| Handle::of_digest("entry_digest", &digest));
+            let id = || text(&["entry_id"]).map(|id| pair(REGISTRY_ENTRY, iss, id));
+            add("registered_as", digest.or_else(id));
+            if let (Recorded::Present(id), Some(issuer)) = (body.at(&["issuer_key_id"]), text(&["issuer"])) {
+                add("signed_by", Some(key_iss(id.clone(), issuer)));
             }
+            add("governed_by", named_digest(body, &["governance", "policy_digest"], "policy_digest"));
+            found.extend(owners(text(&["subject"])));
         }
-        Record::Approval(approval) => {
-            approval.credential().present().into_iter().for_each(|known| add("authenticated_by", handle(known)));
-        }
-        Record::Revocation(revocation) => {
-            if let Some(RevocationTarget::Id(id)) = revocation.target().present() {
-                add("revokes", handle(named(&id)));
+        Record::Registration(registration) => {
+            if registration.op().present() == Some(RegistrationOp::Delete) {
+                add(ENDS, text(&["entry_id"]).map(|id| pair(REGISTRY_ENTRY, iss, id)));
             }
+            found.extend(owners(text(&["subject"])));
         }
-        Record::Redaction(redaction) => {
-            redaction.targets().into_iter().for_each(|target| add("redacts", target.target))
+        Record::Agent(agent) => {
+            found.extend(agent.runs_as().present().unwrap_or_default().into_iter().flat_map(|id| owners(Some(id))));
         }
-        Record::Finding(finding) => finding.entries().into_iter().for_each(|target| add("about", target)),
-        Record::Custody(custody) => custody.entries().into_iter().for_each(|target| add("about", target)),
         _ => {}
     }
     found
+}
+
+/// What words about others name by their fields.
+fn said(record: &Record) -> Vec<Named> {
+    let each = |rel: &'static str, targets: Vec<LinkTarget>| targets.into_iter().map(|target| (rel, target)).collect();
+    match record {
+        Record::Approval(approval) => {
+            let known = approval.credential().present().map(LinkTarget::Handle);
+            each("authenticated_by", known.into_iter().collect())
+        }
+        Record::Revocation(revocation) => match revocation.target().present() {
+            Some(RevocationTarget::Id(id)) => each("revokes", vec![LinkTarget::Handle(named(&id))]),
+            _ => Vec::new(),
+        },
+        Record::Redaction(redaction) => {
+            each("redacts", redaction.targets().into_iter().map(|target| target.target).collect())
+        }
+        Record::Finding(finding) => each("about", finding.entries()),
+        Record::Custody(custody) => each("about", custody.entries()),
+        _ => Vec::new(),
+    }
 }
 
 /// The names of the certificate that an observation holds. Signatures in it are not looked at: what ties it to others is who logged it.
@@ -292,17 +373,13 @@ fn certificate(record: &Record) -> Vec<Handle> {
     handles.into_iter().filter(|handle| join::NAMES.contains(&handle.name.as_str())).collect()
 }
 
-/// An ownership names one SPIFFE ID, or with a `/` at its end all that begin with it.
-fn owners(subject: Option<&str>) -> impl Iterator<Item = LinkTarget> {
-    let subject = subject.filter(|subject| subject.starts_with("spiffe://")).unwrap_or_default().to_owned();
-    let ends: Vec<usize> = subject.char_indices().filter(|(_, c)| *c == '/').map(|(at, _)| at + 1).collect();
-    let prefixes: Vec<String> = ends
-        .into_iter()
-        .filter(|end| *end > "spiffe://".len())
-        .filter_map(|end| subject.get(..end).map(str::to_owned))
-        .collect();
-    let exact = (!subject.is_empty()).then_some(subject);
-    prefixes.into_iter().chain(exact).map(|prefix| LinkTarget::Handle(owned(&prefix)))
+/// Who answers for an identity: an ownership names one SPIFFE ID, or with a `/` at its end all that begin with it.
+fn owners(subject: Option<&str>) -> Vec<Named> {
+    let subject = subject.filter(|subject| subject.starts_with("spiffe://")).unwrap_or_default();
+    let ends = subject.char_indices().filter(|(_, c)| *c == '/').map(|(at, _)| at + 1);
+    let prefixes = ends.filter(|end| *end > "spiffe://".len()).filter_map(|end| subject.get(..end));
+    let exact = Some(subject).filter(|subject| !subject.is_empty());
+    prefixes.chain(exact).map(|prefix| (OWNED_BY, LinkTarget::Handle(owned(prefix)))).collect()
 }
 
 fn digests(policy: &govlog_formats::record::decision::PolicyRef) -> Vec<Handle> {

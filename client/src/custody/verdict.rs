@@ -72,7 +72,9 @@ fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
     let count = |is: &dyn Fn(&Held) -> bool| custody.entries.iter().filter(|held| is(held)).count();
     let (all, lower) = (custody.entries.len(), count(&|held| held.bracket.lower_s.is_none()));
     if lower > 0 {
-        list.push(format!("from when on {lower} of {all} entries can be: they name no head that is in the file"));
+        list.push(format!(
+            "that {lower} of {all} entries were not signed long before: they name no head that is in the file"
+        ));
     }
     let upper = count(&|held| held.bracket.upper_s.is_none());
     if upper > 0 {
@@ -208,7 +210,8 @@ fn admission(custody: &Custody) -> String {
 
 fn query(custody: &Custody) -> String {
     let manifest = &custody.manifest;
-    let terms = manifest.query.search.iter().map(|(name, value)| format!("{name}={}", value.escape_debug()));
+    let terms =
+        manifest.query.search.iter().map(|(name, values)| format!("{name}={}", values.join("|").escape_debug()));
     let ids = manifest.query.entries.iter().map(|id| id.escape_debug().to_string());
     let asked: Vec<String> = terms.chain(ids).collect();
     let (starts, all) = (manifest.starts.len(), custody.entries.len());

@@ -39,14 +39,14 @@ fn capture() -> PathBuf {
 }
 
 /// The files that a scene's agent reads, as far as they are written.
-struct Sources {
+pub(super) struct Sources {
     dir: PathBuf,
     /// Of each log: its file, what is yet to be written, how often it is rotated.
     logs: Vec<(PathBuf, Vec<u8>)>,
 }
 
 impl Sources {
-    fn new(scene: &Scene) -> Self {
+    pub(super) fn new(scene: &Scene) -> Self {
         let dir = scene.agent.dir.join("sources");
         for folder in ["snapshots", "credentials"] {
             fs::create_dir_all(dir.join(folder)).unwrap();
@@ -63,9 +63,14 @@ impl Sources {
 
     /// The tables of `agent.toml` that read them.
     fn tables() -> String {
+        Self::tables_after(&format!("{QUICK}[[opa]]\nprefix = \"/a/v1\"\n"))
+    }
+
+    /// The same after others, the last of which is an `[[opa]]`.
+    pub(super) fn tables_after(others: &str) -> String {
         let key = capture().join("opa/bundle-signer.pub.pem");
         format!(
-            "{QUICK}[[opa]]\nprefix = \"/a/v1\"\n[[opa.bundle]]\nname = \"authz\"\nfile = \"sources/authz.tar.gz\"\nkey = {key:?}\npoll_s = 1\n\
+            "{others}[[opa.bundle]]\nname = \"authz\"\nfile = \"sources/authz.tar.gz\"\nkey = {key:?}\npoll_s = 1\n\
             [[spire]]\nname = \"spire-0\"\ntrust_domain = \"prod.example\"\nlog = \"sources/server.log\"\nsnapshots = \"sources/snapshots\"\npoll_s = 1\n\
             [[credentials]]\nname = \"workloads\"\nfolder = \"sources/credentials\"\n\
             [[envoy]]\nname = \"edge\"\nnode = \"envoy-lab\"\nlog = \"sources/access.jsonl\"\nperformer = \"spiffe://prod.example/pep/envoy\"\nsettle_s = 1\nsettle_most_s = 1\n"
@@ -110,7 +115,7 @@ impl Sources {
         OpenOptions::new().append(true).open(aside).unwrap().write_all(&rest).unwrap();
     }
 
-    fn rest(&mut self) {
+    pub(super) fn rest(&mut self) {
         self.put_folder("snapshots", ".json");
         self.put_folder("credentials", ".pem");
         self.put("authz.tar.gz", "opa/authz-r2.tar.gz");

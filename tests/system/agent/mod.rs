@@ -2,6 +2,7 @@
 
 mod anew;
 mod batches;
+mod custody;
 mod fail;
 mod feeds;
 mod hostile;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::beside;
 use crate::cli::exit::Usage;
 use crate::cli::output::Output;
 use crate::cli::{Exit, files};
@@ -59,7 +60,7 @@ impl Verify {
 /// Judges a file with the records named, and the one beside it.
 pub(crate) fn judge(trust: &Trust, path: &Path, records: &[PathBuf]) -> anyhow::Result<CustodyVerdict> {
     let bytes = files::read_at_most(path, MAX_FILE_BYTES as u64)?;
-    let beside = path.with_extension("cose");
+    let beside = beside(path);
     let is_beside = beside != path && beside.is_file() && !records.contains(&beside);
     let paths = is_beside.then_some(&beside).into_iter().chain(records);
     let read = |path: &PathBuf| Ok((path.display().to_string(), files::read(path)?));

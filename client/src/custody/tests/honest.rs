@@ -31,7 +31,7 @@ fn a_file_verifies_against_entry_0_alone_and_says_what_it_does_not_prove() {
         "NOT PROVED   completeness",
         "none of the witnesses is independent",
         "collector and purpose: not checked",
-        "no head",
+        "name no head",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }

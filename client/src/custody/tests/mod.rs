@@ -1,7 +1,10 @@
 //! Files made by hand from a log in memory, and what a verifier makes of them and of everything near them.
 
+mod closure;
+mod export;
 mod honest;
 mod mutations;
+mod scene;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,4 +105,17 @@ fn rebuilt(bytes: &[u8], is_listed: bool, change: impl FnOnce(&mut BTreeMap<Stri
         members.insert("manifest.json".to_owned(), manifest.to_bytes().unwrap());
     }
     archive::write(&members).unwrap()
+}
+
+/// Numbers that are the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        // xorshift64: G. Marsaglia, Xorshift RNGs, 2003.
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).unwrap()
+    }
 }

@@ -1,18 +1,5 @@
 use super::*;
 
-/// Numbers that are the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        // xorshift64: G. Marsaglia, Xorshift RNGs, 2003.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound as u64).unwrap()
-    }
-}
-
 fn files() -> (TestLog, Vec<u8>, Vec<u8>) {
     let log = log();
     let one = contents(&log, log.size(), &[3, 2]).write().unwrap().0;

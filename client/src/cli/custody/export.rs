@@ -1,0 +1,193 @@
+//! `govlog custody export`: collect a matter from a log, as one file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use govlog_formats::merkle::TreeSize;
+use serde_json::{Map, Value, json};
+
+use super::beside;
+use super::query::Asked;
+use super::record::{Recording, Step};
+use crate::cli::exit::{Refuted, Usage};
+use crate::cli::output::Output;
+use crate::cli::{Exit, files, open, progress};
+use crate::custody::{Custody, Exported, Plan, export};
+use crate::openings::{Folder, OpeningStore};
+use crate::resolve::Resolver;
+use crate::trust::TrustDir;
+use crate::verify::Outcome;
+
+/// `govlog custody export`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What belongs to the matter is found from entries that are verified one by one, the server only suggests: from everything that answers the query, \
+to what it rests on (credential, policy, delegation, approval, registration, attestation, signing key …), to what came of it, and to \
+every word about any of these (revocations, findings, redactions). Other decisions under the same credential or policy do not belong to a decision; \
+whoever wants them starts from the credential or the policy. At most 16,000 entries are taken, and the file says where there were more.
+
+Without --complete the log's index is asked, and the file says so; with it every entry is read and hashed up to the checkpoint. The same query at \
+the same checkpoint (--at), with the same collector, purpose and openings, gives the same bytes.
+
+With --key the file's manifest digest is logged as a `custody` record, and the record lies beside the file, with .cose in place of its ending.
+
+Exit codes: 0 written, and verified · 5 nothing answers the query, nothing written · 1, 3, 4 as `govlog verify`.
+
+For example, from an alert with a trace id:
+  govlog custody export --log https://log.example --trust trust --trace 4bf92f3577b34da6a3ce929d0e0e4736 \\
+    --collector responder-7 --purpose 'case 2031' --out case.zip
+Everything that a stolen key signed since noon, and what came of it:
+  govlog custody export --log https://log.example --trust trust --key-handle stolen.pem \\
+    --from 2026-11-28T12:00:00Z --complete --out stolen.zip")]
+pub(crate) struct Export {
+    /// The log's address, or with --complete a folder with its public files
+    #[arg(long, value_name = "URL|DIR")]
+    log: String,
+    /// The trust directory
+    #[arg(long, value_name = "DIR")]
+    trust: PathBuf,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    asked: Asked,
+    /// The size of the checkpoint that everything is proved at [default: the newest]
+    #[arg(long, value_name = "SIZE", help_heading = "How")]
+    at: Option<u64>,
+    /// Read every entry instead of asking the index
+    #[arg(long, help_heading = "How")]
+    complete: bool,
+    /// A checkpoint that whoever gets the file has seen, such as their pinned.checkpoint: the file proves that the log went on from it
+    #[arg(long, value_name = "NOTE", help_heading = "How")]
+    pin: Option<PathBuf>,
+    /// Disclose this sealed field wherever an opening of it is found, such as input or /subject/properties; repeatable
+    #[arg(long, value_name = "FIELD", requires = "openings", help_heading = "How")]
+    open: Vec<String>,
+    /// The opening store's folder
+    #[arg(long, value_name = "DIR", help_heading = "How")]
+    openings: Option<PathBuf>,
+    /// The identity that opens it
+    #[arg(long, value_name = "FILE", requires = "openings", help_heading = "How")]
+    identity: Option<PathBuf>,
+    /// Who collects: a pseudonym; claimed in the file
+    #[arg(long, value_name = "WHO", help_heading = "Custody")]
+    collector: Option<String>,
+    /// What for; claimed in the file
+    #[arg(long, value_name = "TEXT", help_heading = "Custody")]
+    purpose: Option<String>,
+    /// Log the export, signed with this key (PKCS#8 PEM)
+    #[arg(long, value_name = "FILE", requires = "iss", help_heading = "Custody")]
+    key: Option<PathBuf>,
+    /// Who signs: an issuer's URI that is admitted for the kind custody
+    #[arg(long, value_name = "URI", requires = "key", help_heading = "Custody")]
+    iss: Option<String>,
+    /// The subject to sign for [default: who signs]
+    #[arg(long, value_name = "SUB", requires = "key", help_heading = "Custody")]
+    sub: Option<String>,
+}
+
+impl Export {
+    pub(crate) fn run(self, out: &Output) -> anyhow::Result<Exit> {
+        let beside = beside(&self.out);
+        if beside == self.out {
+            return Err(Usage(format!(
+                "{}: .cose is the record's ending; call the file otherwise",
+                self.out.display()
+            ))
+            .into());
+        }
+        let dir = TrustDir::load(&self.trust)?;
+        let source = out.source(&self.log)?;
+        let resolver = Resolver { trust: dir.trust(), http: source.http(), unverified: true, pdp: None };
+        let store = match &self.openings {
+            Some(path) => Some(Folder::existing(path, open::identities(self.identity.as_deref())?)?),
+            None => None,
+        };
+        let plan = Plan {
+            query: self.asked.query(&resolver)?,
+            at: self.at.map(TreeSize::new),
+            complete: self.complete,
+            pin: self.pin.as_deref().map(files::read).transpose()?,
+            open: self.open.clone(),
+            store: store.as_ref().map(|store| -> &dyn OpeningStore { store }),
+            collector: self.collector.clone(),
+            purpose: self.purpose.clone(),
+        };
+        let bar = progress::bar(out, "entries", 0);
+        let made = export(&source, dir.trust(), &plan, &mut |what, done, all| {
+            bar.set_message(what);
+            bar.set_length(all);
+            bar.set_position(done);
+        });
+        bar.finish_and_clear();
+        let Some(made) = made? else {
+            out.result(
+                "nothing answers the query, and nothing was written",
+                json!({ "file": null, "entries_in_file": 0 }),
+            );
+            return Ok(Exit::NothingFound);
+        };
+        made.notices.iter().for_each(|notice| out.notice(notice));
+        let custody = match &made.verdict.result {
+            Ok(custody) => custody,
+            Err(failure) if failure.outcome == Outcome::Refuted => return Err(Refuted(failure.why.clone()).into()),
+            Err(failure) => {
+                out.notice(&failure.why);
+                return Ok(failure.outcome.into());
+            }
+        };
+        files::write(&self.out, &made.bytes)?;
+        let text = summary(&self.out, &made, custody);
+        let document = document(&self.out, &made, custody);
+        let Some((key, iss)) = self.key.as_ref().zip(self.iss.as_ref()) else {
+            out.result(&text, Value::Object(document));
+            return Ok(Exit::Ok);
+        };
+        out.notice(&text);
+        let recording = Recording { log: self.log.clone(), key: key.clone(), iss: iss.clone(), sub: self.sub.clone() };
+        let step = Step {
+            op: "export",
+            collector: self.collector.clone(),
+            purpose: self.purpose.clone(),
+            query: serde_json::to_value(&plan.query).ok(),
+            ..Step::default()
+        };
+        recording.log(&step, custody, dir.trust(), &beside, document, out)
+    }
+}
+
+fn summary(path: &Path, made: &Exported, custody: &Custody) -> String {
+    let mut lines = vec![format!(
+        "{}  {} entries, of which {} answer the query, at the checkpoint of size {}",
+        path.display(),
+        custody.entries.len(),
+        custody.manifest.starts.len(),
+        custody.checkpoint.size
+    )];
+    lines.push(format!("  completeness: {}", custody.manifest.completeness));
+    if let Some(most) = custody.manifest.not_found.cut_at {
+        lines.push(format!("  CUT at {most} entries: there are more"));
+    }
+    lines.push(format!("  not found: {} links lead to no entry", custody.dead_links.len()));
+    lines.push(format!("  manifest sha256 {}", made.manifest_digest));
+    lines.push("  what it does not prove is said by: govlog custody verify".to_owned());
+    lines.join("\n")
+}
+
+fn document(path: &Path, made: &Exported, custody: &Custody) -> Map<String, Value> {
+    let document = json!({
+        "file": path.display().to_string(),
+        "size": custody.checkpoint.size.get(),
+        "entries_in_file": custody.entries.len(),
+        "starts": custody.manifest.starts,
+        "completeness": custody.manifest.completeness,
+        "not_found": custody.manifest.not_found,
+        "manifest_sha256": made.manifest_digest.to_string(),
+        "file_sha256": custody.file_digest.to_string(),
+    });
+    if let Value::Object(document) = document { document } else { Map::new() }
+}
+
+/// How long a record that was published is waited for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,185 @@
+//! What `custody export` is asked for: from what a person has in hand to search parameters and entries.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context as _;
+use clap::Args;
+use govlog_formats::cose::PublicKey;
+use govlog_formats::record::Handle;
+use govlog_formats::search::Term;
+
+use crate::cli::exit::Usage;
+use crate::custody::Query;
+use crate::resolve::{Found, ResolveError, Resolver, What};
+use crate::time;
+
+/// What is asked for: all that are given must hold; entries that are named come besides.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is asked for")]
+pub(crate) struct Asked {
+    /// A decision, by its id, or as ISSUER,ID
+    #[arg(long, value_name = "ID")]
+    decision: Option<String>,
+    /// An effect, by its entry id, or by the id of the decision that it carries out
+    #[arg(long, value_name = "ID", conflicts_with = "decision")]
+    effect: Option<String>,
+    /// Everything under a trace id
+    #[arg(long, value_name = "ID")]
+    trace: Option<String>,
+    /// Everything under a transaction id
+    #[arg(long, value_name = "ID")]
+    transaction: Option<String>,
+    /// Everything about a subject, such as a SPIFFE ID
+    #[arg(long, value_name = "URI")]
+    subject: Option<String>,
+    /// Everything with a credential: a certificate or token file (- for stdin), a handle such as cert_s256:…, or a digest
+    #[arg(long, value_name = "FILE|HANDLE")]
+    credential: Option<String>,
+    /// Everything with a key: a key or certificate file (PEM), a handle such as jkt:…, a digest, or a key id
+    #[arg(long, value_name = "FILE|HANDLE")]
+    key_handle: Option<String>,
+    /// Everything under a policy or bundle: a digest, a revision or a name
+    #[arg(long, value_name = "DIGEST|NAME")]
+    policy: Option<String>,
+    /// Everything that an issuer signed
+    #[arg(long, value_name = "URI")]
+    issuer: Option<String>,
+    /// Everything under a registration entry: its registry's id, or entry_digest
+    #[arg(long, value_name = "ID|DIGEST")]
+    registration: Option<String>,
+    /// Everything under a delegation: an entry id, a .cose file, or a token's handle
+    #[arg(long, value_name = "ID|FILE|HANDLE")]
+    delegation: Option<String>,
+    /// Nothing that only speaks of times before: 2026-11-28T16:00:00Z, or 2026-11-28
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Nothing that only speaks of times after
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// These entries, whatever else is asked for
+    #[arg(value_name = "ENTRY")]
+    entries: Vec<String>,
+}
+
+impl Asked {
+    /// Finds out what is meant.
+    pub(crate) fn query(&self, resolver: &Resolver<'_>) -> anyhow::Result<Query> {
+        let mut search: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut entries = self.entries.clone();
+        let mut put = |name: &str, values: Vec<String>| drop(search.insert(name.to_owned(), values));
+        let plain = [
+            ("decision", &self.decision),
+            ("trace", &self.trace),
+            ("txn", &self.transaction),
+            ("subject", &self.subject),
+            ("policy", &self.policy),
+            ("issuer", &self.issuer),
+            ("entry", &self.registration),
+        ];
+        for (name, value) in plain {
+            value.iter().for_each(|value| put(name, vec![value.clone()]));
+        }
+        match &self.effect {
+            Some(id) if is_entry(id) => entries.push(id.clone()),
+            Some(id) => {
+                put("decision", vec![id.clone()]);
+                put("kind", vec!["effect".to_owned()]);
+            }
+            None => {}
+        }
+        if let Some(credential) = &self.credential {
+            put("credential", values(resolver, credential, &CREDENTIAL)?);
+        }
+        if let Some(key) = &self.key_handle {
+            let mut values = values(resolver, key, &KEY)?;
+            // What signs statements is named by another digest of the same key.
+            values.extend(thumbprint(Path::new(key)));
+            values.sort_unstable();
+            values.dedup();
+            put("key", values);
+        }
+        match self.delegation.as_deref().map(|named| resolver.find(named)).transpose()? {
+            None => {}
+            Some(Found { what: What::Leaf(leaf), .. }) => put("leaf", vec![leaf.to_string()]),
+            Some(found) => match found.entry() {
+                Some(entry) => entries.push(entry.id().context("--delegation: the entry is not verified")?.to_string()),
+                None => {
+                    put("handle", shown(&found.handles(), true, &[]));
+                    put("kind", vec!["delegation".to_owned()]);
+                }
+            },
+        }
+        for (flag, name, when) in [("--from", "since", &self.from), ("--to", "until", &self.to)] {
+            if let Some(when) = when {
+                put(name, vec![moment(flag, when)?.to_string()]);
+            }
+        }
+        if search.is_empty() && entries.is_empty() {
+            return Err(
+                Usage("say what the matter is: --trace, --decision, --credential …, or entry ids".to_owned()).into()
+            );
+        }
+        if let Some(entry) = entries.iter().find(|entry| !is_entry(entry)) {
+            return Err(Usage(format!("{entry:?} is no entry id, such as 1.57")).into());
+        }
+        entries.sort_unstable();
+        entries.dedup();
+        let query = Query { search, entries };
+        query.filters().map_err(|error| Usage(error.to_string()))?;
+        Ok(query)
+    }
+}
+
+/// The handles that name one credential, and those that name a key.
+const CREDENTIAL: [&str; 6] = ["cert_s256", "tbs_s256", "serial_aki", "tok_s256", "jws_input_s256", "jti_iss"];
+const KEY: [&str; 3] = ["spki_s256", "jkt", "key_iss"];
+
+/// Every spelling under which a credential or key is searched: one of a file's handles, or what was written.
+fn values(resolver: &Resolver<'_>, named: &str, of: &[&str]) -> anyhow::Result<Vec<String>> {
+    let found = match resolver.find(named) {
+        Ok(found) => found,
+        // A digest alone, a serial number, a key id: the search knows what they can be of.
+        Err(ResolveError::BareDigest(text) | ResolveError::NotUnderstood(text)) => return Ok(vec![text]),
+        Err(error) => return Err(error.into()),
+    };
+    let values = match &found.what {
+        What::Name(name) => vec![name.clone()],
+        _ => shown(&found.handles(), false, of),
+    };
+    if values.is_empty() {
+        return Err(Usage(format!("{}: {}, which has no such handle", found.name, found.summary())).into());
+    }
+    Ok(values)
+}
+
+/// Handles as the search spells them, with their names or without; of these names, where any are given.
+fn shown(handles: &[Handle], with_name: bool, of: &[&str]) -> Vec<String> {
+    let wanted = handles.iter().filter(|handle| of.is_empty() || of.contains(&handle.name.as_str()));
+    let mut values: Vec<String> = wanted
+        .filter_map(Term::of_handle)
+        .map(|term| match term.value().split_once(':') {
+            Some((_, value)) if !with_name => value.to_owned(),
+            _ => term.value().to_owned(),
+        })
+        .collect();
+    values.sort_unstable();
+    values
+}
+
+/// The COSE thumbprint of a public key's file: what statements name their key by.
+fn thumbprint(path: &Path) -> Option<String> {
+    let pem = std::fs::read_to_string(path).ok()?;
+    Some(PublicKey::from_spki_pem(&pem).ok()?.thumbprint().to_string())
+}
+
+fn is_entry(text: &str) -> bool {
+    text.parse::<govlog_formats::entry_id::EntryId>().is_ok()
+}
+
+/// A moment in the calendar: a span from now would be another one in every run, and the file another file.
+fn moment(flag: &str, text: &str) -> Result<u64, Usage> {
+    let is_relative = text == "now" || time::span(text).is_ok();
+    let when = if is_relative { None } else { time::when_ms(text, 0).ok() };
+    when.ok_or_else(|| Usage(format!("{flag} {text:?}: give a moment, such as 2026-11-28T16:00:00Z or 2026-11-28")))
+}

@@ -1,0 +1,150 @@
+//! Finding entries by what they are called or name, in a log's index. The index is the server's word; whatever it names is read and judged.
+
+use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::record::{Handle, LinkTarget};
+use govlog_formats::search::{Column, Filter, Term};
+
+use super::contents::MAX_ENTRIES;
+use super::relations::{NAMED, OWNED, REGISTRY_ENTRY};
+use crate::source::{Http, RecordsError};
+use crate::verify::join;
+
+/// Which way a relation is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// Entries that are called this.
+    Named,
+    /// Entries that name this.
+    Pointing,
+}
+
+/// Why nothing can be found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FindError {
+    /// The log's index does not answer.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+}
+
+/// What finds entries. It may name too many, never too few: whoever asks looks at each.
+pub trait Finder {
+    /// Every entry that may be called this or name it, of these kinds where any are given, in the log's order.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be had.
+    fn find(&mut self, way: Way, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<LeafIndex>, FindError>;
+
+    /// Every entry that may answer one of these filters, in the log's order.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be had.
+    fn answers(&mut self, filters: &[Filter]) -> Result<Vec<LeafIndex>, FindError>;
+
+    /// Whether there was more than is taken at most.
+    fn is_cut(&self) -> bool;
+}
+
+/// A log's index, over HTTP.
+#[derive(Debug)]
+pub struct Index<'a> {
+    http: &'a Http,
+    at: TreeSize,
+    is_cut: bool,
+}
+
+impl<'a> Index<'a> {
+    /// Asks a log's server about the entries below a size.
+    #[must_use]
+    pub fn new(http: &'a Http, at: TreeSize) -> Self {
+        Self { http, at, is_cut: false }
+    }
+}
+
+impl Finder for Index<'_> {
+    fn find(&mut self, way: Way, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<LeafIndex>, FindError> {
+        self.answers(&filters(way, target, kinds))
+    }
+
+    fn answers(&mut self, filters: &[Filter]) -> Result<Vec<LeafIndex>, FindError> {
+        let mut found = Vec::new();
+        for filter in filters {
+            let (indexes, is_cut) = self.http.records(filter, self.at, MAX_ENTRIES)?;
+            self.is_cut |= is_cut;
+            found.extend(indexes);
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
+    fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+}
+
+/// The filters of which every such entry passes one.
+pub(super) fn filters(way: Way, target: &LinkTarget, kinds: &[&str]) -> Vec<Filter> {
+    let kinds: Vec<Option<Term>> = match kinds {
+        [] => vec![None],
+        kinds => kinds.iter().map(|kind| Term::new(Column::KIND, kind).ok()).collect(),
+    };
+    let with =
+        |terms: &[Term], kind: &Option<Term>| terms.iter().chain(kind).cloned().fold(Filter::default(), Filter::with);
+    terms(way, target).iter().flat_map(|terms| kinds.iter().map(|kind| with(terms, kind))).collect()
+}
+
+/// The terms that every entry has which is called this, or names it: one of these sets.
+fn terms(way: Way, target: &LinkTarget) -> Vec<Vec<Term>> {
+    let handle = match (way, target) {
+        (Way::Named, LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. }) => {
+            return vec![vec![Term::of_leaf(leaf)]];
+        }
+        (Way::Pointing, LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. }) => {
+            return vec![vec![Term::of_links_to(leaf)]];
+        }
+        (_, LinkTarget::Handle(handle)) => handle,
+    };
+    let term = |column: Option<Column>, text: &str| column.and_then(|column| Term::new(column, text).ok());
+    let single = |term: Option<Term>| term.map(|term| vec![term]);
+    let digest = handle.digest().map(|digest| digest.to_string()).unwrap_or_default();
+    let named = |name: &str, text: &str| single(term(Column::named(name), text));
+    let found = match (way, handle.name.as_str()) {
+        (Way::Named, join::SIG_STRUCTURE) => vec![single(term(Some(Column::SIG_STRUCTURE), &digest))],
+        (Way::Named, join::PAYLOAD) => vec![single(term(Some(Column::PAYLOAD), &digest))],
+        (Way::Pointing, join::SIG_STRUCTURE | join::PAYLOAD) => vec![named("approved", &digest)],
+        (Way::Pointing, "op_digest") => vec![single(Term::of_handle(handle)), named("approved", &digest)],
+        (_, "key_iss") => vec![single(Term::of_handle(handle)), key_id(handle)],
+        (_, REGISTRY_ENTRY) => vec![registry_entry(handle)],
+        (Way::Named, OWNED) => vec![named("prefix", text(handle))],
+        (Way::Pointing, OWNED) => Vec::new(),
+        (Way::Named, NAMED) => {
+            let columns = [Column::ENTRY, Column::AGENT, Column::POLICY, Column::KEY].map(Some);
+            let columns = columns.into_iter().chain([Column::named("domain")]);
+            columns.map(|column| single(term(column, text(handle)))).collect()
+        }
+        (Way::Pointing, NAMED) => vec![named("target", text(handle))],
+        _ => vec![single(Term::of_handle(handle))],
+    };
+    found.into_iter().flatten().collect()
+}
+
+/// Where a key's id and who signs with it are two fields, only the id is found by.
+fn key_id(handle: &Handle) -> Option<Vec<Term>> {
+    let id = Handle { name: handle.name.clone(), value: handle.value.as_array()?.first()?.clone() };
+    let (_, id) = Term::of_handle(&id)?.value().split_once(':').map(|(name, id)| (name.to_owned(), id.to_owned()))?;
+    Some(vec![Term::new(Column::KEY, &id).ok()?])
+}
+
+/// A registry's id of an entry is its own: who signs it counts too.
+fn registry_entry(handle: &Handle) -> Option<Vec<Term>> {
+    let [iss, id] = handle.value.as_array()?.as_slice() else { return None };
+    let term = |column, value: &govlog_formats::cbor::Value| Term::new(column, value.as_text()?).ok();
+    Some(vec![term(Column::ISSUER, iss)?, term(Column::ENTRY, id)?])
+}
+
+fn text(handle: &Handle) -> &str {
+    handle.value.as_text().unwrap_or_default()
+}

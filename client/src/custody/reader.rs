@@ -1,0 +1,127 @@
+//! Entries as a collector reads them: whatever is suggested is fetched, proved under the one checkpoint and judged, before anything follows from it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use govlog_formats::digest::Digest;
+use govlog_formats::merkle::{BuildError, InclusionProof, LeafIndex};
+use govlog_formats::record::LinkTarget;
+use govlog_formats::statement::SignedStatement;
+use govlog_formats::tlog_proof::TlogProof;
+
+use super::closure::{Lookup, target_key};
+use super::contents::{Evidence, id, statement_of};
+use super::export::ExportError;
+use super::finder::{Finder, Way};
+use super::relations::Node;
+use crate::source::{Fetched, Head, Source, Tree};
+use crate::trust::{EPOCH, Trust};
+use crate::verify::{self, Failure};
+
+/// Below the checkpoint everything is published: what is not served at once is missing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An entry that was read and judged.
+#[derive(Clone, Debug)]
+pub(super) struct Read {
+    pub(super) node: Arc<Node>,
+    pub(super) statement: SignedStatement,
+    pub(super) evidence: Evidence,
+}
+
+/// Reads entries below a checkpoint.
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a Source,
+    pub(super) trust: &'a Trust,
+    pub(super) head: &'a Head,
+    pub(super) tree: &'a Tree<'a>,
+    pub(super) finder: Box<dyn Finder + 'a>,
+    read: HashMap<LeafIndex, Arc<Read>>,
+    asked: HashMap<(Way, Vec<u8>, Vec<String>), Vec<LeafIndex>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        source: &'a Source,
+        trust: &'a Trust,
+        head: &'a Head,
+        tree: &'a Tree<'a>,
+        finder: Box<dyn Finder + 'a>,
+    ) -> Self {
+        Self { source, trust, head, tree, finder, read: HashMap::new(), asked: HashMap::new() }
+    }
+
+    /// Reads an entry: as a transparent statement where a server has it, else as the log's files have it.
+    pub(super) fn read(&mut self, index: LeafIndex) -> Result<Arc<Read>, ExportError> {
+        if let Some(known) = self.read.get(&index) {
+            return Ok(known.clone());
+        }
+        let fail = |failure: Failure| ExportError::Entry { id: id(index), failure };
+        let bytes = self.fetch(index)?;
+        let statement = statement_of(&bytes).map_err(|error| fail(Failure::refuted(error.to_string())))?;
+        let proof = InclusionProof::build(self.tree, index, self.head.size()).map_err(|error| match error {
+            BuildError::Read(error) => ExportError::Tree(error),
+            other => fail(Failure::refuted(other.to_string())),
+        })?;
+        let path: Vec<Digest> = proof.path;
+        let proof = TlogProof { extra: None, index, path: path.clone(), checkpoint: self.head.note().to_vec() };
+        let head = self.head.verified();
+        verify::judge_under(self.trust, head, &proof, statement.clone(), &mut Vec::new()).map_err(fail)?;
+        let node = Arc::new(Node::new(index, &statement));
+        let read = Arc::new(Read { node, statement, evidence: Evidence { statement: bytes, path } });
+        self.read.insert(index, read.clone());
+        Ok(read)
+    }
+
+    /// An entry that was read already.
+    pub(super) fn known(&self, index: LeafIndex) -> Option<Arc<Read>> {
+        self.read.get(&index).cloned()
+    }
+
+    fn fetch(&self, index: LeafIndex) -> Result<Vec<u8>, ExportError> {
+        let Some(http) = self.source.http() else { return Ok(self.tree.entry(index)?) };
+        let entry = govlog_formats::entry_id::EntryId { epoch: EPOCH, index };
+        match http.transparent_statement(entry, PATIENCE)? {
+            Fetched::Statement(bytes) => Ok(bytes),
+            Fetched::NotPublished | Fetched::Absent => Err(ExportError::Withheld(id(index))),
+        }
+    }
+
+    fn find(&mut self, way: Way, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, ExportError> {
+        let key = (way, target_key(target), kinds.iter().map(|kind| (*kind).to_owned()).collect());
+        let indexes = match self.asked.get(&key) {
+            Some(known) => known.clone(),
+            None => {
+                let found = self.finder.find(way, target, kinds)?;
+                self.asked.insert(key, found.clone());
+                found
+            }
+        };
+        let mut nodes = Vec::new();
+        for index in indexes {
+            let node = self.read(index)?.node.clone();
+            let is_it = match (way, target) {
+                (Way::Named, LinkTarget::Handle(handle)) => node.is_called(target) || node.certificate.contains(handle),
+                (Way::Named, _) => node.is_called(target),
+                (Way::Pointing, _) => node.points.iter().any(|point| target_key(&point.target) == target_key(target)),
+            };
+            if is_it && (kinds.is_empty() || kinds.contains(&node.kind.as_str())) {
+                nodes.push(node);
+            }
+        }
+        Ok(nodes)
+    }
+}
+
+impl Lookup for Reader<'_> {
+    type Error = ExportError;
+
+    fn named(&mut self, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, ExportError> {
+        self.find(Way::Named, target, kinds)
+    }
+
+    fn pointing(&mut self, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, ExportError> {
+        self.find(Way::Pointing, target, kinds)
+    }
+}

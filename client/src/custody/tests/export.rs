@@ -1,0 +1,105 @@
+use super::*;
+use crate::custody::{ExportError, Exported, Plan, Role, export};
+use crate::source::Source;
+use crate::verify::Outcome;
+
+fn plan(search: &[(&str, &str)]) -> Plan<'static> {
+    let search = search.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()])).collect();
+    Plan {
+        query: Query { search, entries: Vec::new() },
+        at: None,
+        complete: true,
+        pin: None,
+        open: Vec::new(),
+        store: None,
+        collector: Some("responder-7".to_owned()),
+        purpose: None,
+    }
+}
+
+/// The log's files in a folder, and a trust directory that knows entry 0 and the change after it.
+fn mirror(log: &TestLog) -> (tempfile::TempDir, Source, Trust) {
+    let dir = tempfile::tempdir().unwrap();
+    let trust = log.trusted_in(&dir.path().join("trust")).trust().clone();
+    let files = dir.path().join("log");
+    log.write_to(&files, &log.note_of(log.size(), &[0, 1, 2]));
+    let source = Source::open(files.to_str().unwrap()).unwrap();
+    (dir, source, trust)
+}
+
+fn made(source: &Source, trust: &Trust, plan: &Plan<'_>) -> Exported {
+    export(source, trust, plan, &mut |_, _, _| {}).unwrap().unwrap()
+}
+
+#[test]
+fn a_scan_of_a_mirror_gives_the_matter_and_says_what_was_scanned() {
+    let log = log();
+    let (_dir, source, trust) = mirror(&log);
+    let file = made(&source, &trust, &plan(&[("decision", "d-1")]));
+    assert_eq!(why(&file.verdict), "VERIFIED");
+    let custody = file.verdict.result.as_ref().unwrap();
+    let roles: Vec<_> = custody.entries.iter().map(|held| (held.entry.id().to_string(), held.role.unwrap())).collect();
+    assert_eq!(roles, [("1.2".to_owned(), Role::Cause), ("1.3".to_owned(), Role::Start)]);
+    assert_eq!(custody.manifest.completeness, "scanned 0-4");
+    assert_eq!(custody.manifest.not_found.revocations, ["1.2"]);
+    assert!(file.notices[0].contains("lists no admission-policy entries"), "{:?}", file.notices);
+    assert!(file.verdict.not_proved[0].contains("scanned 0-4"));
+    assert_eq!(
+        file.bytes,
+        made(&source, &trust, &plan(&[("decision", "d-1")])).bytes,
+        "the same query, the same bytes"
+    );
+
+    let whole = made(&source, &trust, &plan(&[("credential", &"11".repeat(32))]));
+    assert_eq!(whole.verdict.result.unwrap().entries.len(), 3, "both decisions under the credential");
+}
+
+#[test]
+fn what_is_not_there_is_no_file_and_what_cannot_be_asked_is_said() {
+    let log = log();
+    let (_dir, source, trust) = mirror(&log);
+    let ask = |plan: &Plan<'_>| export(&source, &trust, plan, &mut |_, _, _| {});
+    assert!(ask(&plan(&[("decision", "d-9")])).unwrap().is_none());
+    let index = Plan { complete: false, ..plan(&[("decision", "d-1")]) };
+    assert!(matches!(ask(&index), Err(ExportError::NoIndex)));
+    let early = Plan { at: Some(TreeSize::new(3)), ..plan(&[("decision", "d-1")]) };
+    assert!(matches!(ask(&early), Err(ExportError::NotPublished(size)) if size.get() == 3));
+    let mut above = plan(&[]);
+    above.query.entries = vec!["1.5".to_owned()];
+    assert!(matches!(ask(&above), Err(ExportError::NoEntry(id)) if id == "1.5"));
+}
+
+#[test]
+fn a_pin_is_continued_or_it_is_a_split_view() {
+    let log = log();
+    let (dir, source, trust) = mirror(&log);
+    let pin = |note: Vec<u8>| Plan { pin: Some(note), ..plan(&[("decision", "d-1")]) };
+    let file = made(&source, &trust, &pin(log.note_of(TreeSize::new(3), &[0, 1])));
+    let mut pinned = TrustDir::load(&dir.path().join("trust")).unwrap();
+    pinned.pin(&log.note_of(TreeSize::new(3), &[0, 1])).unwrap();
+    let verdict = judge(pinned.trust(), &file.bytes);
+    assert_eq!(why(&verdict), "VERIFIED");
+    assert!(!verdict.not_proved.iter().any(|said| said.contains("pinned")), "{:?}", verdict.not_proved);
+    let without = made(&source, &trust, &plan(&[("decision", "d-1")]));
+    assert!(judge(pinned.trust(), &without.bytes).not_proved.iter().any(|said| said.contains("--pin")));
+
+    let mut other = TestLog::new();
+    other.add("decision", &decision("d-7"));
+    let forked = made(&source, &trust, &pin(other.note_of(TreeSize::new(3), &[0, 1])));
+    assert_eq!(forked.verdict.outcome(), Outcome::Refuted, "nothing is written of it");
+    assert!(why(&forked.verdict).contains("split view"));
+}
+
+/// A mirror that lies about an entry is found before anything follows from it.
+#[test]
+fn a_scan_finds_what_the_checkpoint_does_not_cover() {
+    let log = log();
+    let (dir, source, trust) = mirror(&log);
+    let path = dir.path().join("log/tile/entries/000.p/5");
+    let mut bundle = std::fs::read(&path).unwrap();
+    let at = bundle.len() - 1;
+    bundle[at] ^= 1;
+    std::fs::write(&path, bundle).unwrap();
+    let error = export(&source, &trust, &plan(&[("decision", "d-1")]), &mut |_, _, _| {}).unwrap_err();
+    assert!(matches!(error, ExportError::Scan(_)), "{error}");
+}

@@ -1,0 +1,225 @@
+//! A responder with a trace id and a log that real systems fed: from there to a file that is handed over, and what others make of it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use govlog_formats::record::{Record, Recorded};
+use govlog_formats::statement::SignedStatement;
+use harness::agent::{ENVOY, QUICK, group};
+use harness::network::Plan;
+use harness::opa::Sources;
+use harness::process::Ended;
+use harness::reader::{Reader, new_key};
+use harness::wait::{SOON, until};
+use harness::{Ledger, check};
+use serde_json::Value;
+
+use super::feeds::Sources as Feeds;
+use super::{Scene, expect};
+use crate::NODE;
+
+const DESK: &str = "https://response.example/desk";
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn document(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", ended.stdout, ended.stderr))
+}
+
+/// A log with everything that was captured: decisions, effects, identities, credentials, policies.
+fn captured() -> Scene {
+    let groups = group("/b/v1", &[ENVOY]) + &group("/a/v1", &[ENVOY]);
+    let mut scene = Scene::with(Plan::new(NODE).witnesses(3, 2), &Feeds::tables_after(&(QUICK.to_owned() + &groups)));
+    let mut feeds = Feeds::new(&scene);
+    scene.start();
+    // Decisions name the bundle that the agent knows to be in force.
+    until("the first bundle", SOON, || kinds(&scene).contains("policy").then_some(()));
+    scene.upload_capture(&mut Sources::captured(1));
+    feeds.rest();
+    let wanted =
+        ["decision", "effect", "issuance", "observation", "registration", "signing-key", "policy", "attestation"];
+    until("what was captured", SOON, || {
+        scene.agent.drained(SOON);
+        let kinds = kinds(&scene);
+        wanted.iter().all(|kind| kinds.contains(*kind)).then_some(())
+    });
+    scene
+}
+
+fn statements(scene: &Scene) -> Vec<SignedStatement> {
+    let checked = check::log(&scene.network.log, &Ledger::default()).unwrap();
+    checked.entries.iter().map(|entry| SignedStatement::parse_entry(entry).unwrap()).collect()
+}
+
+fn kinds(scene: &Scene) -> BTreeSet<String> {
+    statements(scene).iter().map(|statement| statement.kind().to_owned()).collect()
+}
+
+/// The trace of a decision whose effect is logged, too, and that a certificate was shown for.
+fn trace(scene: &Scene) -> String {
+    let records: Vec<Record> = statements(scene)
+        .iter()
+        .filter_map(|statement| Record::parse(statement.kind(), statement.payload()).ok())
+        .collect();
+    let trace = |record: &Record| match record.body()?.text(&["trace_id"]) {
+        Recorded::Present(trace) => Some(trace.to_owned()),
+        _ => None,
+    };
+    let effects: BTreeSet<String> =
+        records.iter().filter(|record| record.kind() == "effect").filter_map(trace).collect();
+    let is_known =
+        |record: &&Record| matches!(record, Record::Decision(decision) if decision.credential().present().is_some());
+    let decided = records.iter().filter(is_known).filter_map(trace);
+    decided.filter(|trace| effects.contains(trace)).min().unwrap()
+}
+
+/// Somebody who has the log's policy and entry 0, and nothing else.
+struct Desk<'s> {
+    scene: &'s Scene,
+    reader: Reader,
+    key: PathBuf,
+}
+
+impl<'s> Desk<'s> {
+    fn admitted(scene: &'s Scene) -> Self {
+        let (network, reader) = (&scene.network, Reader::of(&scene.network, "responder"));
+        let (key, operator) = (new_key(network, "desk.key", "p256"), network.log.dir.join("operator.key"));
+        let public = key.with_extension("key.pub");
+        let url = network.log.url();
+        let change = ["admission", "add", "--log", &url, "--key", text(&operator), "--iss", DESK];
+        let row = ["--pub", text(&public), "--kinds", "custody", "--subjects", DESK];
+        expect(&reader.trusting(&[&change[..], &row].concat()), 0);
+        Self { scene, reader, key }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.scene.network.path(name)
+    }
+
+    fn export(&self, name: &str, more: &[&str]) -> Ended {
+        let (url, out) = (self.scene.network.log.url(), self.path(name));
+        let command = ["custody", "export", "--log", &url, "--out", text(&out), "--json", "--complete"];
+        self.reader.trusting(&[&command[..], more].concat())
+    }
+
+    fn signing(&self) -> Vec<String> {
+        let url = self.scene.network.log.url();
+        ["--log", &url, "--key", text(&self.key), "--iss", DESK].map(str::to_owned).to_vec()
+    }
+
+    fn verify(&self, reader: &Reader, name: &str, more: &[&str]) -> (Ended, Value) {
+        let path = self.path(name);
+        let ended = reader.trusting(&[&["custody", "verify", text(&path), "--json"], more].concat());
+        let document = document(&ended);
+        (ended, document)
+    }
+}
+
+#[test]
+fn from_a_trace_id_to_a_file_that_is_handed_over_and_stands_alone() {
+    let scene = captured();
+    let desk = Desk::admitted(&scene);
+    let trace = trace(&scene);
+    let asked = ["--trace", &trace, "--collector", "responder-7", "--purpose", "case 2031"];
+
+    let made = desk.export("case.zip", &asked);
+    expect(&made, 0);
+    let size = document(&made)["size"].to_string();
+    // The log goes on, and at that checkpoint the file stays what it is.
+    expect(
+        &desk.reader.trusting(
+            &[
+                &["custody", "hand-over"],
+                &[text(&desk.path("case.zip")), "--recipient", "counsel-3"][..],
+                &desk.signing().iter().map(String::as_str).collect::<Vec<_>>(),
+            ]
+            .concat(),
+        ),
+        0,
+    );
+    expect(&desk.export("again.zip", &[&asked[..], &["--at", &size]].concat()), 0);
+    let bytes = |name: &str| std::fs::read(desk.path(name)).unwrap();
+    assert!(bytes("case.zip") == bytes("again.zip"), "the same query at the same checkpoint gives the same bytes");
+    expect(&desk.export("nothing.zip", &["--trace", &"0".repeat(32)]), 5);
+    assert!(!desk.path("nothing.zip").exists());
+
+    // Whoever gets it has the log's policy and entry 0.
+    let court = Reader::of(&scene.network, "court");
+    let handed = desk.path("case.hand-over.cose");
+    let (ended, verdict) = desk.verify(&court, "case.zip", &[]);
+    expect(&ended, 0);
+    assert_eq!(verdict["verdict"], "verified");
+    let kinds: BTreeSet<&str> =
+        verdict["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
+    for kind in
+        ["decision", "effect", "issuance", "registration", "attestation", "signing-key", "observation", "stream"]
+    {
+        assert!(kinds.contains(kind), "{kind}: {:#}", verdict);
+    }
+    let entries = verdict["entries"].as_array().unwrap();
+    assert!(
+        entries.iter().all(|entry| entry["receipt"] == true && entry["logged_no_later_than_s"].is_u64()),
+        "{verdict:#}"
+    );
+    assert!(verdict["not_proved"].as_array().unwrap()[0].as_str().unwrap().starts_with("completeness"));
+    expect(&court.verify(&[desk.path("case.zip")]), 0);
+    // The hand-over was signed by somebody whom only a later change of the admission policy lets in.
+    expect(&desk.verify(&desk.reader, "case.zip", &["--record", text(&handed)]).0, 0);
+
+    recorded(&desk, &asked);
+    altered(&desk, &court);
+    stock_tools(&desk);
+}
+
+/// With a key the export is logged, and the record beside the file confirms who collected it.
+fn recorded(desk: &Desk<'_>, asked: &[&str]) {
+    let signing = ["--key", text(&desk.key), "--iss", DESK];
+    expect(&desk.export("recorded.zip", &[asked, &signing].concat()), 0);
+    assert!(desk.path("recorded.cose").exists());
+    let (ended, verdict) = desk.verify(&desk.reader, "recorded.zip", &[]);
+    expect(&ended, 0);
+    assert_eq!((&verdict["collector_is_recorded"], &verdict["records"][0]["op"]), (&true.into(), &"export".into()));
+    // The later file has the same matter at another checkpoint.
+    let (first, second) = (desk.path("case.zip"), desk.path("recorded.zip"));
+    let ended = desk.reader.run(&["custody", "diff", text(&first), text(&second), "--json"]);
+    expect(&ended, 0);
+    let difference = document(&ended);
+    let is_entry = |name: &Value| name.as_str().unwrap().starts_with("entries/");
+    assert!(
+        difference["same"] == false && difference["removed"].as_array().unwrap().iter().all(|name| !is_entry(name))
+    );
+    std::fs::copy(desk.path("recorded.cose"), desk.path("case.cose")).unwrap();
+    let (ended, verdict) = desk.verify(&desk.reader, "case.zip", &[]);
+    expect(&ended, 1);
+    assert!(verdict["because"].as_str().unwrap().contains("manifest"), "{verdict:#}");
+    std::fs::remove_file(desk.path("case.cose")).unwrap();
+}
+
+fn altered(desk: &Desk<'_>, court: &Reader) {
+    let mut bytes = std::fs::read(desk.path("case.zip")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(desk.path("altered.zip"), bytes).unwrap();
+    let (ended, verdict) = desk.verify(court, "altered.zip", &[]);
+    expect(&ended, 1);
+    assert!(verdict["because"].as_str().unwrap().contains("offset"), "{verdict:#}");
+}
+
+/// What `VERIFY.md` says to do without govlog, where unzip and jq are installed.
+fn stock_tools(desk: &Desk<'_>) {
+    let script = "set -e; rm -rf folder; unzip -q case.zip -d folder; cd folder; \
+        jq -r '.files | to_entries[] | \"\\(.value)  \\(.key)\"' manifest.json | sha256sum --check --quiet; sha256sum manifest.json";
+    let has = |program: &str| Command::new(program).arg("--help").output().is_ok();
+    if !has("unzip") || !has("jq") {
+        return;
+    }
+    let dir = desk.path("case.zip").parent().unwrap().to_owned();
+    let done = Command::new("sh").args(["-c", script]).current_dir(dir).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let (_, verdict) = desk.verify(&desk.reader, "case.zip", &[]);
+    let digest = String::from_utf8(done.stdout).unwrap().split_whitespace().next().unwrap().to_owned();
+    assert_eq!(verdict["manifest_sha256"], digest);
+}
