@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! bytes ─▶ submission ─▶ admission ─▶ sequencer ─▶ store ─▶ publication ─▶ proof
+//!                                                      └──▶ index
 //! ```
 //!
 //! One direction, one type per station. Only this file knows every station; [`run`] is the whole of it in one call.
@@ -16,6 +17,7 @@ pub mod failpoints;
 pub mod files;
 pub mod head;
 pub mod http;
+pub mod index;
 pub mod init;
 pub mod keys;
 pub mod proof;
@@ -42,6 +44,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use config::Config;
+use index::Indexer;
 use publication::Publisher;
 use sequencer::{Running, Sequencer};
 use store::RocksStore;
@@ -101,6 +104,7 @@ pub struct Log {
     running: Running,
     publisher: Publisher,
     scrubber: Scrubber,
+    indexer: Indexer,
     store: Arc<RocksStore>,
     fatal: watch::Receiver<Option<String>>,
 }
@@ -164,11 +168,12 @@ impl Log {
 
     /// Ends the stations in the order in which entries pass them, and closes the store last.
     async fn close(self) -> Result<(), RunError> {
-        let Self { app, sequencer, running, publisher, scrubber, store, fatal, .. } = self;
+        let Self { app, sequencer, running, publisher, scrubber, indexer, store, fatal, .. } = self;
         publisher.stop().await;
         drop((app, sequencer));
         let closed = tokio::task::spawn_blocking(move || {
             scrubber.stop();
+            indexer.stop();
             let head = running.stop();
             let closed = store.close();
             // The head file's lock is let go when the store is closed.

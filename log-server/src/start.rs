@@ -16,11 +16,12 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, Roles};
 use crate::disk::{DiskGuard, Reserve};
 use crate::http::{self, App};
+use crate::index::{self, Index, Indexer};
 use crate::init::{self, InitError};
 use crate::keys::{KeyFileError, LogKeys};
 use crate::proof::Prover;
 use crate::publication::{self, LogSigner, PublicationError, Publisher};
-use crate::recovery::{self, Configured, Paths, StartRefused};
+use crate::recovery::{self, Configured, Paths, Recovered, StartRefused};
 use crate::sequencer::{self, Fatal, Limits, Running, Sequencer};
 use crate::store::{Bounds, LogStore, RocksStore};
 use crate::telemetry::Telemetry;
@@ -106,13 +107,14 @@ fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Log, OpenError> {
     let rest = || -> Result<_, OpenError> {
         check_receipt_key(&config, &receipt, &sequencer)?;
         let publisher = publish(&config, policy, vkey, &sequencer, &telemetry)?;
-        let app = serve(&config, &store, clock, receipt, &sequencer, &publisher, &telemetry)?;
         let scrubber: Scrubber = sequencer.scrub(Pace::default())?;
-        Ok((publisher, app, scrubber))
+        let (index, indexer) = search(&config, &store, &sequencer, &telemetry)?;
+        let app = serve(&config, &store, clock, receipt, &sequencer, &publisher, index, &telemetry)?;
+        Ok((publisher, app, scrubber, indexer))
     };
     match rest() {
-        Ok((publisher, app, scrubber)) => {
-            Ok(Log { app, config, telemetry, sequencer, running, publisher, scrubber, store, fatal })
+        Ok((publisher, app, scrubber, indexer)) => {
+            Ok(Log { app, config, telemetry, sequencer, running, publisher, scrubber, indexer, store, fatal })
         }
         Err(error) => {
             // Nothing was taken; the threads end, the store is closed, and then the lock is let go.
@@ -124,7 +126,16 @@ fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Log, OpenError> {
     }
 }
 
-/// Opens store and head file, and starts the sequencer.
+/// Opens store and head file, and proves what start-up must prove.
+pub(crate) fn prove(config: &Config, vkey: Vkey) -> Result<(Arc<RocksStore>, Recovered), OpenError> {
+    let configured = Configured { origin: config.origin.to_string(), epoch: EPOCH, vkey };
+    let paths = Paths { store: config.files.store.clone(), head: config.files.head_file() };
+    let bounds =
+        Bounds { memtables: config.store.memtables, block_cache: config.store.block_cache, wal: config.store.wal };
+    Ok(recovery::open(&paths, &bounds, &configured)?)
+}
+
+/// Opens the store, and starts the sequencer.
 fn commit(
     config: &Config,
     signer: LogSigner,
@@ -132,11 +143,7 @@ fn commit(
     telemetry: &Telemetry,
     tell: watch::Sender<Option<String>>,
 ) -> Result<(Arc<RocksStore>, Sequencer, Running), OpenError> {
-    let configured = Configured { origin: config.origin.to_string(), epoch: EPOCH, vkey: signer.vkey().clone() };
-    let paths = Paths { store: config.files.store.clone(), head: config.files.head_file() };
-    let bounds =
-        Bounds { memtables: config.store.memtables, block_cache: config.store.block_cache, wal: config.store.wal };
-    let (store, recovered) = recovery::open(&paths, &bounds, &configured)?;
+    let (store, recovered) = prove(config, signer.vkey().clone())?;
     let reserve = Reserve { bytes: config.store.reserve_bytes, percent: config.store.reserve_percent };
     let limits =
         Limits { bytes: config.limits.in_flight_bytes, tile_cache: config.store.tile_cache, ..Limits::default() };
@@ -167,6 +174,24 @@ fn publish(
     Ok(Publisher::start(publication::Parts { policy, log, settings, sequencer, telemetry })?)
 }
 
+/// Opens the index beside all else: nothing that is wrong with it keeps a log from starting.
+fn search(
+    config: &Config,
+    store: &Arc<RocksStore>,
+    sequencer: &Sequencer,
+    telemetry: &Telemetry,
+) -> std::io::Result<(Index, Indexer)> {
+    let load = sequencer.clone();
+    Index::start(index::Parts {
+        path: config.files.index.clone(),
+        store: Arc::clone(store) as Arc<dyn LogStore>,
+        heads: sequencer.committed(),
+        busy: Box::new(move || load.load().statements > 0),
+        telemetry: telemetry.clone(),
+    })
+}
+
+#[expect(clippy::too_many_arguments, reason = "every station that the routes speak with")]
 fn serve(
     config: &Config,
     store: &Arc<RocksStore>,
@@ -174,6 +199,7 @@ fn serve(
     receipt: SigningKey,
     sequencer: &Sequencer,
     publisher: &Publisher,
+    index: Index,
     telemetry: &Telemetry,
 ) -> Result<App, OpenError> {
     let store = Arc::clone(store) as Arc<dyn LogStore>;
@@ -186,6 +212,7 @@ fn serve(
         sequencer: sequencer.clone(),
         published: publisher.published(),
         prover: Prover::new(receipt, config.origin.as_str(), cores, telemetry.clone()),
+        index,
         telemetry: telemetry.clone(),
         access: config.access.clone(),
         limits: config.limits.clone(),

@@ -28,6 +28,8 @@ pub enum Station {
     Publication,
     /// A proof, with or without a signature.
     Proof,
+    /// Up to 256 entries are read and taken into the index.
+    Index,
 }
 
 /// How a witness stands with the log.
@@ -137,6 +139,25 @@ impl Telemetry {
         });
     }
 
+    /// The index covers so many entries, and lacks so many that are committed; searches are answered, or not.
+    pub(crate) fn index(&self, size: u64, lag: u64, ready: bool) {
+        self.record(|| {
+            gauge!(INDEX_SIZE).set(float(size));
+            gauge!(INDEX_LAG).set(float(lag));
+            gauge!(INDEX_READY).set(if ready { 1.0 } else { 0.0 });
+        });
+    }
+
+    /// The index has caught up with the log, from where a start or a fault left it.
+    pub(crate) fn index_built(&self, took: Duration) {
+        self.record(|| gauge!(INDEX_BUILD_SECONDS).set(took.as_secs_f64()));
+    }
+
+    /// The index was wrong, and is built anew.
+    pub(crate) fn index_rebuilt(&self) {
+        self.record(|| counter!(INDEX_REBUILDS).increment(1));
+    }
+
     /// Writes are taken, or not.
     pub(crate) fn writable(&self, yes: bool) {
         self.record(|| gauge!(WRITABLE).set(if yes { 1.0 } else { 0.0 }));
@@ -163,6 +184,7 @@ impl Station {
             Self::Finisher => "finisher",
             Self::Publication => "publication",
             Self::Proof => "proof",
+            Self::Index => "index",
         }
     }
 }
@@ -196,6 +218,15 @@ fn describe() {
     describe_gauge!(WITNESS_SIZE, "tree size a witness cosigned last");
     describe_histogram!(WITNESS_SECONDS, Unit::Seconds, "time a witness took to cosign");
     describe_gauge!(WRITABLE, "1 while statements are taken");
+    describe_gauge!(INDEX_SIZE, "entries that the search index covers");
+    describe_gauge!(INDEX_LAG, "committed entries that the search index lacks");
+    describe_gauge!(INDEX_READY, "1 while searches are answered");
+    describe_gauge!(
+        INDEX_BUILD_SECONDS,
+        Unit::Seconds,
+        "time the search index took to catch up after the last start or fault"
+    );
+    describe_counter!(INDEX_REBUILDS, "times the search index was found wrong and built anew");
 }
 
 const STATION_SECONDS: &str = "govlog_station_seconds";
@@ -210,6 +241,11 @@ const WITNESS_STATE: &str = "govlog_witness_state";
 const WITNESS_SIZE: &str = "govlog_witness_tree_size";
 const WITNESS_SECONDS: &str = "govlog_witness_seconds";
 const WRITABLE: &str = "govlog_writable";
+const INDEX_SIZE: &str = "govlog_index_size";
+const INDEX_LAG: &str = "govlog_index_lag_entries";
+const INDEX_READY: &str = "govlog_index_ready";
+const INDEX_BUILD_SECONDS: &str = "govlog_index_build_seconds";
+const INDEX_REBUILDS: &str = "govlog_index_rebuilds_total";
 
 /// Upper bounds of the buckets of every time.
 const SECONDS: &[f64] =

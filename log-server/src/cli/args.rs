@@ -40,6 +40,9 @@ pub enum Command {
     /// Runs a log until it is told to stop (SIGTERM, SIGINT).
     #[command(after_long_help = config::describe())]
     Run(RunArgs),
+    /// Builds the search index anew from the store, while the log does not run.
+    #[command(after_long_help = INDEX)]
+    RebuildIndex(RunArgs),
 }
 
 /// Options of `init`.
@@ -90,7 +93,12 @@ Two steps, so that the operator's key never comes near the log:
 An init that was cut short says so: the first step is begun again in an empty directory, the second is simply run again. \
 On success stdout is one line, the log's vkey. Everything else goes to stderr.";
 
-/// Options of `run`.
+const INDEX: &str = "\
+The index (files.index in log.toml) is derived from the store and trusted with nothing. A running log that finds it missing or wrong builds \
+it anew by itself, in the background, and answers searches with 503 until that is done; deleting its directory is safe at any time, also \
+under a running log. This command does the same at full speed before the log is started, and says how long it took.";
+
+/// Options of `run` and `rebuild-index`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// The configuration that `init` made.

@@ -1,6 +1,7 @@
 //! The command line of `govlog-server`.
 
 mod args;
+mod index;
 mod init;
 mod program;
 

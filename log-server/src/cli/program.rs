@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use govlog_daemon::{logging, open_files, stop};
 
-use super::{Cli, Command, RunArgs, init};
+use super::{Cli, Command, RunArgs, index, init};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::sequencer::EXIT_POISONED;
@@ -21,6 +21,7 @@ pub fn run_from<A: Into<OsString> + Clone>(command_line: impl IntoIterator<Item 
     let ended = match Cli::parse_from(command_line).command {
         Command::Init(args) => init(&args, &SystemClock, &mut io::stdout(), &mut io::stderr()).map_err(Into::into),
         Command::Run(args) => start(&args),
+        Command::RebuildIndex(args) => index::rebuild(&args, &mut io::stderr()),
     };
     let Err(error) = ended else { return ExitCode::SUCCESS };
     // Not so when a start is refused: it would be refused again.

@@ -12,7 +12,7 @@ fn parse(line: &str) -> Result<Cli, clap::Error> {
 fn init_args(line: &str) -> InitArgs {
     match parse(line).unwrap().command {
         Command::Init(args) => args,
-        Command::Run(_) => panic!("{line}"),
+        Command::Run(_) | Command::RebuildIndex(_) => panic!("{line}"),
     }
 }
 

@@ -38,6 +38,12 @@ pub const KEYS: &[Key] = &[
     key("files", "store", "\"store\"", "directory of the store"),
     key(
         "files",
+        "index",
+        "\"index\"",
+        "directory of the search index, and of nothing else; derived from the store, so it may be deleted at any time",
+    ),
+    key(
+        "files",
         "head",
         "\"head\"",
         "directory of the head file; put it on another disk if you can, and never restore it from a backup",

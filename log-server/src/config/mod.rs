@@ -74,6 +74,8 @@ pub struct Files {
     pub receipt_key: PathBuf,
     /// The directory of the store.
     pub store: PathBuf,
+    /// The directory of the search index, which may be deleted at any time.
+    pub index: PathBuf,
     /// The directory of the head file; on another disk it survives the loss of the store's. Never restored from a backup.
     pub head: PathBuf,
 }

@@ -45,6 +45,7 @@ struct RawFiles {
     checkpoint_key: Option<PathBuf>,
     receipt_key: Option<PathBuf>,
     store: Option<PathBuf>,
+    index: Option<PathBuf>,
     head: Option<PathBuf>,
 }
 
@@ -129,6 +130,7 @@ impl RawFiles {
             checkpoint_key: or(self.checkpoint_key, "checkpoint.key"),
             receipt_key: or(self.receipt_key, "receipt.key"),
             store: or(self.store, "store"),
+            index: or(self.index, "index"),
             head: or(self.head, "head"),
             dir,
         }

@@ -13,6 +13,7 @@ use govlog_formats::statement::StatementError;
 
 use super::Keep;
 use crate::blocking::NotDone;
+use crate::index::Progress;
 use crate::proof::ProofError;
 use crate::refusal::{Refusal, Unavailable};
 
@@ -60,6 +61,14 @@ pub(super) enum Failure {
     /// A proof or a reading could not be had now.
     #[error("{0}")]
     Unready(String),
+    /// The search index is not there yet, or not as far as was asked.
+    #[error("{why}; try again in {retry_after_s} s")]
+    NotIndexed {
+        /// How far it is.
+        why: String,
+        /// When to ask again, seconds.
+        retry_after_s: u32,
+    },
 }
 
 impl From<Denied> for Failure {
@@ -133,7 +142,7 @@ impl Failure {
             Self::Framing(error) if too_much(error) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BadRequest(_) | Self::Framing(_) | Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::BodySlow => StatusCode::REQUEST_TIMEOUT,
-            Self::NoRoom | Self::Unready(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoRoom | Self::Unready(_) | Self::NotIndexed { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound(_) | Self::NoSuchKey => StatusCode::NOT_FOUND,
@@ -169,9 +178,17 @@ impl Failure {
             // The process ends, and whoever watches it starts it again.
             Self::Refused(Refusal::Stopped) => Some(5),
             Self::NoRoom | Self::Unready(_) => Some(1),
+            Self::NotIndexed { retry_after_s, .. } => Some((*retry_after_s).into()),
             Self::Denied(denied) => denied.retry_after_s(),
             _ => None,
         }
+    }
+
+    /// Says how far the index is.
+    pub(super) fn not_indexed(progress: &Progress) -> Self {
+        let Progress { ready, size, of, retry_after_s } = *progress;
+        let why = if ready { "the search index covers" } else { "the search index is being built: it covers" };
+        Self::NotIndexed { why: format!("{why} {size} of {of} entries"), retry_after_s }
     }
 
     fn problem(&self) -> Problem {

@@ -18,23 +18,36 @@ use serde::Serialize;
 
 use super::error::Failure;
 use super::query::{Query, bad};
-use super::{App, Keep, answer};
+use super::{App, Keep, answer, records};
 use crate::proof;
 use crate::publication::Published;
 use crate::store::{ArchivedNote, ConflictRow, StreamId};
 use crate::tree::{ReadError, TreeView};
 
-/// `GET /v1/proofs/inclusion?index=&size=`
+/// `GET /v1/proofs/inclusion?index=&size=`, or with `leaf=` in the place of `index=`.
 pub(super) async fn inclusion(State(app): State<App>, request: Request) -> Result<Response, Failure> {
-    let query = Query::read(request.uri().query(), &["index", "size"])?;
-    let (index, size): (LeafIndex, TreeSize) = (query.require_number("index")?, query.require_number("size")?);
+    let query = Query::read(request.uri().query(), &["index", "leaf", "size"])?;
+    let size: TreeSize = query.require_number("size")?;
     if size.get() == 0 {
         return Err(bad("size is 0: the empty tree has no entries"));
     }
-    if !size.covers(index) {
-        return Err(bad(format!("index is {index}; it must be below size, {size}")));
-    }
-    let published = up_to(&app, size)?;
+    let (index, published) = match query.get("leaf") {
+        None => {
+            let index = query.require_number("index")?;
+            if !size.covers(index) {
+                return Err(bad(format!("index is {index}; it must be below size, {size}")));
+            }
+            (index, up_to(&app, size)?)
+        }
+        Some(_) if query.get("index").is_some() => {
+            return Err(bad("index and leaf are both given; one of them says it"));
+        }
+        Some(leaf) => {
+            let leaf = leaf.parse().map_err(|error| bad(format!("leaf: {error}")))?;
+            let published = up_to(&app, size)?;
+            (records::by_leaf(&app, &leaf, size).await?, published)
+        }
+    };
     let made = app.prover.read(move || proof::inclusion(published.tree(), index, size)).await??;
     json(&InclusionView {
         index: index.get(),
@@ -262,7 +275,7 @@ fn hex(path: &[Digest]) -> Vec<String> {
     path.iter().map(Digest::to_string).collect()
 }
 
-fn json(view: &impl Serialize) -> Result<Response, Failure> {
+pub(super) fn json(view: &impl Serialize) -> Result<Response, Failure> {
     let bytes = serde_json::to_vec(view).map_err(|error| Failure::Unready(error.to_string()))?;
     Ok(answer(StatusCode::OK, "application/json", Keep::Not, bytes))
 }

@@ -5,6 +5,7 @@
 //! | `POST /entries`, `GET /entries/{id}[/statement]`, `GET /.well-known/scitt-keys[/{kid}]` | submission … publication, proof | concise problem details |
 //! | `POST /v1/batches` | the same | concise problem details |
 //! | `GET /checkpoint`, `GET /tile/…` | publication, tree | text |
+//! | `GET /v1/records` | index | RFC 9457 JSON |
 //! | `GET /v1/proofs/…`, `/v1/streams`, `/v1/admission-policy`, `/v1/checkpoints`, `/v1/conflicts` | proof, tree | RFC 9457 JSON |
 //! | `GET /openapi.json` | none: it describes all of these | RFC 9457 JSON |
 //!
@@ -22,6 +23,7 @@ mod journal;
 mod keys;
 mod openapi;
 mod query;
+mod records;
 pub(crate) mod routes;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -45,6 +47,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::admission::Admission;
 use crate::config::{Limits, Roles};
+use crate::index::Index;
 use crate::proof::Prover;
 use crate::publication::PublishedNotes;
 use crate::sequencer::{CommittedHead, Sequencer};
@@ -64,6 +67,8 @@ pub(crate) struct Parts {
     pub(crate) published: PublishedNotes,
     /// Makes proofs and receipts.
     pub(crate) prover: Prover,
+    /// Finds entries.
+    pub(crate) index: Index,
     /// Counts and times.
     pub(crate) telemetry: Telemetry,
     /// Who may do what.
@@ -83,6 +88,7 @@ pub(crate) struct Shared {
     heads: watch::Receiver<CommittedHead>,
     published: PublishedNotes,
     prover: Prover,
+    index: Index,
     telemetry: Telemetry,
     access: Roles,
     /// Of both listeners: a token that was tried at one was tried.
@@ -103,19 +109,25 @@ pub(crate) struct Times {
     pub(crate) body: Duration,
     /// For `?wait=`.
     pub(crate) wait: Duration,
+    /// For the index to reach `?at=`.
+    pub(crate) at: Duration,
 }
 
 impl Default for Times {
-    /// "30 s at most" (DESIGN §8.1) for `?wait=`; for a body, what every party gives it.
+    /// "30 s at most" for `?wait=`, "up to 5 s" for `?at=` (DESIGN §8.1); for a body, what every party gives it.
     fn default() -> Self {
-        Self { body: govlog_daemon::serve::Limits::default().body, wait: Duration::from_secs(30) }
+        Self {
+            body: govlog_daemon::serve::Limits::default().body,
+            wait: Duration::from_secs(30),
+            at: Duration::from_secs(5),
+        }
     }
 }
 
 impl App {
     /// Joins the stations.
     pub(crate) fn new(parts: Parts, times: Times) -> Self {
-        let Parts { epoch, admission, sequencer, published, prover, telemetry, access, limits } = parts;
+        let Parts { epoch, admission, sequencer, published, prover, index, telemetry, access, limits } = parts;
         Self(Arc::new(Shared {
             epoch,
             admission,
@@ -123,6 +135,7 @@ impl App {
             sequencer,
             published,
             prover,
+            index,
             telemetry,
             access,
             guesses: Guesses::default(),

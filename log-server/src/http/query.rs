@@ -12,20 +12,31 @@ impl Query {
     /// # Errors
     /// 400 for an unknown, repeated or malformed parameter.
     pub(super) fn read(query: Option<&str>, known: &[&'static str]) -> Result<Self, Failure> {
+        let (query, others) = Self::split(query, known)?;
+        let Some((name, _)) = others.first() else { return Ok(query) };
+        let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Err(bad(format!("unknown parameter {name:?}; this route has: {list}")))
+    }
+
+    /// Reads a query string of which only some parameters are known here; the others are returned as they come.
+    ///
+    /// # Errors
+    /// 400 for a repeated one of those that are known, or a malformed one.
+    pub(super) fn split(query: Option<&str>, known: &[&'static str]) -> Result<(Self, Vec<(String, String)>), Failure> {
         let mut found: Vec<(&'static str, String)> = Vec::new();
+        let mut others = Vec::new();
         for part in query.unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            let name = decode(name)?;
-            let Some(name) = known.iter().find(|known| **known == name) else {
-                let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Err(bad(format!("unknown parameter {name:?}; this route has: {list}")));
-            };
-            if found.iter().any(|(other, _)| other == name) {
-                return Err(bad(format!("parameter {name} is given twice")));
+            let (name, value) = (decode(name)?, decode(value)?);
+            match known.iter().find(|known| **known == name) {
+                None => others.push((name, value)),
+                Some(name) if found.iter().any(|(other, _)| other == name) => {
+                    return Err(bad(format!("parameter {name} is given twice")));
+                }
+                Some(name) => found.push((name, value)),
             }
-            found.push((name, decode(value)?));
         }
-        Ok(Self(found))
+        Ok((Self(found), others))
     }
 
     /// Returns a parameter.

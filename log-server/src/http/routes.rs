@@ -5,7 +5,7 @@ use axum::routing::{get, post};
 use govlog_daemon::routes::{Role, Route};
 
 use super::admin::{self, Admin};
-use super::{App, batches, entries, journal, keys, openapi, tiles};
+use super::{App, batches, entries, journal, keys, openapi, records, tiles};
 
 /// The public routes. Each is to be described in `openapi/parts`, else a test fails.
 pub(crate) static ROUTES: &[Route<App>] = &[
@@ -86,6 +86,13 @@ pub(crate) static ROUTES: &[Route<App>] = &[
         role: Role::Read,
         name: "admission-policy",
         handler: || get(journal::admission_policy),
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/records",
+        role: Role::Search,
+        name: "records",
+        handler: || get(records::search),
     },
     Route {
         method: Method::GET,

@@ -21,9 +21,10 @@ use super::{App, Parts, Times, router};
 use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::{Limits, Publication, Roles};
+use crate::index::{self, Index, Indexer};
 use crate::proof::Prover;
 use crate::publication::testing::{FakeWitness, Mode};
-use crate::publication::tests::{Live, policy_of, settings};
+use crate::publication::tests::{Live, PATIENCE, policy_of, settings};
 use crate::sequencer::testing::Disk;
 use crate::store::LogStore;
 use crate::tree::testing::ORIGIN;
@@ -51,7 +52,7 @@ impl Default for Setup {
             settings: settings(),
             access: Roles::default(),
             limits: limits(),
-            times: Times { body: wait, wait },
+            times: Times { body: wait, wait, at: wait },
             receipt: receipt_key(),
         }
     }
@@ -73,6 +74,10 @@ pub(crate) struct Rig {
     pub(crate) app: App,
     pub(crate) router: Router,
     pub(crate) disk: Disk,
+    /// What keeps the index, until a test takes it.
+    pub(crate) indexer: Option<Indexer>,
+    /// Where the index is.
+    pub(crate) indexed: tempfile::TempDir,
 }
 
 /// An answer, all of it.
@@ -95,7 +100,11 @@ impl Rig {
         let live = Live::start(&setup.disk, policy, setup.settings.clone());
         live.published_size(1).await;
         live.writable().await;
-        Self::over(setup, live, witness)
+        let rig = Self::over(setup, live, witness);
+        let mut indexed = rig.app.index.progress();
+        let ready = indexed.wait_for(|progress| progress.ready);
+        tokio::time::timeout(PATIENCE, ready).await.expect("the index is ready in time").unwrap();
+        rig
     }
 
     /// Puts the routes over a log that runs.
@@ -105,19 +114,29 @@ impl Rig {
         let clock = Arc::clone(&disk.clock) as Arc<dyn Clock>;
         let (policy, collided) = (live.sequencer.policy(), live.sequencer.collided());
         let admission = Admission::new(policy, collided, store, clock, limits.verify_threads).unwrap();
+        let indexed = tempfile::tempdir().unwrap();
+        let (index, indexer) = Index::start(index::Parts {
+            path: indexed.path().join("index"),
+            store: Arc::clone(&disk.store) as Arc<dyn LogStore>,
+            heads: live.sequencer.committed(),
+            busy: Box::new(|| false),
+            telemetry: live.telemetry.clone(),
+        })
+        .unwrap();
         let parts = Parts {
             epoch: 1,
             admission,
             sequencer: live.sequencer.clone(),
             published: live.publisher.published(),
             prover: Prover::new(receipt, ORIGIN, NonZeroUsize::MIN, live.telemetry.clone()),
+            index,
             telemetry: live.telemetry.clone(),
             access,
             limits,
         };
         let app = App::new(parts, times);
         let router = router(app.clone());
-        Self { live, witness, app, router, disk }
+        Self { live, witness, app, router, disk, indexer: Some(indexer), indexed }
     }
 
     /// Keeps everything from being published until [`release`](Self::release).
@@ -184,8 +203,10 @@ impl Rig {
     }
 
     pub(crate) async fn stop(self) {
-        let Self { live, app, router, .. } = self;
+        let Self { live, app, router, indexer, indexed, .. } = self;
         drop((app, router));
+        tokio::task::spawn_blocking(move || indexer.map(Indexer::stop)).await.unwrap();
+        drop(indexed);
         live.stop().await;
     }
 }

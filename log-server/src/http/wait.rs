@@ -2,11 +2,12 @@
 
 use std::future::Future;
 
-use govlog_formats::merkle::LeafIndex;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
 
 use super::App;
 use super::error::Failure;
 use super::query::bad;
+use crate::index::Progress;
 use crate::publication::Published;
 use crate::refusal::Refusal;
 use crate::sequencer::CommittedHead;
@@ -19,6 +20,10 @@ pub(super) enum Wait {
     /// A receipt under a note that meets the witness policy.
     Published,
 }
+
+/// How far the index was when it was not waited for any longer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reached(pub(super) Progress);
 
 impl Wait {
     /// Reads `?wait=`.
@@ -65,6 +70,29 @@ impl App {
             }
         });
         reached.await.flatten()
+    }
+
+    /// Waits until the index covers a size, and that size is published.
+    ///
+    /// # Errors
+    /// How far the index is, when it takes too long, or the log is shutting down.
+    pub(super) async fn indexed(&self, size: TreeSize) -> Result<(), Reached> {
+        let (mut progress, mut notes, mut closing) =
+            (self.index.progress(), self.published.clone(), self.closing.subscribe());
+        let reached = async {
+            progress.wait_for(|progress| progress.ready && progress.size >= size.get()).await.ok()?;
+            let covers = |published: &Option<Published>| published.as_ref().is_some_and(|one| one.size() >= size);
+            notes.wait_for(covers).await.ok().map(drop)
+        };
+        let reached = async {
+            tokio::select! {
+                biased;
+                reached = reached => reached,
+                _ = closing.wait_for(|closing| *closing) => None,
+            }
+        };
+        let reached = tokio::time::timeout(self.times.at, reached).await.ok().flatten();
+        reached.ok_or_else(|| Reached(*self.index.progress().borrow()))
     }
 
     async fn in_time<T>(&self, what: impl Future<Output = T>) -> Option<T> {

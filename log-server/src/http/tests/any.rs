@@ -29,11 +29,17 @@ const ROUTES: &[&str] = &[
     "/v1/proofs/consistency",
     "/v1/streams",
     "/v1/admission-policy",
+    "/v1/records",
     "/v1/checkpoints",
     "/v1/conflicts",
     "/openapi.json",
     "/",
     "/healthz",
+];
+
+const PARAMETERS: &[&str] = &[
+    "index", "size", "old", "new", "wait", "from", "to", "issuer", "stream", "leaf", "kind", "handle", "links-to",
+    "since", "until", "cursor", "limit", "x", "",
 ];
 
 #[derive(Clone, Debug)]
@@ -62,9 +68,7 @@ fn any_request() -> impl Strategy<Value = Any> {
         1 => "[0-9]{1,22}(\\.[0-9]{1,22})?",
         1 => "(%(2f|00|ff|c3|25|2e|3f|zz|)|[0-9.]){1,6}",
     ];
-    let name = proptest::sample::select(
-        &["index", "size", "old", "new", "wait", "from", "to", "issuer", "stream", "x", ""][..],
-    );
+    let name = proptest::sample::select(PARAMETERS);
     let value = prop_oneof![
         "[0-9]{0,22}",
         "committed|published",

@@ -30,6 +30,8 @@ async fn inclusion_proofs_of_every_entry_at_every_size() {
             let leaf = leaves[usize::try_from(index).unwrap()].to_string();
             let root = tree.root_at(of).unwrap().to_string();
             assert_eq!(view, json!({"index": index, "size": size, "leaf": leaf, "root": root, "path": path}));
+            let by_leaf = rig.get(&format!("/v1/proofs/inclusion?leaf={leaf}&size={size}")).await.json();
+            assert_eq!(by_leaf, view);
             let proof = InclusionProof { index: at, size: of, path: path_of(&view["path"]) };
             proof.verify(&leaf.parse().unwrap(), &root.parse().unwrap()).unwrap();
         }
@@ -83,6 +85,10 @@ async fn proofs_that_can_not_be_are_400_and_sizes_to_come_404() {
         ("inclusion?size=3", 400),
         ("inclusion", 400),
         ("inclusion?index=0&size=3&leaf=x", 400),
+        ("inclusion?size=3&leaf=x", 400),
+        ("inclusion?size=3&leaf=292C42DB8692942A23F02804E23AF6428631EF7F49C167E7F37129A3B6C8F9E9", 400),
+        ("inclusion?size=3&leaf=292c42db8692942a23f02804e23af6428631ef7f49c167e7f37129a3b6c8f9e9", 404),
+        ("inclusion?size=4&leaf=292c42db8692942a23f02804e23af6428631ef7f49c167e7f37129a3b6c8f9e9", 404),
         ("inclusion?index=0&index=0&size=3", 400),
         ("inclusion?index=0&size=4", 404),
         ("inclusion?index=0&size=4611686018427387904", 404),

@@ -8,6 +8,7 @@ mod entries;
 mod json;
 mod openapi;
 mod receipts;
+mod records;
 mod tiles;
 
 use govlog_formats::cose::SigningKey;

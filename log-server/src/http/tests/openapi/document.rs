@@ -1,6 +1,7 @@
 //! The description as a document: put together from its parts, asked what its examples ask, filled with the answers.
 
 use govlog_formats::base64;
+use govlog_formats::search::Column;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -23,7 +24,21 @@ pub(super) fn assemble() -> Value {
     for part in PARTS {
         merge(&mut document, serde_json::from_str(part).unwrap(), "");
     }
+    columns(&mut document);
     document
+}
+
+/// Puts the columns by which entries are found among the parameters of the search, before those that the part has.
+fn columns(document: &mut Value) {
+    let parameters = document.pointer_mut("/paths/~1v1~1records/get/parameters").unwrap().as_array_mut().unwrap();
+    let of = |column: &Column| {
+        json!({
+            "name": column.name(), "in": "query", "required": false, "description": column.about(),
+            "schema": { "type": "string", "minLength": 1 },
+        })
+    };
+    let all: Vec<Value> = Column::all().iter().map(of).collect();
+    parameters.splice(0..0, all);
 }
 
 fn merge(into: &mut Value, part: Value, at: &str) {

@@ -149,8 +149,16 @@ fn proofs() -> Vec<Example> {
     let consistency = |name, summary, status, old: u64, new: u64| {
         ask("consistencyProof", name, summary, status, &[("old", json!(old)), ("new", json!(new))])
     };
+    let leaf = chain()[0].leaf_hash().to_string();
     vec![
         inclusion("entry-1", "Entry 1 in the tree of size 4", 200, 1, 4),
+        ask(
+            "inclusionProof",
+            "by-leaf",
+            "The same, found by its leaf hash",
+            200,
+            &[("leaf", json!(leaf)), ("size", json!(4))],
+        ),
         inclusion("outside", "The tree of size 3 has no leaf 3", 400, 3, 3),
         inclusion("to-come", "Size 5 is not published", 404, 1, 5),
         consistency("two-to-four", "Size 4 continues size 2", 200, 2, 4),
@@ -169,6 +177,21 @@ fn hints() -> Vec<Example> {
         stream("three", "A stream of three statements", "s"),
         stream("never-seen", "A stream that the log has never seen", "t"),
         ask("admissionPolicy", "entry-0", "Entry 0 alone", 200, &[]),
+        ask("records", "stream", "The statements of a stream", 200, &[("stream", json!("s")), ("at", json!(4))]),
+        ask(
+            "records",
+            "page",
+            "One id a page, of what an issuer signed, from entry 2 on",
+            200,
+            &[
+                ("issuer", json!("https://issuer-0.example")),
+                ("at", json!(4)),
+                ("cursor", json!("2")),
+                ("limit", json!(1)),
+            ],
+        ),
+        ask("records", "nobody", "No entry has that trace", 200, &[("trace", json!("none")), ("at", json!(4))]),
+        ask("records", "unknown", "A column that there is not", 400, &[("cursor", json!("first"))]),
         ask(
             "checkpoints",
             "page",

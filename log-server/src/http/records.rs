@@ -1,0 +1,96 @@
+//! `GET /v1/records`: search. The answer is a hint; whoever asks verifies each entry, and judges it by the same filter.
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use govlog_formats::digest::Digest;
+use govlog_formats::entry_id::EntryId;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::search::{Filter, Term};
+use serde::Serialize;
+
+use super::error::Failure;
+use super::journal::json;
+use super::query::{Query, bad};
+use super::{App, wait::Reached};
+use crate::index::SearchError;
+
+/// `GET /v1/records?kind=&subject=&…&since=&until=&cursor=&at=&limit=`
+///
+/// The answer speaks of the first `as_of` entries, all of them published; with `at` of exactly so many. Ids come in the order of the log, and
+/// `cursor` is where the next page goes on: pages have neither gaps nor repetitions while the log grows.
+pub(super) async fn search(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    let (query, others) = Query::split(request.uri().query(), &["cursor", "at", "limit"])?;
+    let pairs = others.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let filter = Filter::from_pairs(pairs).map_err(|error| bad(error.to_string()))?;
+    let from = query.number::<LeafIndex>("cursor")?.map_or(0, LeafIndex::get);
+    let limit = limit(&query)?;
+    let as_of = match query.number::<TreeSize>("at")? {
+        Some(at) if at.get() == 0 => return Err(bad("at is 0: the empty tree has no entries")),
+        Some(at) => app.indexed(at).await.map(|()| at).map_err(|Reached(progress)| Failure::not_indexed(&progress))?,
+        None => newest(&app).await?,
+    };
+    let page = app.index.search(filter, from, as_of, limit).await.map_err(|error| failure(&app, error))?;
+    let id = |index: &LeafIndex| EntryId { epoch: app.epoch, index: *index }.to_string();
+    json(&RecordsView {
+        as_of: as_of.get(),
+        ids: page.found.iter().map(id).collect(),
+        cursor: page.next.map(|next| next.to_string()),
+    })
+}
+
+#[derive(Serialize)]
+struct RecordsView {
+    as_of: u64,
+    ids: Vec<String>,
+    /// Where the next page begins. It may be an empty one.
+    cursor: Option<String>,
+}
+
+/// Finds the entry with a leaf hash below a size.
+///
+/// # Errors
+/// 404 when there is none; 503 while the index can not tell.
+pub(super) async fn by_leaf(app: &App, leaf: &Digest, size: TreeSize) -> Result<LeafIndex, Failure> {
+    app.indexed(size).await.map_err(|Reached(progress)| Failure::not_indexed(&progress))?;
+    let filter = Filter::default().with(Term::of_leaf(leaf));
+    let page = app.index.search(filter, 0, size, 1).await.map_err(|error| failure(app, error))?;
+    let found = page.found.first().copied();
+    found.ok_or_else(|| Failure::NotFound(format!("no entry below size {size} has leaf hash {leaf}")))
+}
+
+/// The newest size that the index has and that is published. The index follows the log within milliseconds, which are waited for.
+async fn newest(app: &App) -> Result<TreeSize, Failure> {
+    let published = app.0.published.borrow().as_ref().map_or(0, |published| published.size().get());
+    let mut indexed = app.index.progress();
+    let reached = indexed.wait_for(|progress| !progress.ready || progress.size >= published);
+    drop(tokio::time::timeout(LAG, reached).await);
+    let progress = *indexed.borrow();
+    if progress.ready { Ok(TreeSize::new(published.min(progress.size))) } else { Err(Failure::not_indexed(&progress)) }
+}
+
+fn limit(query: &Query) -> Result<usize, Failure> {
+    let wrong = || bad(format!("limit must be from 1 to {PAGE}"));
+    match query.get("limit") {
+        None => Ok(PAGE),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit: &usize| (1..=PAGE).contains(limit) && limit.to_string() == text)
+            .ok_or_else(wrong),
+    }
+}
+
+fn failure(app: &App, error: SearchError) -> Failure {
+    match error {
+        SearchError::NotDone(error) => error.into(),
+        SearchError::NotReady => Failure::not_indexed(&app.index.progress().borrow()),
+        SearchError::Store(error) => error.into(),
+    }
+}
+
+/// Ids of one page.
+const PAGE: usize = 1000;
+/// For the index to have what is published.
+const LAG: Duration = Duration::from_millis(500);
