@@ -5,6 +5,7 @@ use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::digest::Digest;
 use govlog_formats::receipt::{ReceiptClaims, SignedRoot};
 use govlog_formats::record::view;
+use govlog_formats::search::Marks;
 use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, content_type_of};
 
 fn statement(key: &SigningKey) -> SignedStatement {
@@ -37,6 +38,8 @@ fn statements(criterion: &mut Criterion) {
     let key = SigningKey::from_seed(Curve::Ed25519, &[7; 32]).expect("a valid seed");
     let entry = statement(&key).into_entry();
     criterion.bench_function("statement: parse", |bencher| bencher.iter(|| SignedStatement::parse(&entry)));
+    let statement = statement(&key);
+    criterion.bench_function("statement: what it is found by", |bencher| bencher.iter(|| Marks::of(&statement)));
 }
 
 fn receipts(criterion: &mut Criterion) {

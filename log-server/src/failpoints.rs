@@ -17,6 +17,8 @@
 //! | `archive::before` | nothing of this note |
 //! | `archive::after` | the note, synced |
 //! | `recovery::before_adopt` | an unsigned tail |
+//! | `index::before_take_in` | a segment of the index, as a file that nobody knows |
+//! | `index::after_take_in` | that segment, in the index |
 //!
 //! And safeties that can be switched off one at a time with `return`, to show that a test would notice:
 //! `skip_sync`, `skip_read_back`, `ack_before_head`, `skip_head_check`. `flip_stored_entry` with `return` changes a bit of

@@ -11,7 +11,7 @@ use harness::{Crowd, Ended, Faults, Network, check};
 
 use crate::NODE;
 
-/// All fail points, in the order of their documentation.
+/// The fail points of a commit, in the order of their documentation.
 pub(crate) const POINTS: [&str; 12] = [
     "sequencer::before_write",
     "store::after_write",

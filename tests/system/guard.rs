@@ -23,7 +23,8 @@ fn listed_in(folder: &str, list: &str, name_of_list: &str) {
 /// A fail point that no test knows would never be hit.
 #[test]
 fn every_fail_point_is_hit_by_a_crash_test() {
-    assert_eq!(documented(include_str!("../../log-server/src/failpoints.rs")), crate::crash::POINTS);
+    let of_the_log = [&crate::crash::POINTS[..], &crate::index::POINTS].concat();
+    assert_eq!(documented(include_str!("../../log-server/src/failpoints.rs")), of_the_log);
     assert_eq!(documented(include_str!("../../client/agent/src/failpoints.rs")), crate::agent::POINTS);
 }
 

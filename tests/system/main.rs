@@ -7,6 +7,7 @@ mod crash;
 mod guard;
 mod help;
 mod hostile;
+mod index;
 mod operators;
 mod people;
 mod power_cut;

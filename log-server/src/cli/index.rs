@@ -16,6 +16,8 @@ use crate::{OpenError, init, start};
 /// # Errors
 /// When store and head do not prove what they must, or the index can not be written.
 pub(super) fn rebuild(args: &RunArgs, err: &mut (impl Write + IsTerminal)) -> anyhow::Result<()> {
+    #[cfg(feature = "failpoints")]
+    let _armed = crate::failpoints::from_environment();
     let config = Config::load(&args.config)?;
     init::check_finished(&config).map_err(OpenError::from)?;
     let keys = LogKeys::load(&config)?;

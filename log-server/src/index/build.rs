@@ -6,10 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use govlog_formats::digest::Digest;
-use govlog_formats::merkle::{LeafIndex, TreeSize, leaf_hash};
-use govlog_formats::search::Marks;
-use govlog_formats::statement::SignedStatement;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -17,7 +14,7 @@ use super::fault::Fault;
 use super::rows::Segment;
 use super::segments;
 use super::shared::{Progress, Shared};
-use super::tail::{Room, Tail};
+use super::tail::{Room, Tail, Taken};
 use crate::sequencer::CommittedHead;
 use crate::store::{LogStore, StoreError};
 use crate::telemetry::{Station, Telemetry};
@@ -81,8 +78,10 @@ pub fn rebuild(path: &Path, store: Arc<dyn LogStore>, mut on: impl FnMut(u64, u6
 impl Worker {
     /// Keeps the index until it is told to stop.
     pub(super) fn run(mut self) {
+        let mut pause = PAUSE;
         loop {
-            let Err(ended) = self.follow();
+            let mut was_ready = false;
+            let Err(ended) = self.follow(&mut was_ready);
             self.shared.close();
             self.measure();
             match ended {
@@ -99,14 +98,16 @@ impl Worker {
                     }
                 }
             }
-            if self.rests(PAUSE) {
+            // What is wrong again and again, a full disk for one, is not to keep the machine busy.
+            pause = if was_ready { PAUSE } else { (2 * pause).min(MAX_PAUSE) };
+            if self.rests(pause) {
                 return;
             }
         }
     }
 
     /// Opens the index and follows the committed head.
-    fn follow(&mut self) -> Result<Infallible, Ended> {
+    fn follow(&mut self, was_ready: &mut bool) -> Result<Infallible, Ended> {
         let begun = Instant::now();
         // What was found wrong with an index that is gone is no matter any more.
         drop(self.shared.reported());
@@ -117,6 +118,7 @@ impl Worker {
         let size = self.shared.read().tail.end();
         tracing::info!(size, read = size - found, took = ?begun.elapsed(), "the index is ready");
         self.telemetry.index_built(begun.elapsed());
+        *was_ready = true;
         loop {
             self.shared.advanced(|progress| progress.ready = true);
             self.measure();
@@ -194,28 +196,22 @@ impl Worker {
 /// Takes the next entries in, below `size`; returns where the index ends then.
 pub(super) fn advance(shared: &Shared, size: u64) -> Result<u64, Fault> {
     let first = shared.read().tail.end();
-    let mut entries: Vec<(Option<Marks>, Digest)> = Vec::new();
-    let end = size.min(first + CHUNK);
-    shared.store.read_entries(LeafIndex::new(first), TreeSize::new(end), &mut |index, entry| {
-        let statement = SignedStatement::parse_entry(entry);
-        if let Err(error) = &statement {
-            tracing::warn!(%index, %error, "an entry is no statement: nothing finds it");
-        }
-        entries.push((statement.ok().as_ref().map(Marks::of), leaf_hash(entry)));
-    })?;
-    let mut entries = entries.into_iter().peekable();
-    while entries.peek().is_some() {
-        let mut state = shared.write();
-        while !state.tail.is_full()
-            && let Some((marks, leaf)) = entries.next()
-        {
-            state.tail.push(marks.as_ref(), leaf);
-        }
-        let is_full = state.tail.is_full();
-        drop(state);
+    let mut is_full = false;
+    // One by one, for an entry can have thousands of terms.
+    let mut take = |index: LeafIndex, entry: &[u8]| {
         if is_full {
-            rotate(shared)?;
+            return;
         }
+        let taken = Taken::of(index, entry);
+        let mut state = shared.write();
+        state.tail.push(taken);
+        is_full = state.tail.is_full();
+    };
+    let end = TreeSize::new(size.min(first + CHUNK));
+    shared.store.read_entries(LeafIndex::new(first), end, &mut take)?;
+    let end = shared.read().tail.end();
+    if is_full {
+        rotate(shared)?;
     }
     Ok(end)
 }
@@ -248,6 +244,8 @@ const CHUNK: u64 = 256;
 /// Longest pause in favour of the writer.
 const MAX_NAP: Duration = Duration::from_millis(50);
 /// Before the index is opened again after a fault.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause before that.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// Whoever waits asks now and then.
 const MAX_RETRY_S: u32 = 60;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::failpoints::Injected;
 use crate::store::{StoreError, StoreId};
 
 /// Why an index can not be used. All but [`Fault::Store`] and [`Fault::NotOurs`] are mended by building it anew.
@@ -69,6 +70,9 @@ pub enum Fault {
     /// An entry is listed under what it has not.
     #[error("index: entry {0} is listed under a term that it does not have")]
     WrongHit(u64),
+    /// A test made the step fail.
+    #[error(transparent)]
+    Injected(#[from] Injected),
     /// The entries could not be read: nothing is wrong with the index.
     #[error(transparent)]
     Store(#[from] StoreError),

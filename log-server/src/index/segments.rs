@@ -8,8 +8,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rocksdb::{
-    BlockBasedOptions, Cache, DB, DBCompressionType, DBRawIterator, IngestExternalFileOptions, Options, ReadOptions,
-    SstFileWriter,
+    BlockBasedOptions, Cache, DB, DBCompressionType, DBRawIterator, Env, IngestExternalFileOptions, Options,
+    ReadOptions, SstFileWriter,
 };
 
 use super::fault::{Fault, engine, file};
@@ -19,6 +19,7 @@ use super::rows::{
     posting_key, segment_key,
 };
 use super::tail::Tail;
+use crate::failpoints;
 use crate::store::StoreId;
 
 /// The file that says that a directory is an index, and may be emptied.
@@ -44,7 +45,7 @@ impl Segments {
     pub(super) fn open(path: &Path, store: StoreId) -> Result<(Self, Vec<Segment>), Fault> {
         prepare(path)?;
         manifest::check(path)?;
-        let db = DB::open(&options(), path).map_err(engine("opening"))?;
+        let db = DB::open(&options()?, path).map_err(engine("opening"))?;
         let segments = Self { db, path: path.to_owned(), store };
         let listed = segments.list()?;
         Ok((segments, listed))
@@ -72,7 +73,7 @@ impl Segments {
     /// # Errors
     /// When the engine fails.
     pub(super) fn write(&self, tail: &Tail) -> Result<Segment, Fault> {
-        let (segment, draft, options) = (tail.segment(), self.path.join(DRAFT), options());
+        let (segment, draft, options) = (tail.segment(), self.path.join(DRAFT), options()?);
         let failed = || engine("writing a segment");
         let mut writer = SstFileWriter::create(&options);
         writer.open(&draft).map_err(failed())?;
@@ -82,13 +83,15 @@ impl Segments {
         tail.each(|posting, offsets| {
             writer.put(posting_key(posting, segment.base), encode_offsets(offsets)).map_err(failed())
         })?;
-        // A crash up to here leaves a draft that is overwritten; the entries are read from the store again.
         writer.finish().map_err(failed())?;
         drop(writer);
+        // A crash up to here leaves a draft that is overwritten; the entries are read from the store again.
+        failpoints::hit("index::before_take_in")?;
         let mut how = IngestExternalFileOptions::default();
         how.set_move_files(true);
         // A crash after it leaves the segment; the next start goes on behind it.
         self.db.ingest_external_file_opts(&how, vec![draft]).map_err(engine("taking a segment in"))?;
+        failpoints::hit("index::after_take_in")?;
         Ok(segment)
     }
 
@@ -202,12 +205,19 @@ pub(super) fn clear(path: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-fn options() -> Options {
+fn options() -> Result<Options, Fault> {
+    // The threads are the process's: were there but one, the store would wait while the index is compacted.
+    let mut env = Env::new().map_err(engine("setting options"))?;
+    env.set_background_threads(2);
     let mut options = Options::default();
     options.create_if_missing(true);
     options.set_paranoid_checks(true);
     options.set_max_open_files(-1);
+    // One compaction at a time, on a thread besides the store's own.
     options.set_max_background_jobs(2);
+    options.set_env(&env);
+    // Little by little, so that the store's syncs do not wait for a whole file.
+    options.set_bytes_per_sync(1 << 20);
     options.set_max_log_file_size(INFO_LOG_BYTES);
     options.set_keep_log_file_num(2);
     options.set_stats_dump_period_sec(0);
@@ -219,5 +229,5 @@ fn options() -> Options {
     table.set_block_cache(&Cache::new_lru_cache(CACHE_BYTES));
     table.set_block_size(16 << 10);
     options.set_block_based_table_factory(&table);
-    options
+    Ok(options)
 }

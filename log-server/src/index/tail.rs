@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use govlog_formats::digest::Digest;
+use govlog_formats::merkle::{LeafIndex, leaf_hash};
 use govlog_formats::search::{Filter, Marks};
+use govlog_formats::statement::SignedStatement;
 
 use super::rows::{BLOCK, Posting, SEGMENT_ENTRIES, Segment, Span};
 
@@ -23,6 +25,32 @@ impl Default for Room {
 
 /// What a row of the set is: a posting, and the offset of an entry that has it.
 type Place = [u8; 10];
+
+/// What is taken of an entry.
+#[derive(Debug)]
+pub(super) struct Taken {
+    postings: BTreeSet<Posting>,
+    times: Span,
+    leaf: Digest,
+}
+
+impl Taken {
+    /// Takes it from the entry's bytes. What is no statement is found by nothing.
+    pub(super) fn of(index: LeafIndex, entry: &[u8]) -> Self {
+        let leaf = leaf_hash(entry);
+        match SignedStatement::parse_entry(entry) {
+            Ok(statement) => {
+                let marks = Marks::of(&statement);
+                let times = Span { earliest_ms: marks.earliest_ms(), latest_ms: marks.latest_ms() };
+                Self { postings: Posting::all(&marks), times, leaf }
+            }
+            Err(error) => {
+                tracing::warn!(%index, %error, "an entry is no statement: nothing finds it");
+                Self { postings: BTreeSet::new(), times: Span::NONE, leaf }
+            }
+        }
+    }
+}
 
 /// The entries from `base` on, as far as they were read.
 #[derive(Debug)]
@@ -61,20 +89,17 @@ impl Tail {
         self.count >= self.room.entries || self.places.len() >= self.room.postings
     }
 
-    /// Adds the next entry. One that is no statement has no marks, and is found by nothing.
-    pub(super) fn push(&mut self, marks: Option<&Marks>, leaf: Digest) {
+    /// Adds the next entry.
+    pub(super) fn push(&mut self, taken: Taken) {
         let offset = u16::try_from(self.count).unwrap_or(u16::MAX);
         if self.count.is_multiple_of(BLOCK) {
             self.blocks.push(Span::NONE);
         }
-        if let Some(marks) = marks {
-            self.places.extend(Posting::all(marks).into_iter().map(|posting| place(posting, offset)));
-            let span = Span { earliest_ms: marks.earliest_ms(), latest_ms: marks.latest_ms() };
-            if let Some(block) = self.blocks.last_mut() {
-                *block = block.joined(span);
-            }
+        self.places.extend(taken.postings.into_iter().map(|posting| place(posting, offset)));
+        if let Some(block) = self.blocks.last_mut() {
+            *block = block.joined(taken.times);
         }
-        self.last_leaf = leaf;
+        self.last_leaf = taken.leaf;
         self.count += 1;
     }
 
