@@ -144,18 +144,18 @@ impl Admission {
                 (statement, leaf, authenticated, conflict)
             }
         };
-        // DESIGN §6: "An issuer's rate is counted after its signature verifies". What everybody can read in the table of conflicts is everybody's to
-        // send again, and like a duplicate it costs its issuer nothing.
-        if let (Some(rate), None) = (authenticated.rate(), &conflict) {
-            self.rates.take(rate, Instant::now())?;
-        }
         let now = i64::try_from(self.clock.now().seconds()).unwrap_or(i64::MAX);
         let accepted = policy.authorise(&statement, &authenticated, Some(now))?;
+        // What everybody can read in the table of conflicts is everybody's to send again, and like a duplicate it costs its issuer nothing.
         if let Some(conflict) = conflict {
             return Err(conflict.into());
         }
-        // No row of the policy gives operators a rate, and their changes need a threshold of them. What one can say alone is bounded here, behind
-        // all else: what is too old to be admitted is anybody's to send, and costs its operator nothing.
+        // DESIGN §6: "An issuer's rate is counted after its signature verifies"; and behind all else, for what is too old to be admitted, or was
+        // signed for another log, is anybody's to send.
+        if let Some(rate) = authenticated.rate() {
+            self.rates.take(rate, Instant::now())?;
+        }
+        // No row of the policy gives operators a rate, and their changes need a threshold of them. What one can say alone is bounded here.
         if policy.is_approval(&statement) {
             self.rates.take_approval(authenticated.key(), Instant::now())?;
         }

@@ -20,8 +20,8 @@ use crate::store::{ConflictRow, ConflictTable, LogStore, StoreError};
 
 /// Most rows of the table.
 const MAX_ROWS: usize = 1024;
-/// Most rows of all that one row of the policy admits, an issuer or the workloads of a trust domain together: a few prove as much as many do. Their
-/// first ones stay, or they could push out what convicts them.
+/// Most rows of all that one row of the policy admits, an issuer or the workloads of a trust domain together: a few prove as much as many do. The
+/// first ones of each stay, or they could push out what convicts them.
 const MAX_ROWS_OF_ONE: usize = 64;
 /// Most bytes of the statements in the table.
 const MAX_BYTES: usize = 8 << 20;
@@ -33,6 +33,8 @@ pub(super) struct Collision {
     pub(super) entry: LeafIndex,
     /// The row of the policy that admits whoever signed both.
     pub(super) counted_by: String,
+    /// Who signed both.
+    pub(super) iss: String,
     /// The statement's Sig_structure digest.
     pub(super) identity: Digest,
     /// The statement, as an entry would be logged.
@@ -54,6 +56,7 @@ pub(super) struct Conflicts {
 struct Kept {
     number: u64,
     counted_by: String,
+    iss: String,
     identity: Digest,
     bytes: usize,
 }
@@ -63,6 +66,7 @@ impl Collision {
         Self {
             entry,
             counted_by: policy.counted_by(statement).to_owned(),
+            iss: statement.claims().iss.clone(),
             identity: statement.sig_structure_digest(),
             statement: Bytes::copy_from_slice(statement.entry()),
         }
@@ -103,11 +107,14 @@ impl Conflicts {
     /// # Errors
     /// When the store fails; what is on disk is then not known.
     pub(super) fn keep(&mut self, collisions: Vec<Collision>) -> Result<(), StoreError> {
-        let mut add = Vec::new();
+        let (mut add, mut remove) = (Vec::new(), Vec::new());
         for collision in collisions {
-            let is_full = self.counts.get(&collision.counted_by).is_some_and(|count| *count >= MAX_ROWS_OF_ONE);
-            if is_full || self.known.has(&collision.identity) {
+            if self.known.has(&collision.identity) {
                 continue;
+            }
+            if self.counts.get(&collision.counted_by).is_some_and(|count| *count >= MAX_ROWS_OF_ONE) {
+                let Some(number) = self.too_many_beside(&collision).and_then(|at| self.let_go(at)) else { continue };
+                remove.push(number);
             }
             let number = self.next;
             self.next += 1;
@@ -117,7 +124,7 @@ impl Conflicts {
         if add.is_empty() {
             return Ok(());
         }
-        let mut remove = self.shrink();
+        remove.extend(self.shrink());
         // What came and went at once was never written.
         remove.retain(|number| match add.iter().position(|row| row.number == *number) {
             Some(at) => {
@@ -138,8 +145,8 @@ impl Conflicts {
         self.bytes += bytes;
         self.known.insert(collision.identity);
         *self.counts.entry(collision.counted_by.clone()).or_default() += 1;
-        let (counted_by, identity) = (collision.counted_by.clone(), collision.identity);
-        self.kept.push_back(Kept { number, counted_by, identity, bytes });
+        let (counted_by, iss) = (collision.counted_by.clone(), collision.iss.clone());
+        self.kept.push_back(Kept { number, counted_by, iss, identity: collision.identity, bytes });
     }
 
     /// Lets go what is too much, and returns the numbers of those rows.
@@ -166,6 +173,18 @@ impl Conflicts {
         Some(row.number)
     }
 
+    /// Finds what is to go so that a workload with nothing in its trust domain's full share gets a place: the newest of the workload that has most.
+    fn too_many_beside(&self, collision: &Collision) -> Option<usize> {
+        let share = || self.kept.iter().filter(|row| row.counted_by == collision.counted_by);
+        let mut by_workload: HashMap<&str, usize> = HashMap::new();
+        share().for_each(|row| *by_workload.entry(&row.iss).or_default() += 1);
+        let most = by_workload.values().copied().max().filter(|most| *most > 1)?;
+        let is_new = !by_workload.contains_key(collision.iss.as_str());
+        let goes =
+            |row: &Kept| row.counted_by == collision.counted_by && by_workload.get(row.iss.as_str()) == Some(&most);
+        is_new.then(|| self.kept.iter().rposition(goes))?
+    }
+
     /// Finds the row that is to go: the newest of those that count against whom the most do, so that nobody can push out what others did.
     fn loudest(&self) -> Option<usize> {
         let most = self.counts.values().copied().max()?;
@@ -185,7 +204,7 @@ mod tests {
     fn collision(counted_by: &str, number: u64, bytes: usize) -> Collision {
         let identity = Digest::sha256(format!("{counted_by} {number}").as_bytes());
         let (entry, statement) = (LeafIndex::new(number), Bytes::from(vec![7; bytes]));
-        Collision { entry, counted_by: counted_by.into(), identity, statement }
+        Collision { entry, counted_by: counted_by.into(), iss: counted_by.into(), identity, statement }
     }
 
     fn table() -> (Arc<MemoryStore>, Conflicts) {
@@ -236,6 +255,22 @@ mod tests {
         table.keep((40..80).map(of).collect()).unwrap();
         assert_eq!(entries(&store), (0..64).collect::<Vec<u64>>());
         assert_eq!(table.counts, HashMap::from([(DOMAIN.to_owned(), 64)]));
+    }
+
+    /// Else one workload fills the share, and nobody learns what another one signed twice.
+    #[test]
+    fn a_workload_finds_a_place_in_a_share_that_another_one_filled() {
+        let (store, mut table) = table();
+        let of = |iss: &str, number| Collision { iss: iss.into(), ..collision("domain", number, 9) };
+        table.keep((0..70).map(|number| of("loud", number)).collect()).unwrap();
+        table.keep(vec![of("quiet", 100), of("quiet", 101), of("loud", 102)]).unwrap();
+        let expected: Vec<u64> = (0..63).chain([100]).collect();
+        assert_eq!(entries(&store), expected, "the newest of the loud one goes, and once only");
+        // As long as somebody has more than one: then everybody's first stays.
+        table.keep((200..300).map(|number| of(&format!("w{number}"), number)).collect()).unwrap();
+        let expected: Vec<u64> = [0, 100].into_iter().chain(200..262).collect();
+        assert_eq!(entries(&store), expected);
+        assert_eq!(table.counts, HashMap::from([("domain".to_owned(), 64)]));
     }
 
     #[test]
