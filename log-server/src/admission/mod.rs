@@ -114,7 +114,7 @@ impl Admission {
         let Ok(mut room) = self.pool.reserve(count) else {
             return vec![Err(Refusal::unavailable(Unavailable::Verification)); count];
         };
-        let policy = self.policy.load_full();
+        let (policy, came) = (self.policy.load_full(), Instant::now());
         let mut rest = submissions.into_iter().map(Submission::into_statement).peekable();
         let mut waiting = Vec::with_capacity(count.div_ceil(CHUNK));
         while rest.peek().is_some() {
@@ -127,7 +127,7 @@ impl Admission {
         let mut answers = Vec::with_capacity(count);
         for (size, checked) in waiting {
             match checked.await {
-                Ok(checked) => answers.extend(checked.into_iter().map(|one| self.finish(&policy, one))),
+                Ok(checked) => answers.extend(checked.into_iter().map(|one| self.finish(&policy, came, one))),
                 // The pool has ended, or the job did: nothing was judged.
                 Err(_) => answers.extend(vec![Err(Refusal::unavailable(Unavailable::ShuttingDown)); size]),
             }
@@ -136,7 +136,8 @@ impl Admission {
     }
 
     /// Ends the judgement of a statement whose signature has been looked at: the steps that are quick, in the order of the batch.
-    fn finish(&self, policy: &PolicyState, checked: Checked) -> Result<Outcome, Refusal> {
+    /// `came`: when the batch did; how long it then took to verify gives it no more of a rate.
+    fn finish(&self, policy: &PolicyState, came: Instant, checked: Checked) -> Result<Outcome, Refusal> {
         let (statement, leaf, authenticated, conflict) = match checked {
             Checked::Refused(refusal) => return Err(refusal),
             Checked::Duplicate(index) => return Ok(Outcome::Duplicate(index)),
@@ -153,11 +154,11 @@ impl Admission {
         // DESIGN §6: "An issuer's rate is counted after its signature verifies"; and behind all else, for what is too old to be admitted, or was
         // signed for another log, is anybody's to send.
         if let Some(rate) = authenticated.rate() {
-            self.rates.take(rate, Instant::now())?;
+            self.rates.take(rate, came)?;
         }
         // No row of the policy gives operators a rate, and their changes need a threshold of them. What one can say alone is bounded here.
         if policy.is_approval(&statement) {
-            self.rates.take_approval(authenticated.key(), Instant::now())?;
+            self.rates.take_approval(authenticated.key(), came)?;
         }
         Ok(Outcome::Admitted(Box::new(Admitted::new(*statement, leaf, accepted))))
     }
