@@ -9,6 +9,7 @@
 
 use ciborium::Value;
 
+mod about;
 pub mod activation;
 pub mod agent;
 pub mod anchor;
@@ -48,6 +49,7 @@ mod subject;
 pub(crate) mod tables;
 pub mod view;
 
+pub use about::{about_field, about_kind};
 pub use activation::Activation;
 pub use agent::Agent;
 pub use anchor::Anchor;
