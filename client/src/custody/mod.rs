@@ -22,6 +22,7 @@ mod notes;
 mod reader;
 mod record;
 mod relations;
+mod report;
 mod scan;
 mod streams;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use finder::{FindError, Finder, Index, Way};
 pub use found::{Changes, Custody, Head, Held, Recorded};
 pub use manifest::{CheckpointSaid, FORMAT, Link, Manifest, ManifestError, NotFound, Query, Sealed, VERSION};
 pub use relations::{Class, Node, Point, REVOCABLE, WORDS, class, meant_kinds};
+pub use report::report;
 pub use scan::{Scan, ScanError};
 pub use streams::{GapSeen, LastWord, SILENT_AFTER_S, StreamSeen, streams};
 pub use verdict::{CustodyVerdict, verify};

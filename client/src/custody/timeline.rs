@@ -178,7 +178,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// POSIX milliseconds as UTC, by the calendar's own rule; beyond the year 9999 as the number.
-fn utc(at_ms: u64) -> String {
+pub(super) fn utc(at_ms: u64) -> String {
     let (days, ms) = (at_ms / 86_400_000, at_ms % 86_400_000);
     // Counted from the first of March of the year 0, in spans of 400 years of 146,097 days.
     let days = days + 719_468;

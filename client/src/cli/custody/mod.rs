@@ -4,6 +4,7 @@ mod diff;
 mod export;
 mod query;
 mod record;
+mod report;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ pub(crate) enum Custody {
     Export(Box<export::Export>),
     /// Check a custody file, offline
     Verify(verify::Verify),
+    /// Write a page for people, from a custody file that verifies
+    Report(report::Report),
     /// Say what one custody file has that another has not
     Diff(diff::Diff),
     /// Log that a custody file is given to somebody
@@ -39,6 +42,7 @@ impl Custody {
         match self {
             Self::Export(command) => command.run(out),
             Self::Verify(command) => command.run(out),
+            Self::Report(command) => command.run(out),
             Self::Diff(command) => command.run(out),
             Self::HandOver(command) => command.run("hand-over", out),
             Self::Acknowledge(command) => command.run("acknowledge", out),

@@ -29,7 +29,7 @@ fn log() -> TestLog {
 }
 
 /// A trust directory that knows entry 0 alone, and how its witnesses stand to the log.
-fn trust(log: &TestLog) -> (tempfile::TempDir, Trust) {
+pub(super) fn trust(log: &TestLog) -> (tempfile::TempDir, Trust) {
     let dir = tempfile::tempdir().unwrap();
     let made = TrustDir::create(&dir.path().join("trust"), &log.policy(), &log.entries[0]).unwrap();
     let trust = made.trust().clone();
@@ -37,7 +37,7 @@ fn trust(log: &TestLog) -> (tempfile::TempDir, Trust) {
 }
 
 /// What a collector takes of a log: these entries, the first of which is what was asked for.
-fn contents(log: &TestLog, at: TreeSize, indexes: &[u64]) -> Contents {
+pub(super) fn contents(log: &TestLog, at: TreeSize, indexes: &[u64]) -> Contents {
     let tree = log.tree();
     let root = tree.root_at(at).unwrap();
     let evidence = |index: &u64| {

@@ -1,0 +1,173 @@
+//! Text on its way into the page.
+//!
+//! Issuers write what they like. Nothing of it becomes markup, and nothing of it hides: what a reader could not see, or what would turn the
+//! direction of the line around, stands there as its number. Letters of every script stay as they are.
+
+/// The most marks that one letter carries; more of them would be drawn over the lines around it.
+const MAX_MARKS: usize = 4;
+
+/// Characters with no shape that count as letters or signs.
+const BLANK: [char; 6] = ['\u{115f}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{ffa0}', '\u{fffc}'];
+
+/// What may go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lines {
+    /// One line: line ends are shown as what they are.
+    One,
+    /// Line ends and tabs go through, where white space is kept.
+    Kept,
+}
+
+/// Appends text as the content of an element.
+pub(super) fn content(out: &mut String, text: &str, lines: Lines) {
+    each(text, lines, |piece| match piece {
+        Piece::Plain(c) => push(out, c),
+        Piece::Odd(c) => {
+            out.push_str("<span class=\"odd\">");
+            out.extend(c.escape_unicode());
+            out.push_str("</span>");
+        }
+    });
+}
+
+/// Appends text as an attribute's value, between double quotes.
+pub(super) fn attribute(out: &mut String, text: &str) {
+    each(text, Lines::One, |piece| match piece {
+        Piece::Plain(c) => push(out, c),
+        Piece::Odd(c) => out.extend(c.escape_unicode()),
+    });
+}
+
+/// The text as it is shown, without markup: for what is measured before it is drawn.
+pub(super) fn shown(text: &str) -> String {
+    let mut out = String::new();
+    each(text, Lines::One, |piece| match piece {
+        Piece::Plain(c) => out.push(c),
+        Piece::Odd(c) => out.extend(c.escape_unicode()),
+    });
+    out
+}
+
+enum Piece {
+    Plain(char),
+    Odd(char),
+}
+
+fn each(text: &str, lines: Lines, mut take: impl FnMut(Piece)) {
+    let mut marks = 0;
+    let mut is_first = true;
+    for c in text.chars() {
+        let is_mark = !c.is_ascii() && is_mark(c);
+        marks = if is_mark { marks + 1 } else { 0 };
+        let is_plain = match c {
+            ' '..='~' => true,
+            '\n' | '\t' => lines == Lines::Kept,
+            _ if BLANK.contains(&c) => false,
+            _ if is_mark => !is_first && marks <= MAX_MARKS,
+            _ => c.escape_debug().len() == 1,
+        };
+        take(if is_plain { Piece::Plain(c) } else { Piece::Odd(c) });
+        is_first = false;
+    }
+}
+
+/// Says whether it is drawn onto the letter before it: the library escapes such a character alone, and not behind a letter.
+fn is_mark(c: char) -> bool {
+    let mut buffer = [0; 5];
+    let Some((letter, rest)) = buffer.split_first_mut() else { return false };
+    *letter = b'a';
+    let length = 1 + c.encode_utf8(rest).len();
+    let behind = buffer.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+    c.escape_debug().len() > 1 && behind.escape_debug().count() == 2
+}
+
+fn push(out: &mut String, c: char) {
+    match c {
+        '&' => out.push_str("&amp;"),
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        '"' => out.push_str("&quot;"),
+        '\'' => out.push_str("&#39;"),
+        c => out.push(c),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn escaped(text: &str) -> String {
+        let mut out = String::new();
+        content(&mut out, text, Lines::One);
+        out
+    }
+
+    #[test]
+    fn markup_is_text() {
+        assert_eq!(escaped("<b a='x' c=\"y\">&amp;"), "&lt;b a=&#39;x&#39; c=&quot;y&quot;&gt;&amp;amp;");
+        let mut value = String::new();
+        attribute(&mut value, "\" onload=\"x\u{202e}\n");
+        assert_eq!(value, "&quot; onload=&quot;x\\u{202e}\\u{a}");
+    }
+
+    #[test]
+    fn what_hides_or_turns_the_line_is_shown() {
+        let odd = |c: char| format!("a<span class=\"odd\">{}</span>b", c.escape_unicode());
+        for c in [
+            '\0',
+            '\n',
+            '\r',
+            '\t',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{9b}',
+            '\u{a0}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{3164}',
+            '\u{feff}',
+            '\u{fff9}',
+            '\u{e000}',
+            '\u{e0041}',
+        ] {
+            assert_eq!(escaped(&format!("a{c}b")), odd(c), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn every_script_stays_readable() {
+        for text in ["Zürich", "Ελλάδα", "שלום", "مرحبا", "हिन्दी", "日本語", "e\u{301}", "😀", "it's \\ ~"]
+        {
+            assert_eq!(escaped(text), text.replace('\'', "&#39;"), "{text}");
+        }
+    }
+
+    #[test]
+    fn marks_are_drawn_over_their_own_letter_only() {
+        let marks = "\u{300}".repeat(9);
+        assert_eq!(escaped(&format!("a{marks}")).matches("odd").count(), 5);
+        assert_eq!(
+            escaped("\u{300}a"),
+            "<span class=\"odd\">\\u{300}</span>a",
+            "it would be drawn onto what stands before"
+        );
+    }
+
+    #[test]
+    fn lines_go_through_where_they_are_kept() {
+        let mut out = String::new();
+        content(&mut out, "{\n\t\"a\": 1\r}", Lines::Kept);
+        assert_eq!(out, "{\n\t&quot;a&quot;: 1<span class=\"odd\">\\u{d}</span>}");
+    }
+}
