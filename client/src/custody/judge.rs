@@ -264,33 +264,41 @@ impl<'f> File<'f> {
         Ok(found)
     }
 
-    /// Judges the receipts that a member carries; says whether it has any.
+    /// Judges the receipts that a member carries, each by its note, which the file has judged already; says whether it has any.
     fn receipts(&mut self, place: Place, bytes: &[u8], index: LeafIndex) -> Result<bool, Failure> {
+        let refuse = |why: String| Failure::refuted(format!("{}: {why}", place.name()));
         let transparent = match TransparentStatement::parse(bytes) {
             Ok(transparent) => transparent,
             Err(TransparentError::NoReceipts) => {
-                return match SignedStatement::parse_entry(bytes) {
-                    Ok(_) => Ok(false),
-                    Err(error) => Err(Failure::refuted(format!("{}: {error}", place.name()))),
-                };
+                return SignedStatement::parse_entry(bytes).map(|_| false).map_err(|error| refuse(error.to_string()));
             }
-            Err(error) => return Err(Failure::refuted(format!("{}: {error}", place.name()))),
+            Err(error) => return Err(refuse(error.to_string())),
         };
-        let mut remarks = Vec::new();
-        let judged = verify::judge_transparent(&self.trust, bytes, &mut remarks).map_err(within(place.name()))?;
-        if judged.included().index != index {
-            let why = format!("{}: its receipt is for index {}", place.name(), judged.included().index);
-            return Err(Failure::refuted(why));
-        }
-        for receipt in transparent.receipts().iter().filter_map(|attached| attached.parse().ok()) {
-            let note = self.places.get(&Place::Note(receipt.size()));
-            if self.trust.history().knows_receipt_key(receipt.kid().as_bytes()) && note != Some(&receipt.note()) {
-                let why =
-                    format!("{}: its receipt's checkpoint is not {}", place.name(), Place::Note(receipt.size()).name());
-                return Err(Failure::refuted(why));
+        let (mut remarks, mut is_placed) = (Vec::new(), false);
+        for attached in transparent.receipts() {
+            if !self.trust.history().knows_receipt_key(attached.kid()) {
+                let kid: String = attached.kid().iter().take(32).map(|byte| format!("{byte:02x}")).collect();
+                remarks
+                    .push(format!("the receipt signed with key {kid}, which is no receipt key of the log you trust"));
+                continue;
+            }
+            let receipt = attached.parse().map_err(|error| refuse(error.to_string()))?;
+            let note = Place::Note(receipt.size());
+            let head = self.notes.get(&receipt.size()).filter(|_| self.places.get(&note) == Some(&receipt.note()));
+            let head = head.ok_or_else(|| refuse(format!("its receipt's checkpoint is not {}", note.name())))?;
+            if !head.quorum().met() {
+                return Err(Failure::policy(format!("{}: {}", note.name(), head.quorum())));
+            }
+            let placed = verify::place(&self.trust, transparent.statement(), &receipt, head, &mut remarks);
+            match placed.map_err(within(place.name()))? {
+                Some(found) if found != index => return Err(refuse(format!("its receipt is for index {found}"))),
+                placed => is_placed |= placed.is_some(),
             }
         }
-        remarks.retain(|remark| remark.starts_with("the receipt"));
+        if !is_placed {
+            let why = "none of its receipts is signed with a receipt key that you know; run: govlog trust update";
+            return Err(Failure::unknown(format!("{}: {why}", place.name())));
+        }
         self.remarks.extend(remarks.into_iter().map(|remark| format!("{} of {}", remark, place.name())));
         Ok(true)
     }

@@ -3,6 +3,7 @@
 use govlog_formats::admission::{Class, IssuerRow, Refusal};
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::{InclusionProof, LeafIndex, TreeSize};
+use govlog_formats::receipt::Receipt;
 use govlog_formats::record::Record;
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_policy::{Cosigned, PolicyVerifyError, VerifiedCheckpoint};
@@ -122,16 +123,30 @@ fn judge_receipt(
     let receipt = attached.parse().map_err(|error| refuted(error.to_string()))?;
     // Index and size inside a COSE receipt are not authenticated: the size is taken from the note.
     let head = checkpoint(trust, receipt.note())?;
-    let size = head.checkpoint().size;
-    let Some(key) = trust.history().receipt_key(attached.kid(), size) else {
+    match place(trust, statement, &receipt, &head, remarks)? {
+        Some(index) => included(trust, &head, index, remarks).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Judges a receipt by the note it carries, which was judged already; gives the index, or `None` when its key is not in force at that size.
+pub(crate) fn place(
+    trust: &Trust,
+    statement: &SignedStatement,
+    receipt: &Receipt,
+    head: &VerifiedCheckpoint,
+    remarks: &mut Vec<String>,
+) -> Result<Option<LeafIndex>, Failure> {
+    let (kid, size) = (receipt.kid(), head.checkpoint().size);
+    let Some(key) = trust.history().receipt_key(kid.as_bytes(), size) else {
         remarks.push(format!("the receipt signed with key {kid}, which is not in force at size {size}"));
         return Ok(None);
     };
     let bound = receipt
         .verify(&statement.leaf_hash(), &statement.claims().sub, key)
         .and_then(|verified| verified.bind(head.checkpoint()))
-        .map_err(|error| refuted(error.to_string()))?;
-    included(trust, &head, bound.index(), remarks).map(Some)
+        .map_err(|error| Failure::refuted(format!("the receipt of key {kid}: {error}")))?;
+    Ok(Some(bound.index()))
 }
 
 /// Judges a proof file for an entry; what was left unjudged is added to `remarks`.

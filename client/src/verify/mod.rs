@@ -13,7 +13,7 @@ mod said;
 mod verdict;
 
 pub use entry::{Included, VerifiedEntry};
-pub(crate) use entry::{checkpoint, judge_transparent, judge_under};
+pub(crate) use entry::{checkpoint, judge_transparent, judge_under, place};
 pub use join::{Join, Said, joins};
 pub use member::{MemberVerdict, VerifiedMember, member};
 pub use outcome::{Bracket, Failure, Outcome, WitnessSeen};

@@ -223,3 +223,38 @@ fn stock_tools(desk: &Desk<'_>) {
     let digest = String::from_utf8(done.stdout).unwrap().split_whitespace().next().unwrap().to_owned();
     assert_eq!(verdict["manifest_sha256"], digest);
 }
+
+const PAGE: &str = include_str!("../../../deploy/runbooks/incident.md");
+
+/// The page's commands, as somebody types them who follows it; ten at most.
+#[test]
+fn the_responders_page_does_what_it_says() {
+    if Command::new("jq").arg("--version").output().is_err() {
+        return;
+    }
+    let scene = captured();
+    let desk = Desk::admitted(&scene);
+    let dir = desk.path("page");
+    std::fs::create_dir(&dir).unwrap();
+    let log = &scene.network.log;
+    for (from, to) in [
+        (log.dir.join("policy.txt"), "policy.txt"),
+        (log.dir.join("genesis.cose"), "genesis.cose"),
+        (desk.key.clone(), "desk.key"),
+    ] {
+        std::fs::copy(from, dir.join(to)).unwrap();
+    }
+    let block = |text: &str| text.split("```").next().unwrap().to_owned();
+    let commands: String = PAGE.split("```sh\n").skip(1).map(block).collect();
+    assert!((5..=10).contains(&commands.matches("govlog ").count()), "{commands}");
+    let script = format!("set -eu\ngovlog() {{ \"$NODE\" govlog \"$@\"; }}\n{commands}");
+    let (url, trace) = (log.url(), trace(&scene));
+    let environment = [("NODE", NODE), ("LOG", &url), ("TRACE", &trace), ("DESK", DESK)];
+    let done = Command::new("sh").args(["-c", &script]).current_dir(&dir).envs(environment).output().unwrap();
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
+    let (_, compared) = said.split_once("manifest completeness").unwrap_or_else(|| panic!("{said}"));
+    assert!(said.contains("NOT PROVED   completeness") && compared.contains("hand-over to counsel-3"), "{said}");
+    let (difference, _) = compared.split_once("VERIFIED").unwrap();
+    assert!(!difference.contains("entries/"), "what the index leads to is what a scan finds: {difference}");
+}
