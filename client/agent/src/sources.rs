@@ -87,7 +87,7 @@ fn watcher(watched: Arc<Watched>, signs: Option<&Arc<Rotating>>) -> Option<Box<d
 #[must_use]
 pub fn joining(config: &Config) -> Option<Joining> {
     let keep = config.envoys.iter().map(|envoy| envoy.join).max()?;
-    let late_after = config.envoys.iter().map(|envoy| envoy.settle).min()?;
+    let late_after = config.settle().unwrap_or_default();
     let finder = |group: &Group| (group.prefix().to_owned(), Arc::new(group.clone()) as Arc<dyn Finds>);
     let finders = config.groups.iter().map(finder).collect();
     let readers = config.envoys.iter().map(|envoy| envoy.route.clone()).collect();

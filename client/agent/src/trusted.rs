@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use govlog_client::trust::{Trust, TrustDir, TrustError};
 
 use crate::pump::{PumpError, Shared};
+use crate::telemetry::Telemetry;
 
 /// A trust directory, as it was last when it could be read.
 #[derive(Debug)]
@@ -66,22 +67,22 @@ impl Trusted {
     ) -> Result<(), PumpError> {
         while !shared.is_stopping() {
             let trust = self.trust();
-            station(&trust, &|| self.is_still(&trust))?;
+            station(&trust, &|| self.is_still(&trust, &shared.telemetry))?;
         }
         Ok(())
     }
 
     /// Whether it says what it said; looks, now and then.
-    fn is_still(&self, trust: &Arc<Trust>) -> bool {
+    fn is_still(&self, trust: &Arc<Trust>, telemetry: &Telemetry) -> bool {
         let mut now = self.now();
         if now.looked.elapsed() >= self.every {
             now.looked = Instant::now();
-            self.look(&mut now);
+            self.look(&mut now, telemetry);
         }
         Arc::ptr_eq(&now.trust, trust)
     }
 
-    fn look(&self, now: &mut Now) {
+    fn look(&self, now: &mut Now, telemetry: &Telemetry) {
         let files = files(&self.path);
         if files == now.files && now.wrong.is_none() {
             return;
@@ -95,6 +96,7 @@ impl Trusted {
             // Half of a change may be there: it is read again.
             Err(wrong) => {
                 if now.wrong.as_ref() != Some(&wrong) {
+                    telemetry.alarm("trust");
                     tracing::error!(
                         alarm = "trust",
                         wrong,
@@ -144,31 +146,40 @@ mod tests {
 
     #[test]
     fn what_is_updated_is_read_again_and_what_is_damaged_changes_nothing() {
-        let (dir, log) = (tempfile::tempdir().unwrap(), TestLog::new());
+        let (dir, log, telemetry) = (tempfile::tempdir().unwrap(), TestLog::new(), Telemetry::new().unwrap());
         let mut updated = log.trusted_in(dir.path());
         let trusted = Trusted::load(dir.path(), AT_ONCE).unwrap();
         let first = trusted.trust();
-        assert!(trusted.is_still(&first) && first.pinned().is_none());
+        assert!(trusted.is_still(&first, &telemetry) && first.pinned().is_none());
         updated.pin(&log.note_of(log.size(), &[0, 1])).unwrap();
-        assert!(!trusted.is_still(&first));
+        assert!(!trusted.is_still(&first, &telemetry));
         let second = trusted.trust();
-        assert!(trusted.is_still(&second) && second.pinned().is_some());
+        assert!(trusted.is_still(&second, &telemetry) && second.pinned().is_some());
         let policy = std::fs::read(dir.path().join("policy.txt")).unwrap();
         std::fs::write(dir.path().join("policy.txt"), "half").unwrap();
-        assert!(trusted.is_still(&second) && trusted.is_still(&second));
+        assert!(trusted.is_still(&second, &telemetry) && trusted.is_still(&second, &telemetry));
         assert!(trusted.now().wrong.as_ref().is_some_and(|wrong| wrong.contains("policy.txt")));
+        assert_eq!(
+            telemetry
+                .render(&crate::telemetry::Depth::default())
+                .lines()
+                .filter(|line| line.contains("kind=\"trust\"} 1"))
+                .count(),
+            1,
+            "once"
+        );
         std::fs::write(dir.path().join("policy.txt"), policy).unwrap();
-        assert!(!trusted.is_still(&second));
+        assert!(!trusted.is_still(&second, &telemetry));
         assert_eq!(trusted.now().wrong, None);
     }
 
     #[test]
     fn it_is_not_looked_at_all_the_time() {
-        let (dir, log) = (tempfile::tempdir().unwrap(), TestLog::new());
+        let (dir, log, telemetry) = (tempfile::tempdir().unwrap(), TestLog::new(), Telemetry::new().unwrap());
         let mut updated = log.trusted_in(dir.path());
         let trusted = Trusted::load(dir.path(), Duration::from_secs(3_600)).unwrap();
         updated.pin(&log.note_of(log.size(), &[0, 1])).unwrap();
-        assert!(trusted.is_still(&trusted.trust()));
+        assert!(trusted.is_still(&trusted.trust(), &telemetry));
     }
 
     #[test]
@@ -184,7 +195,8 @@ mod tests {
             } else {
                 updated.pin(&log.note_of(log.size(), &[0, 1])).unwrap();
             }
-            bench.shared.run_while(goes_on, || Ok(crate::pump::Round::Worked))
+            // Even while it waits for a log that is away.
+            bench.shared.run_while(goes_on, || Ok(crate::pump::Round::Later(Duration::from_secs(3_600))))
         };
         trusted.judge(&bench.shared, station).unwrap();
         assert_eq!(pinned, [false, true]);

@@ -52,7 +52,8 @@ impl Sources {
             fs::create_dir_all(dir.join(folder)).unwrap();
         }
         let log = |name: &str, of: &str| (dir.join(name), fs::read(capture().join(of)).unwrap());
-        let logs = vec![log("access.jsonl", "envoy/access.jsonl"), log("server.log", "spire/server.log")];
+        let mut logs = vec![log("access.jsonl", "envoy/access.jsonl"), log("server.log", "spire/server.log")];
+        logs[0].1 = with_repeats(&logs[0].1);
         for (path, _) in &logs {
             fs::write(path, b"").unwrap();
         }
@@ -121,6 +122,21 @@ impl Sources {
         self.put("authz.tar.gz", "opa/authz-r2.tar.gz");
         self.grow(|| usize::MAX);
     }
+}
+
+/// The same log with some lines in it once more, at once or a little later: each is an effect of its own.
+fn with_repeats(log: &[u8]) -> Vec<u8> {
+    let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
+    let mut repeated = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        repeated.push(*line);
+        match number % 60 {
+            7 => repeated.push(line),
+            40 => repeated.push(lines[number - 10]),
+            _ => {}
+        }
+    }
+    repeated.concat()
 }
 
 /// What names a record: its kind, and system, instance and id of what it records.
@@ -290,8 +306,8 @@ fn a_large_listing_is_logged_once_whatever_is_killed_between_its_portions() {
     scene.agent.stop();
 }
 
-/// How many records the capture gives: 601 effects and what the identities and policies add.
-const RECORDS: usize = 640;
+/// How many records the capture gives: 601 effects, 20 of them twice, and what the identities and policies add.
+const RECORDS: usize = 660;
 /// Five portions, the last of them not full.
 const LISTED: usize = 2_200;
 /// For so many.

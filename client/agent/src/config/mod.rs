@@ -208,6 +208,12 @@ impl Config {
         self.groups.iter().map(|group| (group.prefix(), door(group.prefix()))).collect()
     }
 
+    /// How long effects wait for their decisions, at least, where any do.
+    #[must_use]
+    pub fn settle(&self) -> Option<Duration> {
+        self.envoys.iter().map(|envoy| envoy.settle).filter(|settle| !settle.is_zero()).min()
+    }
+
     fn parse(text: &str, folder: &Path) -> Result<Self, ContentError> {
         let mut raw: Raw = toml::from_str(text).map_err(|error| ContentError::Toml(Box::new(error)))?;
         check_text(&raw)?;

@@ -16,6 +16,7 @@ pub use opa::judge as judge_opa;
 pub use spire::judge as judge_spire;
 
 use std::path::Path;
+use std::time::Duration;
 
 use govlog_client::source::{Outbound, Source};
 use serde_json::Value;
@@ -40,7 +41,7 @@ pub fn doctor(path: &Path, others: &Others) -> Vec<Finding> {
     let Ok(config) = Config::load(path) else { return findings };
     let outbound = Outbound::default();
     let prefixes: Vec<&str> = config.groups.iter().map(|group| group.prefix()).collect();
-    findings.extend(others.opa.iter().flat_map(|url| ask_opa(url, &outbound, &prefixes)));
+    findings.extend(others.opa.iter().flat_map(|url| ask_opa(url, &outbound, &prefixes, config.settle())));
     let logs: Vec<AccessLog> = config
         .envoys
         .iter()
@@ -56,11 +57,11 @@ pub fn doctor(path: &Path, others: &Others) -> Vec<Finding> {
     findings
 }
 
-/// Asks an OPA for its configuration and says what is wrong with it. `prefixes`: where this agent takes uploads.
+/// Asks an OPA for its configuration and says what is wrong with it. `prefixes` and `settle` as [`judge_opa`] takes them.
 #[must_use]
-pub fn ask_opa(url: &str, outbound: &Outbound, prefixes: &[&str]) -> Vec<Finding> {
+pub fn ask_opa(url: &str, outbound: &Outbound, prefixes: &[&str], settle: Option<Duration>) -> Vec<Finding> {
     match ask(url, outbound, "v1/config") {
-        Ok(answer) => opa::judge(answer.get("result").unwrap_or(&answer), prefixes),
+        Ok(answer) => opa::judge(answer.get("result").unwrap_or(&answer), prefixes, settle),
         Err(why) => vec![wrong(opa::WHAT, format!("{url}/v1/config: {why}"))],
     }
 }

@@ -1,5 +1,7 @@
 //! OPA's side, from `GET /v1/config`.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{ok, wrong};
@@ -7,9 +9,10 @@ use crate::check::Finding;
 
 pub(super) const WHAT: &str = "OPA";
 
-/// Says what is wrong with the configuration of an OPA whose decisions are to come here. `prefixes`: where this agent takes uploads.
+/// Says what is wrong with the configuration of an OPA whose decisions are to come here. `prefixes`: where this agent takes uploads; `settle`:
+/// how long effects wait for them, where there are any.
 #[must_use]
-pub fn judge(config: &Value, prefixes: &[&str]) -> Vec<Finding> {
+pub fn judge(config: &Value, prefixes: &[&str], settle: Option<Duration>) -> Vec<Finding> {
     let Some((service, url)) = service(config, prefixes) else {
         let known = prefixes.join(", ");
         return vec![wrong(
@@ -18,7 +21,7 @@ pub fn judge(config: &Value, prefixes: &[&str]) -> Vec<Finding> {
         )];
     };
     let mut findings = vec![ok(WHAT, format!("its service {service} is {url}"))];
-    findings.extend(decision_logs(config, service));
+    findings.extend(decision_logs(config, service, settle));
     findings.extend(status(config, service));
     findings.extend(bundles(config));
     findings
@@ -39,7 +42,7 @@ fn service<'a>(config: &'a Value, prefixes: &[&str]) -> Option<(&'a str, &'a str
     named.into_iter().find_map(|(name, service)| Some((name, url(service).filter(|url| leads_here(url))?)))
 }
 
-fn decision_logs(config: &Value, service: &str) -> Vec<Finding> {
+fn decision_logs(config: &Value, service: &str, settle: Option<Duration>) -> Vec<Finding> {
     let Some(logs) = config.get("decision_logs") else {
         return vec![wrong(WHAT, "it has no decision_logs: no decision is sent anywhere")];
     };
@@ -50,7 +53,7 @@ fn decision_logs(config: &Value, service: &str) -> Vec<Finding> {
     if let Some(resource) = text(logs, "resource").filter(|resource| resource.trim_matches('/') != "logs") {
         findings.push(wrong(WHAT, format!("decision_logs.resource is {resource}, should be /logs")));
     }
-    findings.extend(reporting(logs.get("reporting").unwrap_or(&Value::Null)));
+    findings.extend(reporting(logs.get("reporting").unwrap_or(&Value::Null), settle));
     let headers = logs.pointer("/request_context/http/headers").and_then(Value::as_array);
     let has = |name: &&&str| {
         headers.is_some_and(|list| list.iter().filter_map(Value::as_str).any(|h| h.eq_ignore_ascii_case(name)))
@@ -73,7 +76,7 @@ fn decision_logs(config: &Value, service: &str) -> Vec<Finding> {
 }
 
 /// When it uploads, and how much.
-fn reporting(reporting: &Value) -> Vec<Finding> {
+fn reporting(reporting: &Value, settle: Option<Duration>) -> Vec<Finding> {
     let mut findings = Vec::new();
     match text(reporting, "trigger").unwrap_or("periodic") {
         "periodic" => {}
@@ -88,6 +91,11 @@ fn reporting(reporting: &Value) -> Vec<Finding> {
         findings.push(wrong(
             WHAT,
             format!("decision_logs.reporting.max_delay_seconds is {most}: a crash loses as much; set min_delay_seconds = 1, max_delay_seconds = 5"),
+        ));
+    } else if let Some(settle) = settle.map(|settle| settle.as_secs()).filter(|settle| *settle <= most) {
+        findings.push(wrong(
+            WHAT,
+            format!("decision_logs.reporting.max_delay_seconds is {most}, settle_s of an [[envoy]] {settle}: its decisions always look late, and lines wait for them up to settle_most_s; set settle_s above it"),
         ));
     }
     if let Some(limit) = reporting.get("max_decisions_per_second").filter(|limit| !limit.is_null()) {

@@ -200,21 +200,21 @@ impl Shared {
                 Round::Worked => {}
                 Round::Idle => self.bell.wait(heard, LONGEST_IDLE),
                 Round::IdleFor(time) => self.bell.wait(heard, time.min(LONGEST_IDLE)),
-                Round::Later(time) => self.pause(time),
+                Round::Later(time) => self.pause(time, goes_on),
             }
         }
         Ok(())
     }
 
     /// Waits, whatever rings meanwhile, but for the end.
-    fn pause(&self, time: Duration) {
+    fn pause(&self, time: Duration, goes_on: &dyn Fn() -> bool) {
         let end = Instant::now() + time;
-        while !self.is_stopping() {
+        while !self.is_stopping() && goes_on() {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            self.bell.wait(self.bell.heard(), left);
+            self.bell.wait(self.bell.heard(), left.min(LONGEST_IDLE));
         }
     }
 

@@ -23,12 +23,13 @@ fn opa() -> Value {
 }
 
 const PREFIXES: &[&str] = &["/ingest/opa/v1"];
+const SETTLE: Option<Duration> = Some(Duration::from_secs(15));
 
 #[test]
 fn an_opa_that_is_well_is_found_well_and_each_mistake_is_named() {
-    assert_eq!(problems(&judge_opa(&opa(), PREFIXES)), [""; 0]);
+    assert_eq!(problems(&judge_opa(&opa(), PREFIXES, SETTLE)), [""; 0]);
     type Change = fn(&mut Value);
-    let changes: [(Change, &str); 13] = [
+    let changes: [(Change, &str); 14] = [
         (|config| config["services"]["govlog"]["url"] = json!("http://elsewhere/v1"), "none of its services"),
         (|config| drop(config.as_object_mut().unwrap().remove("decision_logs")), "no decision_logs"),
         (|config| config["decision_logs"]["service"] = json!("policies"), "decision_logs.service is not govlog"),
@@ -36,6 +37,7 @@ fn an_opa_that_is_well_is_found_well_and_each_mistake_is_named() {
         (|config| config["decision_logs"]["reporting"]["trigger"] = json!("immediate"), "immediate"),
         (|config| config["decision_logs"]["reporting"]["trigger"] = json!("manual"), "nothing is sent"),
         (|config| config["decision_logs"]["reporting"] = json!({}), "max_delay_seconds is 600"),
+        (|config| config["decision_logs"]["reporting"]["max_delay_seconds"] = json!(15), "always look late"),
         (|config| config["decision_logs"]["reporting"]["max_decisions_per_second"] = json!(10), "is dropped"),
         (
             |config| config["decision_logs"]["request_context"] = json!(null),
@@ -49,15 +51,15 @@ fn an_opa_that_is_well_is_found_well_and_each_mistake_is_named() {
     for (change, expected) in changes {
         let mut config = opa();
         change(&mut config);
-        let findings = judge_opa(&config, PREFIXES);
+        let findings = judge_opa(&config, PREFIXES, SETTLE);
         assert!(matches!(problems(&findings)[..], [problem] if problem.contains(expected)), "{expected}: {findings:?}");
     }
     // A list of services, and an answer of any other form.
     let mut config = opa();
     config["services"] = json!([{ "name": "govlog", "url": "http://127.0.0.1:7481/ingest/opa/v1/" }]);
-    assert_eq!(problems(&judge_opa(&config, PREFIXES)), [""; 0]);
+    assert_eq!(problems(&judge_opa(&config, PREFIXES, SETTLE)), [""; 0]);
     for other in [json!(null), json!([]), json!({ "services": 1 }), json!({ "services": [1] })] {
-        assert_eq!(problems(&judge_opa(&other, PREFIXES)).len(), 1);
+        assert_eq!(problems(&judge_opa(&other, PREFIXES, SETTLE)).len(), 1);
     }
 }
 

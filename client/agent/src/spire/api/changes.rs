@@ -105,10 +105,10 @@ impl Before {
         gone.into_iter().map(Step::Gone).collect()
     }
 
-    /// Compares on, until there are so many events, or bytes of events, or nothing is left.
-    pub fn portion(&mut self, known: &Known, events: usize, bytes: usize) -> Portion {
+    /// Compares on, until there are so many events, or changes of what is remembered, or bytes of events, or nothing is left.
+    pub fn portion(&mut self, known: &Known, most: usize, bytes: usize) -> Portion {
         let (mut found, mut size) = (Vec::new(), 0);
-        while found.len() < events && size < bytes {
+        while found.len().max(self.memory.changes()) < most && size < bytes {
             let Some(step) = self.steps.pop_front() else { break };
             let of_step = self.step(step, known);
             size += of_step.iter().map(Event::size).sum::<usize>();

@@ -6,6 +6,9 @@ use super::cuts::{kept, read};
 use super::found::Snapshots;
 use super::*;
 use crate::outbox::Outbox;
+use crate::spire::api::changes::Before;
+use crate::spire::api::{Agent, Listing};
+use crate::spire::known::Known;
 
 /// What `spire-server entry show` writes of so many entries.
 fn listing(ids: impl Iterator<Item = u32>) -> String {
@@ -89,6 +92,26 @@ fn what_an_earlier_version_remembered_in_one_place_is_known_and_noted() {
     snapshots.feeds[0].resume(found.place.as_deref()).unwrap();
     snapshots.restart(found.notes);
     assert_eq!(snapshots.look().arrivals, []);
+}
+
+/// What ends without a record, as agents do, is noted in portions as well.
+#[test]
+fn what_is_only_noted_is_noted_in_portions() {
+    let (known, mut before) = (Known::new(true), Before::default());
+    let agent = |number| Agent { id: format!("spiffe://prod.example/spire/agent/{number}"), ..Agent::default() };
+    let listing = |many: u32| Listing { agents: Some((0..many).map(agent).collect()), ..Listing::default() };
+    let mut notes = |many: u32| {
+        before.begin(listing(many), &known, true);
+        let mut counts = Vec::new();
+        while !before.is_done() {
+            counts.push(before.portion(&known, 500, usize::MAX).notes.len());
+        }
+        counts
+    };
+    assert_eq!(notes(1_200), [500, 500, 200]);
+    let ended = notes(0);
+    // One is a note of its own, and may be the end of an older one's.
+    assert!(ended.len() > 2 && ended.iter().all(|count| *count <= 502), "{ended:?}");
 }
 
 const ALL: u32 = 50_000;
