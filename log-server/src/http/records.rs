@@ -18,12 +18,16 @@ use crate::index::SearchError;
 
 /// `GET /v1/records?kind=&subject=&…&since=&until=&cursor=&at=&limit=`
 ///
-/// The answer speaks of the first `as_of` entries, all of them published; with `at` of exactly so many. Ids come in the order of the log, and
-/// `cursor` is where the next page goes on: pages have neither gaps nor repetitions while the log grows.
+/// Parameters that name a column may be given several times, sixteen in all. The answer speaks of the first `as_of` entries, all of them
+/// published; with `at` of exactly so many. Ids come in the order of the log, and `cursor` is where the next page goes on: pages have neither
+/// gaps nor repetitions while the log grows.
 pub(super) async fn search(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let (query, others) = Query::split(request.uri().query(), &["cursor", "at", "limit"])?;
     let pairs = others.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let filter = Filter::from_pairs(pairs).map_err(|error| bad(error.to_string()))?;
+    if filter.terms().len() > MAX_TERMS {
+        return Err(bad(format!("{} values are asked for; at most {MAX_TERMS} may be", filter.terms().len())));
+    }
     let from = query.number::<LeafIndex>("cursor")?.map_or(0, LeafIndex::get);
     let limit = limit(&query)?;
     let as_of = match query.number::<TreeSize>("at")? {
@@ -92,5 +96,7 @@ fn failure(app: &App, error: SearchError) -> Failure {
 
 /// Ids of one page.
 const PAGE: usize = 1000;
+/// Values that an entry can be asked to have all of: each is looked up in every segment.
+const MAX_TERMS: usize = 16;
 /// For the index to have what is published.
 const LAG: Duration = Duration::from_millis(500);

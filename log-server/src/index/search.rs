@@ -77,7 +77,7 @@ struct Walk<'a> {
     found: Vec<LeafIndex>,
     /// How many more entries may be read.
     looks: usize,
-    /// How many more segments may be visited.
+    /// How many more lists of segments may be visited.
     visits: usize,
 }
 
@@ -122,7 +122,7 @@ impl Walk<'_> {
                 self.at = self.at.max(base);
                 return Ok(());
             };
-            self.visits -= 1;
+            self.visits = self.visits.saturating_sub(lists.len().max(1));
             match meet(&mut lists, segment.base)? {
                 // No later segment has all the terms.
                 None => self.at = base,
@@ -264,5 +264,5 @@ fn runs(offsets: &[u16]) -> impl Iterator<Item = (u64, u64)> {
 const MAX_RUN: usize = 64;
 /// Entries that one page may read: some tenths of a second.
 const LOOKS: usize = 4096;
-/// Segments that one page may visit: a few million entries of a log in which all terms are common, and never together.
-const VISITS: usize = 1024;
+/// Lists of segments that one page may visit: millions of entries of a log in which all terms are common, and never together.
+const VISITS: usize = 2048;

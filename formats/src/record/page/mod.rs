@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::schema::{Field, Group, Shape};
 use super::tables::{ADMISSION_POLICY, COMMON, HANDLES, group_of};
 use super::{example, indexed_fields, subject};
+use crate::search::Column;
 
 /// The planes, with their kinds.
 const PLANES: [(&str, &[&str]); 4] = [
@@ -52,6 +53,15 @@ a commitment stands in its place. Where a shape names values, those are all ther
 lower-case hex, other byte strings as `{\"$bytes\": \"<base64url>\"}`, sealed values as `{\"$sealed\": \"<base64url>\"}`. Times are POSIX milliseconds.
 ";
 
+const SEARCH: &str = "
+## What entries are found by
+
+A search names columns and values, `GET /v1/records?policy=r1&resource=acct-5`; an entry must have all of them, and `since` and `until` bound its
+time. The fields that a kind is to be found by answer under these names, and so do the header, the entry's own digests, and every handle, link
+and reference of a sealed value anywhere in a record. Statements that are only a digest, and those of foreign content types, are found by their
+header. The time is `event_ms` and the other times a kind is to be found by, from the least to the greatest, else `iat`: as claimed.
+";
+
 /// Writes the page.
 #[must_use]
 pub fn records_page() -> String {
@@ -65,7 +75,17 @@ pub fn records_page() -> String {
         let _ = write!(out, "\n## {plane} plane\n");
         kinds.iter().for_each(|kind| self::kind(&mut out, kind));
     }
+    columns(&mut out);
     out
+}
+
+/// What a search asks for: each column with what it is.
+fn columns(out: &mut String) {
+    out.push_str(SEARCH);
+    out.push_str("\n| Column | What it is |\n|---|---|\n");
+    for column in Column::all() {
+        let _ = writeln!(out, "| `{column}` | {} |", column.about());
+    }
 }
 
 fn kind(out: &mut String, kind: &str) {

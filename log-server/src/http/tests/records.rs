@@ -109,6 +109,9 @@ async fn what_can_not_be_asked_is_refused() {
         assert_eq!(answer.status, 400, "{query}");
         assert_eq!(answer.json_problem()["title"], "Malformed request");
     }
+    let many: Vec<String> = (0..17).map(|number| format!("policy={number}")).collect();
+    assert_eq!(rig.get(&format!("/v1/records?{}", many[..16].join("&"))).await.status, 200);
+    assert_eq!(rig.get(&format!("/v1/records?{}", many.join("&"))).await.status, 400);
     let problem = rig.get("/v1/records?colour=red").await.json_problem();
     assert!(problem["detail"].as_str().unwrap().contains("credential, decision"), "{problem}");
     rig.stop().await;
