@@ -25,12 +25,12 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn document(ended: &Ended) -> Value {
+pub(super) fn document(ended: &Ended) -> Value {
     serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", ended.stdout, ended.stderr))
 }
 
 /// A log with everything that was captured: decisions, effects, identities, credentials, policies.
-fn captured() -> Scene {
+pub(super) fn captured() -> Scene {
     let groups = group("/b/v1", &[ENVOY]) + &group("/a/v1", &[ENVOY]);
     let mut scene = Scene::with(Plan::new(NODE).witnesses(3, 2), &Feeds::tables_after(&(QUICK.to_owned() + &groups)));
     let mut feeds = Feeds::new(&scene);
@@ -59,7 +59,7 @@ fn kinds(scene: &Scene) -> BTreeSet<String> {
 }
 
 /// The trace of a decision whose effect is logged, too, and that a certificate was shown for.
-fn trace(scene: &Scene) -> String {
+pub(super) fn trace(scene: &Scene) -> String {
     let records: Vec<Record> = statements(scene)
         .iter()
         .filter_map(|statement| Record::parse(statement.kind(), statement.payload()).ok())

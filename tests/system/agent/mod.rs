@@ -10,6 +10,7 @@ mod kill;
 mod opa;
 mod openings;
 mod outage;
+mod report;
 mod source;
 mod x509;
 

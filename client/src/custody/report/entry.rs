@@ -8,6 +8,7 @@ use govlog_formats::statement::Signer;
 
 use super::super::closure::Role;
 use super::super::layout::Place;
+use super::exceptions::missing;
 use super::fields::fields;
 use super::html::Html;
 use super::matter::{Matter, Told, anchor, link};
@@ -40,8 +41,10 @@ pub(super) fn entry(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
             });
         });
         related(html, matter, told);
-        html.plain("h4", |html| html.words("Fields"));
-        fields(html, matter, told);
+        if matter.has_fields() {
+            html.plain("h4", |html| html.words("Fields"));
+            fields(html, matter, told);
+        }
     });
 }
 
@@ -193,8 +196,8 @@ fn related(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
         for dead in dead {
             html.plain("li", |html| {
                 html.of("span", "badge", |html| html.words("not found"));
-                html.words(&format!(" {} ", relation(&dead.rel, true)));
-                html.said(&dead.to);
+                html.words(" ");
+                html.said(&missing(dead));
             });
         }
     });

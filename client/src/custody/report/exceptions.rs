@@ -8,7 +8,9 @@ use govlog_formats::record::decision::{DecisionResult, Enforcement};
 use govlog_formats::record::effect::Outcome;
 use govlog_formats::record::{Record, Recorded};
 
+use super::super::closure::DeadLink;
 use super::super::contents::id;
+use super::super::relations::{Class, class};
 use super::html::Html;
 use super::matter::{Matter, Told, link};
 use super::words::{relation, time_ms};
@@ -49,10 +51,18 @@ pub(super) fn exceptions(matter: &Matter<'_>) -> Vec<Exception> {
     found.extend(matter.custody.dead_links.iter().map(|dead| Exception {
         sort: "not found",
         entries: vec![dead.from],
-        what: format!("it is {} {}, and no entry of the file is that", relation(&dead.rel, true), dead.to),
+        what: missing(dead),
         at_ms: None,
     }));
     found
+}
+
+/// What is missing. Nobody named an owner: one is looked for.
+pub(super) fn missing(dead: &DeadLink) -> String {
+    match class(&dead.rel) {
+        Class::Owner => format!("no entry names {}", dead.to),
+        _ => format!("it is {} {}, and no entry of the file is that", relation(&dead.rel, true), dead.to),
+    }
 }
 
 /// Writes them.

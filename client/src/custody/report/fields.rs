@@ -65,7 +65,8 @@ struct Rows<'r, 'c> {
 
 impl Rows<'_, '_> {
     fn map(&mut self, pairs: &[(Value, Value)], path: &str) {
-        for (key, value) in pairs {
+        // That the schema is the first one says nothing to a reader.
+        for (key, value) in pairs.iter().filter(|(key, _)| !path.is_empty() || key.as_text() != Some("v")) {
             let name = key.as_text().map_or_else(|| hex(&to_deterministic(key)), str::to_owned);
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             self.keys.push(name);

@@ -18,6 +18,9 @@ use super::words::shortened;
 use crate::openings::{Field, State};
 use crate::verify::{Redacted, summary};
 
+/// The most entries of which the fields are told; of so many they make a page of about 20 MB.
+pub(super) const MAX_WITH_FIELDS: usize = 2_000;
+
 /// Everything that a page is made from.
 pub(super) struct Matter<'c> {
     pub(super) custody: &'c Custody,
@@ -87,6 +90,11 @@ impl<'c> Matter<'c> {
         let at = move |position: usize| entries.get(position).map(|held| held.entry.included().index);
         let redactions = self.custody.redactions.iter().filter(move |redacted| at(redacted.entry) == Some(index));
         redactions.map(move |redacted| (redacted, at(redacted.by)))
+    }
+
+    /// Whether each entry's fields are told: of a matter of thousands a browser could not show them.
+    pub(super) fn has_fields(&self) -> bool {
+        self.told.len() <= MAX_WITH_FIELDS
     }
 
     /// The entries in the order of the times that they claim.

@@ -4,14 +4,14 @@ use super::super::super::contents::id;
 use super::super::escape::shown;
 use super::super::html::Html;
 use super::super::matter::Matter;
-use super::super::words::{count, grouped};
+use super::super::words::{clock, count, grouped};
 use super::graph::{Graph, Node};
 use super::layout::{Curve, Measures, Rect, layout};
 
 /// For screens and paper.
-pub(super) const WIDE: Measures = Measures { columns: 3, width: 208, height: 76, low: 44, between: 26, below: 46 };
+pub(super) const WIDE: Measures = Measures { columns: 3, width: 208, height: 86, low: 44, between: 26, below: 46 };
 /// For phones.
-pub(super) const NARROW: Measures = Measures { columns: 2, width: 158, height: 90, low: 46, between: 14, below: 40 };
+pub(super) const NARROW: Measures = Measures { columns: 2, width: 158, height: 102, low: 46, between: 14, below: 40 };
 
 /// From a box's edge to its text.
 const PADDING: i64 = 12;
@@ -92,7 +92,7 @@ fn arrow(html: &mut Html, curve: &Curve) {
 
 fn draw(html: &mut Html, matter: &Matter<'_>, node: &Node, rect: Rect) {
     let Rect { x, y, width, height } = rect;
-    let (class, label, aside, said) = text_of(matter, node);
+    let Words { class, label, aside, said, when } = Words::of(matter, node);
     html.of("g", &format!("box {class}"), |html| {
         if matches!(node, Node::Stack { .. }) {
             rectangle(html, "sheet", Rect { x: x + 4, y: y + 4, width: width - 4, height: height - 4 }, 3);
@@ -116,8 +116,11 @@ fn draw(html: &mut Html, matter: &Matter<'_>, node: &Node, rect: Rect) {
                 |html| html.words(&aside),
             );
             let lines = usize::try_from((height - 24) / LINE).unwrap_or(1);
-            for (at, line) in (1..).zip(wrapped(&said, room, lines)) {
+            for (at, line) in (1..).zip(wrapped(&said, room, lines - usize::from(!when.is_empty()))) {
                 text(html, "says", x + PADDING, y + 20 + 2 + at * LINE, &line);
+            }
+            if !when.is_empty() {
+                text(html, "when", x + PADDING, y + height - 11, &when);
             }
         } else {
             let middle = x + width / 2;
@@ -141,26 +144,43 @@ fn text(html: &mut Html, class: &str, x: i64, y: i64, text: &str) {
     html.element("text", &[("class", class), ("x", &x.to_string()), ("y", &y.to_string())], |html| html.words(text));
 }
 
-/// Its class, what stands above, what beside that, and what it says.
-fn text_of(matter: &Matter<'_>, node: &Node) -> (&'static str, String, String, String) {
-    match node {
-        Node::Entry(index) => {
-            let Some(told) = matter.told.get(index) else { return ("", String::new(), String::new(), String::new()) };
-            let kind: String = shown(told.kind()).chars().take(18).collect();
-            (plane(told.kind()), kind, told.id(), told.says.clone())
-        }
-        Node::Stack { kind, members } => {
-            let from_to = match (members.first(), members.last()) {
-                (Some(first), Some(last)) => format!("entries {} to {}", id(*first), id(*last)),
-                _ => String::new(),
-            };
-            (plane(kind), kind.clone(), format!("× {}", grouped(members.len())), from_to)
-        }
-        Node::Person { name, parts } => {
-            ("people", parts.iter().copied().collect::<Vec<_>>().join(", "), String::new(), name.clone())
-        }
-        Node::People(number) => {
-            ("people", "named by these entries".to_owned(), String::new(), count(*number, "person", "people and teams"))
+/// What a box says.
+#[derive(Default)]
+struct Words {
+    class: &'static str,
+    label: String,
+    /// At the other end of the label's line.
+    aside: String,
+    said: String,
+    /// When it happened, as claimed.
+    when: String,
+}
+
+impl Words {
+    fn of(matter: &Matter<'_>, node: &Node) -> Self {
+        match node {
+            Node::Entry(index) => {
+                let Some(told) = matter.told.get(index) else { return Self::default() };
+                let label: String = shown(told.kind()).chars().take(18).collect();
+                let when = clock(told.at_ms);
+                Self { class: plane(told.kind()), label, aside: told.id(), said: told.says.clone(), when }
+            }
+            Node::Stack { kind, members } => {
+                let said = match (members.first(), members.last()) {
+                    (Some(first), Some(last)) => format!("entries {} to {}", id(*first), id(*last)),
+                    _ => String::new(),
+                };
+                let aside = format!("× {}", grouped(members.len()));
+                Self { class: plane(kind), label: kind.clone(), aside, said, when: String::new() }
+            }
+            Node::Person { name, parts } => {
+                let label = parts.iter().copied().collect::<Vec<_>>().join(", ");
+                Self { class: "people", label, said: name.clone(), ..Self::default() }
+            }
+            Node::People(number) => {
+                let said = count(*number, "person", "people and teams");
+                Self { class: "people", label: "named by these entries".to_owned(), said, ..Self::default() }
+            }
         }
     }
 }

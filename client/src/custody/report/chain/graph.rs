@@ -174,7 +174,6 @@ pub(in super::super) fn people(told: &Told<'_>) -> Vec<(&'static str, String)> {
         Record::Ownership(_) => &[("owner", &["owner"])],
         Record::Agent(_) => &[("sponsor", &["sponsor"])],
         Record::Revocation(_) => &[("who revoked", &["revoked_by"])],
-        Record::Registration(_) => &[("requester", &["requester"])],
         _ => &[],
     };
     let mut found: Vec<(&'static str, String)> =

@@ -34,6 +34,9 @@ pub(super) fn chain(html: &mut Html, matter: &Matter<'_>) {
         }
         html.plain("figcaption", |html| {
             html.words("Each arrow leads from what something rests on to what rests on it; a broken one, from something to a word about it.");
+            if !graph.nodes.iter().any(|node| matches!(node, Node::Person { .. } | Node::People(_))) {
+                html.words(" No entry here names a person: the chain begins where the records do.");
+            }
             if graph.circles > 0 {
                 let left = count(graph.circles, "relation that leads back up is", "relations that lead back up are");
                 html.words(&format!(" {left} in the list alone."));
