@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use ciborium::Value;
 
+use super::text::of_digest;
 use super::walk::Walk;
 use super::{Column, Term};
 use crate::cbor;
@@ -76,8 +77,8 @@ fn header(walk: &mut Walk, statement: &SignedStatement) {
     if let Some(position) = &claims.stream {
         walk.single(Column::STREAM, &position.stream);
     }
-    walk.add(Column::LEAF, statement.leaf_hash().to_string());
-    walk.add(Column::SIG_STRUCTURE, statement.sig_structure_digest().to_string());
+    walk.add(Column::LEAF, of_digest(&statement.leaf_hash()));
+    walk.add(Column::SIG_STRUCTURE, of_digest(&statement.sig_structure_digest()));
     signer(walk, statement.signer());
 }
 
@@ -85,17 +86,17 @@ fn header(walk: &mut Walk, statement: &SignedStatement) {
 fn signer(walk: &mut Walk, signer: &Signer) {
     match signer {
         Signer::Kid(kid) => {
-            walk.add(Column::SIGNER, kid.to_string());
-            walk.add(Column::KEY, kid.to_string());
+            walk.add(Column::SIGNER, of_digest(kid));
+            walk.add(Column::KEY, of_digest(kid));
         }
         Signer::X5chain(chain) => {
             let Some(leaf) = chain.first() else { return };
-            walk.add(Column::SIGNER, Digest::sha256(leaf).to_string());
+            walk.add(Column::SIGNER, of_digest(&Digest::sha256(leaf)));
             if let Ok(certificate) = CertificateHandles::from_der(leaf) {
                 for handle in certificate.handles() {
                     walk.handle(&handle.name, &handle.value);
                     if let Some(digest) = handle.digest() {
-                        walk.add(Column::SIGNER, digest.to_string());
+                        walk.add(Column::SIGNER, of_digest(&digest));
                     }
                 }
             }
@@ -109,9 +110,9 @@ fn record(walk: &mut Walk, statement: &SignedStatement) {
         // The digest of the content stands where the content would.
         return Digest::from_slice(statement.payload())
             .into_iter()
-            .for_each(|digest| walk.add(Column::PAYLOAD, digest.to_string()));
+            .for_each(|digest| walk.add(Column::PAYLOAD, of_digest(&digest)));
     }
-    walk.add(Column::PAYLOAD, Digest::sha256(statement.payload()).to_string());
+    walk.add(Column::PAYLOAD, of_digest(&Digest::sha256(statement.payload())));
     let Some(kind) = kind_of(statement.content_type()) else { return };
     let Ok(Value::Map(pairs)) = cbor::parse(statement.payload()) else { return };
     if kind == ADMISSION_POLICY {

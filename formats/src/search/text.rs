@@ -2,6 +2,7 @@
 
 use ciborium::Value;
 
+use crate::digest::Digest;
 use crate::record::sealed::Sealed;
 
 /// So many hex digits are taken for the bytes they spell, whatever their case.
@@ -65,11 +66,21 @@ pub(super) fn reference(value: &Value) -> Option<Option<String>> {
     Some(sealed.reference.map(|reference| digits(&reference)))
 }
 
+/// Writes a digest as hex, several for each entry: without the machinery of formatting.
+pub(super) fn of_digest(digest: &Digest) -> String {
+    digits(digest.as_bytes())
+}
+
 /// Writes bytes as hex.
 pub(super) fn digits(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| DIGITS.get(usize::from(value)).copied().map_or('0', char::from);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 0xf));
+    }
+    text
 }
 
 /// Reads hex digits of either case, or pairs of them between colons, and gives them in lower case.
