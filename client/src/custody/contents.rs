@@ -201,7 +201,7 @@ pub(super) fn timeline(
     timeline::render(&told)
 }
 
-pub(super) fn id(index: LeafIndex) -> String {
+pub(crate) fn id(index: LeafIndex) -> String {
     EntryId { epoch: EPOCH, index }.to_string()
 }
 

@@ -34,6 +34,8 @@ pub struct Plan<'a> {
     pub at: Option<TreeSize>,
     /// Scan all entries, instead of asking the index.
     pub complete: bool,
+    /// The most entries to take, [`MAX_ENTRIES`] at most.
+    pub most: usize,
     /// A note that somebody has seen: the file proves that its checkpoint continues it.
     pub pin: Option<Vec<u8>>,
     /// Sealed values to disclose, by path or JSON pointer.
@@ -137,7 +139,7 @@ pub fn export(
     plan: &Plan<'_>,
     progress: Progress<'_>,
 ) -> Result<Option<Exported>, ExportError> {
-    let filters = plan.query.filters()?;
+    let (filters, most) = (plan.query.filters()?, plan.most.min(MAX_ENTRIES));
     let head = head(source, trust, plan.at)?;
     let (mut trust, mut notices) = (trust.clone(), Vec::new());
     if !learn_listed(source, &mut trust, &head)? {
@@ -150,7 +152,7 @@ pub fn export(
         let size = head.size().get();
         Box::new(Scan::read(&tree, &head, &filters, &mut |done| progress("scanned", done, size))?)
     } else {
-        Box::new(Index::new(source.http().ok_or(ExportError::NoIndex)?, head.size()))
+        Box::new(Index::new(source.http().ok_or(ExportError::NoIndex)?, head.size(), most))
     };
     let mut reader = Reader::new(source, &trust, &head, &tree, finder);
     let starts = starts(&mut reader, plan, &filters, progress)?;
@@ -158,7 +160,7 @@ pub fn export(
         return Ok(None);
     }
     let nodes = starts.iter().map(|read| read.node.clone());
-    let closure = close(&mut reader, nodes, MAX_ENTRIES)?;
+    let closure = close(&mut reader, nodes, most)?;
     let is_cut = closure.is_cut || reader.finder.is_cut();
     let found = with_words(&mut reader, &closure)?;
     let changes = changes(&mut reader)?;
@@ -178,7 +180,7 @@ pub fn export(
         purpose: plan.purpose.clone(),
         completeness: completeness(plan, &head),
         starts: starts.iter().map(|read| read.node.index).collect(),
-        not_found: not_found(&found, &closure, &disclosed, is_cut),
+        not_found: not_found(&found, &closure, &disclosed, is_cut.then_some(most)),
         entries: found.into_iter().map(|(index, read)| (index, read.evidence.clone())).collect(),
         openings: disclosed,
     };
@@ -189,7 +191,7 @@ pub fn export(
 }
 
 /// The checkpoint as it was published first, which never changes, so that the newest and `--at` its size are one.
-fn head(source: &Source, trust: &Trust, at: Option<TreeSize>) -> Result<Head, ExportError> {
+pub(crate) fn head(source: &Source, trust: &Trust, at: Option<TreeSize>) -> Result<Head, ExportError> {
     let newest = if at.is_none() { Some(Head::read(source, trust)?) } else { None };
     let size = at.or(newest.as_ref().map(Head::size)).unwrap_or_default();
     let archived = published(source, size, size)?.into_iter().find(|published| published.size == size);
@@ -311,7 +313,7 @@ fn not_found(
     found: &BTreeMap<LeafIndex, Arc<Read>>,
     closure: &Closure,
     disclosed: &BTreeMap<Digest, Openings>,
-    is_cut: bool,
+    cut_at: Option<usize>,
 ) -> NotFound {
     let mut shelf = Shelf::default();
     found.values().for_each(|read| shelf.add(read.node.as_ref().clone()));
@@ -339,6 +341,6 @@ fn not_found(
             .map(id)
             .collect(),
         sealed: sealed.collect(),
-        cut_at: is_cut.then_some(MAX_ENTRIES as u64),
+        cut_at: cut_at.map(|most| most as u64),
     }
 }

@@ -4,7 +4,6 @@ use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::{Handle, LinkTarget};
 use govlog_formats::search::{Column, Filter, Term};
 
-use super::contents::MAX_ENTRIES;
 use super::relations::{NAMED, OWNED, REGISTRY_ENTRY};
 use crate::source::{Http, RecordsError};
 use crate::verify::join;
@@ -52,14 +51,15 @@ pub trait Finder {
 pub struct Index<'a> {
     http: &'a Http,
     at: TreeSize,
+    most: usize,
     is_cut: bool,
 }
 
 impl<'a> Index<'a> {
-    /// Asks a log's server about the entries below a size.
+    /// Asks a log's server about the entries below a size, and takes so many of each answer at most.
     #[must_use]
-    pub fn new(http: &'a Http, at: TreeSize) -> Self {
-        Self { http, at, is_cut: false }
+    pub fn new(http: &'a Http, at: TreeSize, most: usize) -> Self {
+        Self { http, at, most, is_cut: false }
     }
 }
 
@@ -71,7 +71,7 @@ impl Finder for Index<'_> {
     fn answers(&mut self, filters: &[Filter]) -> Result<Vec<LeafIndex>, FindError> {
         let mut found = Vec::new();
         for filter in filters {
-            let (indexes, is_cut) = self.http.records(filter, self.at, MAX_ENTRIES)?;
+            let (indexes, is_cut) = self.http.records(filter, self.at, self.most)?;
             self.is_cut |= is_cut;
             found.extend(indexes);
         }

@@ -33,12 +33,15 @@ mod words;
 
 pub use archive::{ArchiveError, MAX_FILE_BYTES, MAX_MEMBERS, is_archive};
 pub use closure::{Closure, DeadLink, Edge, Lookup, Role, Shelf, close};
+pub(crate) use contents::id;
 pub use contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES};
 pub use diff::{Difference, DifferenceError, Said, diff};
+pub(crate) use export::head;
 pub use export::{ExportError, Exported, Plan, Progress, export};
 pub use finder::{FindError, Finder, Index, Way};
 pub use found::{Changes, Custody, Head, Held, Recorded};
 pub use manifest::{CheckpointSaid, FORMAT, Link, Manifest, ManifestError, NotFound, Query, Sealed, VERSION};
+pub(crate) use reader::{Read, Reader};
 pub use relations::{Class, Node, Point, REVOCABLE, WORDS, class, meant_kinds};
 pub use report::report;
 pub use scan::{Scan, ScanError};

@@ -17,32 +17,34 @@ use super::finder::{Finder, Way};
 use super::relations::Node;
 use crate::source::{Fetched, Head, Source, Tree};
 use crate::trust::{EPOCH, Trust};
-use crate::verify::{self, Failure};
+use crate::verify::{self, Failure, VerifiedEntry};
 
 /// Below the checkpoint everything is published: what is not served at once is missing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An entry that was read and judged.
 #[derive(Clone, Debug)]
-pub(super) struct Read {
-    pub(super) node: Arc<Node>,
-    pub(super) statement: SignedStatement,
-    pub(super) evidence: Evidence,
+pub(crate) struct Read {
+    pub(crate) node: Arc<Node>,
+    pub(crate) statement: SignedStatement,
+    pub(crate) evidence: Evidence,
+    /// As it stands under the one checkpoint.
+    pub(crate) entry: VerifiedEntry,
 }
 
 /// Reads entries below a checkpoint.
-pub(super) struct Reader<'a> {
-    pub(super) source: &'a Source,
-    pub(super) trust: &'a Trust,
-    pub(super) head: &'a Head,
-    pub(super) tree: &'a Tree<'a>,
-    pub(super) finder: Box<dyn Finder + 'a>,
+pub(crate) struct Reader<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) trust: &'a Trust,
+    pub(crate) head: &'a Head,
+    pub(crate) tree: &'a Tree<'a>,
+    pub(crate) finder: Box<dyn Finder + 'a>,
     read: HashMap<LeafIndex, Arc<Read>>,
     asked: HashMap<(Way, Vec<u8>, Vec<String>), Vec<LeafIndex>>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         source: &'a Source,
         trust: &'a Trust,
         head: &'a Head,
@@ -53,7 +55,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an entry: as a transparent statement where a server has it, else as the log's files have it.
-    pub(super) fn read(&mut self, index: LeafIndex) -> Result<Arc<Read>, ExportError> {
+    pub(crate) fn read(&mut self, index: LeafIndex) -> Result<Arc<Read>, ExportError> {
         if let Some(known) = self.read.get(&index) {
             return Ok(known.clone());
         }
@@ -67,15 +69,15 @@ impl<'a> Reader<'a> {
         let path: Vec<Digest> = proof.path;
         let proof = TlogProof { extra: None, index, path: path.clone(), checkpoint: self.head.note().to_vec() };
         let head = self.head.verified();
-        verify::judge_under(self.trust, head, &proof, statement.clone(), &mut Vec::new()).map_err(fail)?;
+        let entry = verify::judge_under(self.trust, head, &proof, statement.clone(), &mut Vec::new()).map_err(fail)?;
         let node = Arc::new(Node::new(index, &statement));
-        let read = Arc::new(Read { node, statement, evidence: Evidence { statement: bytes, path } });
+        let read = Arc::new(Read { node, statement, evidence: Evidence { statement: bytes, path }, entry });
         self.read.insert(index, read.clone());
         Ok(read)
     }
 
     /// An entry that was read already.
-    pub(super) fn known(&self, index: LeafIndex) -> Option<Arc<Read>> {
+    pub(crate) fn known(&self, index: LeafIndex) -> Option<Arc<Read>> {
         self.read.get(&index).cloned()
     }
 

@@ -8,6 +8,7 @@ use govlog_formats::search::Filter;
 use serde::Deserialize;
 
 use super::{Http, SourceError};
+use crate::trust::EPOCH;
 
 /// A thousand ids a page.
 const MAX_PAGE_BYTES: usize = 256 * 1024;
@@ -24,6 +25,9 @@ pub enum RecordsError {
     /// The answer cannot be understood.
     #[error("v1/records: {0}")]
     Answer(String),
+    /// The answer is none that an index can give to this question.
+    #[error("the log's index answers wrongly: {0}")]
+    Wrong(String),
     /// The server's index does not reach this size.
     #[error("the log's index does not reach size {at} yet{}; ask again, or scan: --complete", if detail.is_empty() { String::new() } else { format!(" ({detail})") })]
     Behind {
@@ -53,12 +57,16 @@ impl Http {
             let page = self
                 .page(&format!("v1/records?{query}{}at={at}{cursor}", if query.is_empty() { "" } else { "&" }), at)?;
             if page.as_of != at.get() {
-                return Err(RecordsError::Answer(format!("as_of is {}, asked at {at}", page.as_of)));
+                return Err(RecordsError::Wrong(format!("as_of is {}, asked at {at}", page.as_of)));
             }
             for id in &page.ids {
-                let index = id.parse::<EntryId>().map_err(|error| RecordsError::Answer(error.to_string()))?.index;
-                if !at.covers(index) || found.last().is_some_and(|last| *last >= index) {
-                    return Err(RecordsError::Answer(format!("{id} is not in the order of the log below {at}")));
+                let EntryId { epoch, index } =
+                    id.parse::<EntryId>().map_err(|error| RecordsError::Answer(error.to_string()))?;
+                if epoch != EPOCH || !at.covers(index) {
+                    return Err(RecordsError::Wrong(format!("{id} is not among the first {at} entries")));
+                }
+                if let Some(last) = found.last().filter(|last| **last >= index) {
+                    return Err(RecordsError::Wrong(format!("{id} comes after entry {last}, out of the log's order")));
                 }
                 if found.len() == most {
                     return Ok((found, true));
@@ -71,8 +79,8 @@ impl Http {
                     // A page may be empty; its cursor goes on all the same, or this never ends.
                     let next: u64 = next.parse().map_err(|_| RecordsError::Answer(format!("cursor {next:?}")))?;
                     let before = cursor.rsplit('=').next().and_then(|text| text.parse::<u64>().ok());
-                    if before.is_some_and(|before| before >= next) {
-                        return Err(RecordsError::Answer(format!("the cursor {next} does not go on")));
+                    if next > at.get() || before.is_some_and(|before| before >= next) {
+                        return Err(RecordsError::Wrong(format!("the cursor {next} does not go on below {at}")));
                     }
                     cursor = format!("&cursor={next}");
                 }

@@ -13,7 +13,7 @@ use super::record::{Recording, Step};
 use crate::cli::exit::{Refuted, Usage};
 use crate::cli::output::Output;
 use crate::cli::{Exit, files, open, progress};
-use crate::custody::{Custody, Exported, Plan, export};
+use crate::custody::{Custody, Exported, MAX_ENTRIES, Plan, export};
 use crate::openings::{Folder, OpeningStore};
 use crate::resolve::Resolver;
 use crate::trust::TrustDir;
@@ -108,6 +108,7 @@ impl Export {
             query: self.asked.query(&resolver)?,
             at: self.at.map(TreeSize::new),
             complete: self.complete,
+            most: MAX_ENTRIES,
             pin: self.pin.as_deref().map(files::read).transpose()?,
             open: self.open.clone(),
             store: store.as_ref().map(|store| -> &dyn OpeningStore { store }),

@@ -9,6 +9,7 @@ fn plan(search: &[(&str, &str)]) -> Plan<'static> {
         query: Query { search, entries: Vec::new() },
         at: None,
         complete: true,
+        most: crate::custody::MAX_ENTRIES,
         pin: None,
         open: Vec::new(),
         store: None,
