@@ -6,11 +6,12 @@
 //!    └─▶ audit            └── trust: policy, admission history, pinned head
 //! ```
 //!
-//! In scope: judging what a log shows (`verify`, `audit`), remembering whom to trust (`trust`), submitting signed records
+//! In scope: judging what a log shows (`verify`, `audit`), asking it (`ask`), remembering whom to trust (`trust`), submitting signed records
 //! without losing one's place (`submit`), the operators' changes (`operator`), keeping what opens sealed values (`openings`), and the `govlog`
 //! command. Out of scope: what the bytes mean (`govlog-formats`), watching enforcement points (`govlog-agent`). Only public routes are read, and
 //! nothing is kept that was not verified.
 
+pub mod ask;
 pub mod audit;
 pub mod cli;
 pub mod custody;

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use govlog_formats::entry_id::EntryId;
 
+use crate::ask::ShowError;
 use crate::audit::AuditError;
-use crate::custody::{ExportError, ScanError};
+use crate::custody::{ExportError, FindError, ScanError};
 use crate::operator::BringError;
 use crate::resolve::ResolveError;
 use crate::source::{HeadError, RecordsError, SourceError, TreeError};
@@ -115,8 +116,14 @@ fn meaning(cause: &(dyn Error + 'static)) -> Option<Exit> {
         })
     } else if let Some(export) = cause.downcast_ref::<ExportError>() {
         Some(of_export(export))
-    } else if cause.is::<RecordsError>() {
-        Some(Exit::CannotEvaluate)
+    } else if let Some(show) = cause.downcast_ref::<ShowError>() {
+        Some(match show {
+            ShowError::Export(export) => of_export(export),
+            ShowError::Failure(failure) => failure.outcome.into(),
+            ShowError::Wrong(_) => Exit::Refuted,
+        })
+    } else if let Some(records) = cause.downcast_ref::<RecordsError>() {
+        Some(of_records(records))
     } else if let Some(audit) = cause.downcast_ref::<AuditError>() {
         Some(if let AuditError::Head(head) = audit { of_head(head) } else { Exit::CannotEvaluate })
     } else {
@@ -132,11 +139,16 @@ fn of_export(error: &ExportError) -> Exit {
     match error {
         ExportError::Head(head) | ExportError::Update(UpdateError::Head(head)) => of_head(head),
         ExportError::Entry { failure, .. } => failure.outcome.into(),
+        ExportError::Find(FindError::Records(records)) => of_records(records),
         ExportError::Scan(ScanError::Broken(_)) | ExportError::Openings { .. } => Exit::Refuted,
         ExportError::NotPublished(_) | ExportError::NoEntry(_) => Exit::NothingFound,
         ExportError::Query(_) | ExportError::NoIndex | ExportError::Pin(_) | ExportError::Store(_) => Exit::Usage,
         _ => Exit::CannotEvaluate,
     }
+}
+
+fn of_records(error: &RecordsError) -> Exit {
+    if let RecordsError::Wrong(_) = error { Exit::Refuted } else { Exit::CannotEvaluate }
 }
 
 fn of_head(error: &HeadError) -> Exit {

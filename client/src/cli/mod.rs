@@ -18,7 +18,9 @@ mod openings;
 mod output;
 mod people;
 mod progress;
+mod query;
 mod redact;
+mod show;
 mod signing;
 mod submit;
 mod trust;
@@ -108,6 +110,10 @@ enum Command {
     Agent(Box<people::Agent>),
     /// Fetch entries as transparent statements
     Get(get::Get),
+    /// Find entries by what they say, each of them verified
+    Query(Box<query::Query>),
+    /// Show one thing in hand and everything that hangs together with it, from human to effect
+    Show(show::Show),
     /// Take decisions out of batches, and check batches against their members
     #[command(subcommand)]
     Batch(batch::Batch),
@@ -157,6 +163,8 @@ pub fn run_from<A: Into<OsString> + Clone>(command_line: impl IntoIterator<Item 
         Command::Delegate(command) => command.run(&out),
         Command::Agent(command) => command.run(&out),
         Command::Get(command) => command.run(&out),
+        Command::Query(command) => command.run(&out),
+        Command::Show(command) => command.run(&out),
         Command::Batch(command) => command.run(&out),
         Command::Verify(command) => command.run(&out),
         Command::Open(command) => command.run(&out),

@@ -37,6 +37,25 @@ impl Output {
         }
     }
 
+    /// Ends a result of many lines: people are told on stderr, so that stdout has the lines alone, and programs in a last document.
+    pub(crate) fn end(&self, text: &str, document: Value) {
+        if self.json {
+            println!("{}", versioned(document));
+        } else {
+            eprintln!("{text}");
+        }
+    }
+
+    /// How many columns the terminal has that results go to; `None` in a pipe.
+    pub(crate) fn width(&self) -> Option<usize> {
+        let stdout = std::io::stdout();
+        if self.json || !stdout.is_terminal() {
+            return None;
+        }
+        let size = rustix::termios::tcgetwinsize(&stdout).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0).or(Some(80))
+    }
+
     /// Says something that is not a result.
     pub(crate) fn notice(&self, text: &str) {
         eprintln!("{text}");

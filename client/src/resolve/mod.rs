@@ -6,8 +6,10 @@
 
 mod found;
 mod said;
+mod sought;
 
 pub use found::{Entry, Found, Standing, What};
+pub use sought::Sought;
 
 use std::fs::File;
 use std::io::Read;

@@ -103,7 +103,7 @@ fn prefixed(name: &str, value: &str, text: &str, pdp: Option<&str>) -> Option<Re
 const DIGEST: &str = "a digest: 64 hex digits, or 43 characters of base64url";
 const SCHEMED: &str = "a digest in hex with its algorithm, as sha256:9f86…";
 
-fn decision(id: &str, pdp: &str) -> Handle {
+pub(super) fn decision(id: &str, pdp: &str) -> Handle {
     Handle { name: "dec".to_owned(), value: Value::Array(vec![pdp.into(), id.into()]) }
 }
 

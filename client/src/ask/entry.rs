@@ -1,0 +1,92 @@
+//! A verified entry, as it is shown: from when on and by when it was there, when it says it happened, who signed it, and what it says.
+
+use govlog_formats::record::view;
+use serde_json::{Value, json};
+
+use crate::people;
+use crate::time;
+use crate::verify::{Bracket, VerifiedEntry, summary};
+
+/// An entry that was read, proved under the one checkpoint, and judged.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// The entry.
+    pub entry: VerifiedEntry,
+    /// Its tightest time bounds, by its receipt where it has one that you can judge.
+    pub bracket: Bracket,
+}
+
+impl Hit {
+    /// Writes it on one line, for people.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let (entry, claims) = (&self.entry, self.entry.statement().claims());
+        let (id, kind) = (entry.id().to_string(), line(entry.statement().kind()));
+        let (iss, sub, said) = (line(&claims.iss), line(&claims.sub), says(entry));
+        let about = if sub == iss || said.contains(&sub) { String::new() } else { format!("  {sub}") };
+        format!("{id:<10} {kind:<14} {}  {iss}{about}  {said}", time::utc(claimed_ms(entry) / 1000))
+    }
+
+    /// Writes it for programs.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let statement = self.entry.statement();
+        let mut document = json(&self.entry, self.bracket);
+        if let (Some(record), Some(document)) = (self.entry.record(), document.as_object_mut()) {
+            let view = view::to_json(record.kind(), statement.payload()).ok();
+            document.extend(view.map(|view| ("record".to_owned(), view)));
+        }
+        document
+    }
+}
+
+/// An entry for programs, without its record.
+pub(super) fn json(entry: &VerifiedEntry, bracket: Bracket) -> Value {
+    let (statement, claims) = (entry.statement(), entry.statement().claims());
+    json!({
+        "id": entry.id().to_string(),
+        "kind": statement.kind(),
+        "iss": claims.iss,
+        "sub": claims.sub,
+        "iat": claims.iat,
+        "event_ms": claimed_ms(entry),
+        "stream": claims.stream.as_ref().map(|position| &position.stream),
+        "seq": claims.stream.as_ref().map(|position| position.seq),
+        "leaf": statement.leaf_hash().to_string(),
+        "logged_no_later_than_s": bracket.upper_s,
+        "logged_no_earlier_than_s": bracket.lower_s,
+        "as_of_change": entry.as_of_change(),
+        "says": entry.record().and_then(|record| summary(&record)),
+    })
+}
+
+/// When it happened, as claimed: the record's own time, else when it was signed. POSIX milliseconds.
+pub(super) fn claimed_ms(entry: &VerifiedEntry) -> u64 {
+    let event = entry.record().and_then(|record| record.body()?.event_ms().present());
+    event.unwrap_or_else(|| u64::try_from(entry.statement().claims().iat).unwrap_or_default().saturating_mul(1000))
+}
+
+/// What it says, in a line.
+pub(super) fn says(entry: &VerifiedEntry) -> String {
+    let statement = entry.statement();
+    match entry.record() {
+        Some(record) => summary(&record).unwrap_or_else(|| "changes who may submit what".to_owned()),
+        None if statement.is_hash_envelope() => format!("only the digest of {}", line(statement.content_type())),
+        None => format!("{} bytes of {}", statement.payload().len(), line(statement.content_type())),
+    }
+}
+
+/// From when on and by when it was there, in words.
+pub(super) fn bounds(bracket: Bracket) -> String {
+    match (bracket.lower_s.map(time::utc), bracket.upper_s.map(time::utc)) {
+        (Some(lower), Some(upper)) => format!("logged between {lower} and {upper}"),
+        (None, Some(upper)) => format!("logged by {upper}"),
+        (Some(lower), None) => format!("logged after {lower}, by when no witness says"),
+        (None, None) => "when it was logged no witness says".to_owned(),
+    }
+}
+
+/// A stranger's text on one line: what a terminal would hide or obey is escaped.
+pub(super) fn line(text: &str) -> String {
+    people::visible(text).replace('\n', r"\n")
+}

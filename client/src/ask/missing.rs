@@ -1,0 +1,142 @@
+//! What a chain ought to have and has not: links that lead nowhere, what no entry names, what was not revoked as far as was looked, what is sealed.
+
+use govlog_formats::merkle::LeafIndex;
+use serde_json::{Value, json};
+
+use super::NOT_CHECKED;
+use super::chain::Chain;
+use super::entry::line;
+use crate::custody::{Custody, DeadLink, Held, REVOCABLE, Role};
+use crate::openings::State;
+
+/// What each kind rests on, as a rule: the relations, any of which will do, and what is missing without one.
+const RULES: [(&str, &[&str], &str); 12] = [
+    ("decision", &["authenticated_by"], "credential"),
+    ("decision", &["governed_by"], "policy"),
+    ("effect", &["enforces"], "decision"),
+    ("issuance", &["registered_as"], "registration"),
+    ("issuance", &["signed_by"], "signing key"),
+    ("registration", &["owned_by"], "owner"),
+    ("registration", &["authorised_by"], "approval"),
+    ("delegation", &["authorised_by", "derived_from"], "approval"),
+    ("policy", &["authorised_by"], "approval"),
+    ("activation", &["governed_by"], "policy"),
+    ("agent", &["owned_by"], "owner"),
+    ("federation", &["authorised_by"], "approval"),
+];
+
+/// What is not there.
+#[derive(Debug)]
+pub(super) struct Missing<'a> {
+    /// Relations that lead to no entry.
+    pub(super) dead: Vec<&'a DeadLink>,
+    /// What is missing, and the entries without it, which name none.
+    pub(super) unnamed: Vec<(&'static str, Vec<(&'static str, LeafIndex)>)>,
+    /// Entries that can be revoked, and of which no revocation was found.
+    pub(super) unrevoked: Vec<LeafIndex>,
+    /// How many values are sealed.
+    pub(super) sealed: usize,
+    /// How many entries were taken at most, where there were more.
+    pub(super) cut_at: Option<u64>,
+}
+
+impl<'a> Missing<'a> {
+    pub(super) fn new(custody: &'a Custody, chain: &Chain<'a>) -> Self {
+        let is_here = |dead: &&DeadLink| chain.entries.contains_key(&dead.from);
+        let dead: Vec<&DeadLink> = custody.dead_links.iter().filter(is_here).collect();
+        let names = |index: LeafIndex, rels: &[&str]| {
+            chain.edges.iter().any(|edge| edge.from == index && rels.contains(&edge.rel.as_str()))
+                || dead.iter().any(|dead| dead.from == index && rels.contains(&dead.rel.as_str()))
+        };
+        let mut unnamed: Vec<(&'static str, Vec<(&'static str, LeafIndex)>)> = Vec::new();
+        for (kind, rels, what) in RULES {
+            let of_kind = chain.entries.iter().filter(|(_, (held, role))| {
+                // What only speaks of others was not followed any further.
+                held.entry.statement().kind() == kind && *role > Role::Word
+            });
+            let without: Vec<_> =
+                of_kind.filter(|(index, _)| !names(**index, rels)).map(|(index, _)| (kind, *index)).collect();
+            match unnamed.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, list)) => list.extend(without),
+                None if without.is_empty() => {}
+                None => unnamed.push((what, without)),
+            }
+        }
+        let is_revoked = |index: &LeafIndex| chain.edges.iter().any(|edge| edge.to == *index && edge.rel == "revokes");
+        let can_be = |(_, (held, role)): &(&LeafIndex, &(&Held, Role))| {
+            *role > Role::Word && REVOCABLE.contains(&held.entry.statement().kind())
+        };
+        let unrevoked = chain.entries.iter().filter(can_be).map(|(index, _)| *index);
+        let unrevoked = unrevoked.filter(|index| !is_revoked(index)).collect();
+        let closed = |held: &Held| held.fields.iter().filter(|field| field.state == State::Closed).count();
+        let sealed = chain.entries.values().map(|(held, _)| closed(held)).sum();
+        Self { dead, unnamed, unrevoked, sealed, cut_at: custody.manifest.not_found.cut_at }
+    }
+
+    /// One line for each thing, for people. `checked`: what the absence of entries rests on.
+    pub(super) fn lines(&self, chain: &Chain<'_>, checked: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        for dead in &self.dead {
+            lines.push(format!(
+                "{} {} {}: no such entry ({checked})",
+                named(chain, dead.from),
+                line(&dead.rel),
+                line(&dead.to)
+            ));
+        }
+        for (what, entries) in &self.unnamed {
+            let entries: Vec<String> = entries.iter().map(|(_, index)| named(chain, *index)).collect();
+            lines.push(format!("no {what} is named by: {}", some(&entries)));
+        }
+        if !self.unrevoked.is_empty() {
+            let entries: Vec<String> = self.unrevoked.iter().map(|index| named(chain, *index)).collect();
+            lines.push(format!("no revocation of: {} ({checked})", some(&entries)));
+        }
+        if self.sealed > 0 {
+            lines.push(format!("{} values are sealed; whoever has their openings: govlog open", self.sealed));
+        }
+        if let Some(most) = self.cut_at {
+            lines.push(format!("CUT at {most} entries: there are more; --limit takes more, govlog custody export all"));
+        }
+        lines
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let dead = |dead: &&DeadLink| json!({ "entry": id(dead.from), "rel": dead.rel, "target": dead.to });
+        let unnamed = self.unnamed.iter().map(|(what, entries)| {
+            json!({ "what": what, "entries": entries.iter().map(|(_, index)| id(*index)).collect::<Vec<_>>() })
+        });
+        json!({
+            "links": self.dead.iter().map(dead).collect::<Vec<_>>(),
+            "unnamed": unnamed.collect::<Vec<_>>(),
+            "revocations": self.unrevoked.iter().map(|index| id(*index)).collect::<Vec<_>>(),
+            "sealed": self.sealed,
+            "cut_at": self.cut_at,
+        })
+    }
+}
+
+/// What the absence of an entry rests on, by how it was looked for.
+pub(super) fn checked(completeness: &str) -> String {
+    if completeness == "index" { NOT_CHECKED.to_owned() } else { line(completeness) }
+}
+
+/// An entry by its kind and id.
+pub(super) fn named(chain: &Chain<'_>, index: LeafIndex) -> String {
+    let kind = chain.entries.get(&index).map(|(held, _)| line(held.entry.statement().kind()));
+    format!("{} {}", kind.as_deref().unwrap_or("entry"), id(index))
+}
+
+pub(super) fn id(index: LeafIndex) -> String {
+    crate::custody::id(index)
+}
+
+/// The first of them, and how many more there are.
+fn some(entries: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let first = entries.get(..entries.len().min(SHOWN)).unwrap_or_default().join(", ");
+    match entries.len().saturating_sub(SHOWN) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}

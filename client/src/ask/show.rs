@@ -1,0 +1,285 @@
+//! Everything that hangs together with one thing in hand, found and verified: the chain that is drawn.
+
+use std::collections::BTreeMap;
+
+use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::record::{Record, Recorded};
+use govlog_formats::search::{Column, Filter, Term};
+use serde_json::{Value, json};
+
+use super::chain::Chain;
+use super::entry;
+use super::fresh::{Beats, Fresh};
+use super::missing::{self, Missing, checked};
+use super::starts::{OfFile, OfLog, OfScan, Place, Starts, starts};
+use crate::custody::{
+    Custody, ExportError, Index, Node, Plan, Progress, Query, Reader, Role, Shelf, StreamSeen, close, export, head,
+};
+use crate::resolve::Sought;
+use crate::source::{Head, Source, Tree};
+use crate::trust::Trust;
+use crate::verify::Failure;
+
+/// What is wanted, and how.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// What was named.
+    pub sought: &'a Sought,
+    /// The size of the checkpoint; without one, the newest.
+    pub at: Option<TreeSize>,
+    /// The most entries to draw.
+    pub most: usize,
+}
+
+/// A chain that was found.
+#[derive(Debug)]
+pub struct Shown {
+    /// What was named, and what it was taken for.
+    pub(super) asked: String,
+    /// The terms by which entries were found that have it.
+    pub(super) by: Vec<Term>,
+    /// Whether more entries have it than the chain begins with.
+    pub(super) has_more: bool,
+    /// The entries, verified.
+    pub(super) custody: Custody,
+    /// Why each belongs to the chain.
+    pub(super) roles: BTreeMap<LeafIndex, Role>,
+    /// How often its streams speak.
+    pub(super) beats: Beats,
+    /// Whether it comes from a log, which goes on, and not from a file, which stands still.
+    pub(super) is_live: bool,
+}
+
+/// Why there is no chain to draw.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShowError {
+    /// The log cannot be read, or shows what does not verify.
+    #[error(transparent)]
+    Export(#[from] Box<ExportError>),
+    /// The entries do not verify as a whole.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+    /// The log's index names what was not asked for.
+    #[error("{0}: the log's index names it, and it has nothing of what is asked for")]
+    Wrong(String),
+}
+
+/// Finds what was named in a log, and everything that hangs together with it. `None`: nothing has it.
+///
+/// # Errors
+///
+/// The log cannot be read, or shows what does not verify.
+pub fn show(
+    source: &Source,
+    trust: &Trust,
+    wanted: &Wanted<'_>,
+    progress: Progress<'_>,
+) -> Result<Option<Shown>, ShowError> {
+    let head = head(source, trust, wanted.at)?;
+    let tree = Tree::new(source, head.size());
+    let at_ms = head.verified().cosigned().iter().map(|cosigned| cosigned.timestamp).max();
+    let at_ms = at_ms.unwrap_or_else(crate::time::now_s).saturating_mul(1000);
+    let mut place: Box<dyn Place + '_> = match source.http() {
+        Some(http) => Box::new(OfLog { http, at: head.size() }),
+        None => {
+            let scanned = &mut |done| progress("scanned", done, head.size().get());
+            Box::new(OfScan::read(&tree, &head, wanted.sought, scanned)?)
+        }
+    };
+    let found = starts(place.as_mut(), wanted.sought, at_ms)?;
+    if found.entries.is_empty() {
+        return Ok(None);
+    }
+    let plan = Plan {
+        query: Query {
+            search: BTreeMap::new(),
+            entries: found.entries.iter().map(|index| missing::id(*index)).collect(),
+        },
+        at: Some(head.size()),
+        complete: source.http().is_none(),
+        most: wanted.most,
+        pin: None,
+        open: Vec::new(),
+        store: None,
+        collector: None,
+        purpose: None,
+    };
+    let Some(made) = export(source, trust, &plan, progress)? else { return Ok(None) };
+    let custody = made.verdict.result?;
+    let mut shown = Shown::new(wanted.sought, found, custody, true);
+    shown.only_what_was_asked_for(wanted.sought)?;
+    shown.beats = beats(source, trust, &head, &tree, &shown.custody.streams)?;
+    Ok(Some(shown))
+}
+
+/// Draws what a verified custody file holds: all of it, or what hangs together with what was named. `None`: nothing in it has that.
+///
+/// # Errors
+///
+/// None that are known.
+pub fn in_file(custody: Custody, sought: Option<&Sought>) -> Result<Option<Shown>, ShowError> {
+    let roles = |custody: &Custody| -> BTreeMap<LeafIndex, Role> {
+        let index_of = |held: &crate::custody::Held| held.entry.included().index;
+        custody.entries.iter().filter_map(|held| Some((index_of(held), held.role?))).collect()
+    };
+    let Some(sought) = sought else {
+        let asked = format!("custody file with the manifest {}", custody.manifest_digest);
+        let roles = roles(&custody);
+        return Ok(Some(Shown {
+            asked,
+            by: Vec::new(),
+            has_more: false,
+            custody,
+            roles,
+            beats: Beats::new(),
+            is_live: false,
+        }));
+    };
+    let found = starts(&mut OfFile(&custody), sought, u64::MAX)?;
+    let mut shelf = Shelf::default();
+    for held in &custody.entries {
+        shelf.add(Node::new(held.entry.included().index, held.entry.statement()));
+    }
+    let nodes: Vec<_> = found.entries.iter().filter_map(|index| shelf.get(*index).cloned()).collect();
+    if nodes.is_empty() {
+        return Ok(None);
+    }
+    let Ok(closure) = close(&mut shelf, nodes, custody.entries.len());
+    let mut shown = Shown::new(sought, found, custody, false);
+    shown.roles = closure.reached.into_iter().map(|(index, (_, role))| (index, role)).collect();
+    Ok(Some(shown))
+}
+
+impl From<ExportError> for ShowError {
+    fn from(error: ExportError) -> Self {
+        Self::Export(Box::new(error))
+    }
+}
+
+impl Shown {
+    fn new(sought: &Sought, found: Starts, custody: Custody, is_live: bool) -> Self {
+        let of = |held: &crate::custody::Held| Some((held.entry.included().index, held.role?));
+        Self {
+            asked: format!("{}, taken for {}", sought.name, sought.taken_for),
+            by: found.by,
+            has_more: found.has_more,
+            roles: custody.entries.iter().filter_map(of).collect(),
+            custody,
+            beats: Beats::new(),
+            is_live,
+        }
+    }
+
+    /// Whatever the index named to begin with has what was asked for.
+    fn only_what_was_asked_for(&self, sought: &Sought) -> Result<(), ShowError> {
+        let filters: Vec<Filter> =
+            sought.terms.iter().chain(&sought.or_else).map(|term| Filter::default().with(term.clone())).collect();
+        let is_start = |index: &LeafIndex| self.roles.get(index) == Some(&Role::Start);
+        for held in self.custody.entries.iter().filter(|held| is_start(&held.entry.included().index)) {
+            let is_it = sought.entry == Some(held.entry.id())
+                || filters.iter().any(|filter| filter.matches(held.entry.statement()));
+            if !is_it {
+                return Err(ShowError::Wrong(held.entry.id().to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn chain(&self) -> Chain<'_> {
+        Chain::new(&self.custody, &self.roles)
+    }
+
+    /// The streams that the chain's entries stand in; `now_s`: the reader's clock.
+    pub(super) fn streams(&self, now_s: u64) -> Vec<Fresh<'_>> {
+        let at_s = if self.is_live { now_s } else { self.custody.checkpoint.time_s.unwrap_or(now_s) };
+        let is_here = |stream: &&StreamSeen| {
+            self.custody.entries.iter().any(|held| {
+                let claims = held.entry.statement().claims();
+                self.roles.contains_key(&held.entry.included().index)
+                    && claims.iss == stream.issuer
+                    && claims.stream.as_ref().is_some_and(|position| position.stream == stream.stream)
+            })
+        };
+        let streams = self.custody.streams.iter().filter(is_here);
+        streams.map(|stream| Fresh::new(stream, &self.beats, at_s)).collect()
+    }
+
+    /// Writes it for programs; `now_s` is the reader's clock.
+    #[must_use]
+    pub fn json(&self, now_s: u64) -> Value {
+        let (chain, head) = (self.chain(), &self.custody.checkpoint);
+        let entries = chain.entries.iter().map(|(index, (held, role))| {
+            let mut document = entry::json(&held.entry, held.bracket);
+            if let Some(document) = document.as_object_mut() {
+                document.insert("role".to_owned(), role.word().into());
+                document.insert("below".to_owned(), chain.above(*index).map(missing::id).into());
+            }
+            document
+        });
+        let edge = |edge: &&crate::custody::Edge| {
+            json!({
+                "from": missing::id(edge.from), "rel": edge.rel, "to": missing::id(edge.to), "by": edge.by,
+                "through": edge.through.map(missing::id),
+            })
+        };
+        json!({
+            "asked": self.asked,
+            "found_by": self.by.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "has_more": self.has_more,
+            "size": head.size.get(),
+            "root": head.root.to_string(),
+            "checkpoint_age_s": head.time_s.map(|at| now_s.saturating_sub(at)),
+            "completeness": self.custody.manifest.completeness,
+            "absent_entries": checked(&self.custody.manifest.completeness),
+            "entries": entries.collect::<Vec<_>>(),
+            "edges": chain.edges.iter().map(edge).collect::<Vec<_>>(),
+            "missing": Missing::new(&self.custody, &chain).json(),
+            "streams": self.streams(now_s).iter().map(Fresh::json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// The most streams whose pace is looked for.
+const MOST_STREAMS: usize = 20;
+/// Where the word before the last one is looked for.
+const AROUND_MS: u64 = 3 * 3_600_000;
+
+/// How often streams speak: the time between their last two words.
+fn beats(
+    source: &Source,
+    trust: &Trust,
+    head: &Head,
+    tree: &Tree<'_>,
+    streams: &[StreamSeen],
+) -> Result<Beats, ShowError> {
+    let mut beats = Beats::new();
+    let Some(http) = source.http() else { return Ok(beats) };
+    let mut reader = Reader::new(source, trust, head, tree, Box::new(Index::new(http, head.size(), MOST_STREAMS)));
+    for stream in streams.iter().take(MOST_STREAMS) {
+        let Some(last) = &stream.last_word else { continue };
+        let pairs = [(Column::KIND, "stream"), (Column::ISSUER, &stream.issuer), (Column::STREAM, &stream.stream)];
+        let terms = pairs.iter().filter_map(|(column, text)| Term::new(*column, text).ok());
+        let filter = terms.fold(Filter::default(), Filter::with);
+        let filter = filter.since(last.event_ms.saturating_sub(AROUND_MS)).until(last.event_ms);
+        let (named, _) =
+            http.records(&filter, head.size(), usize::MAX).map_err(|error| ExportError::Find(error.into()))?;
+        let mut times = Vec::new();
+        for index in named.into_iter().rev().take(2) {
+            // What cannot be judged here is not worth failing for: the pace is not known then.
+            let Ok(read) = reader.read(index) else { break };
+            let record = Record::parse(read.statement.kind(), read.statement.payload()).ok();
+            let time = record.and_then(|record| match record.body()?.event_ms() {
+                Recorded::Present(time) if filter.matches(&read.statement) => Some(time),
+                _ => None,
+            });
+            times.extend(time);
+        }
+        if let [last, before] = times[..]
+            && last > before
+        {
+            beats.insert((stream.issuer.clone(), stream.stream.clone()), (last - before).div_ceil(1000));
+        }
+    }
+    Ok(beats)
+}

@@ -1,0 +1,131 @@
+//! A log's server in memory, honest but for its index: that says what its test lets it say.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use govlog_formats::entry_id::EntryId;
+use govlog_formats::merkle::TreeSize;
+use govlog_formats::search::Filter;
+use govlog_formats::statement::SignedStatement;
+use serde_json::{Value, json};
+
+use crate::testing::TestLog;
+
+/// What the index makes of an honest answer to a query: the size asked for, and the indexes that answer.
+pub(super) type Index = fn(u64, &[u64]) -> Value;
+
+pub(super) fn honest(at: u64, found: &[u64]) -> Value {
+    let ids: Vec<String> = found.iter().map(|index| format!("1.{index}")).collect();
+    json!({ "as_of": at, "ids": ids, "cursor": null })
+}
+
+pub(super) struct Server {
+    address: SocketAddr,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Server {
+    pub(super) fn new(log: TestLog, index: Index) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let files = tempfile::tempdir().unwrap();
+        log.write_to(files.path(), &log.note_of(log.size(), &[0, 1, 2]));
+        let ends = is_over.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if ends.load(Ordering::SeqCst) {
+                    break;
+                }
+                let mut stream = stream.unwrap();
+                let target = target(&mut stream);
+                let (status, body) = match answer(&log, index, &target) {
+                    Some(body) => ("200 OK", body),
+                    None => match std::fs::read(files.path().join(target.trim_start_matches('/'))) {
+                        Ok(body) => ("200 OK", body),
+                        Err(_) => ("404 Not Found", Vec::new()),
+                    },
+                };
+                let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).unwrap();
+            }
+        });
+        Self { address, is_over }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+fn target(stream: &mut TcpStream) -> String {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap().split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+fn answer(log: &TestLog, index: Index, target: &str) -> Option<Vec<u8>> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let pairs: Vec<(String, String)> = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), decode(value)))
+        .collect();
+    let number = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.parse().unwrap());
+    let statement = path.strip_prefix("/entries/").and_then(|rest| rest.strip_suffix("/statement"));
+    let document = match (path, statement) {
+        (_, Some(id)) => {
+            let EntryId { index, .. } = id.parse().ok()?;
+            return log.size().covers(index).then(|| log.transparent(index, &log.note_of(log.size(), &[0, 1, 2])));
+        }
+        ("/v1/admission-policy", _) => {
+            let is_change =
+                |at: &usize| SignedStatement::parse(&log.entries[*at]).unwrap().kind() == "admission-policy";
+            let ids: Vec<String> = (0..log.entries.len()).filter(is_change).map(|at| format!("1.{at}")).collect();
+            json!({ "as_of": log.size().get(), "entries": ids })
+        }
+        ("/v1/checkpoints", _) => {
+            let sizes = number("from").unwrap_or(1).max(1)..=number("to").unwrap_or(u64::MAX).min(log.size().get());
+            let note = |size: u64| {
+                let cosigners: &[usize] = if size == log.size().get() { &[0, 1, 2] } else { &[0, 1] };
+                let note = String::from_utf8(log.note_of(TreeSize::new(size), cosigners)).unwrap();
+                json!({ "size": size, "time_ms": 1, "note": note })
+            };
+            json!({ "checkpoints": sizes.map(note).collect::<Vec<_>>(), "next": null })
+        }
+        ("/v1/records", _) => {
+            let at = number("at").unwrap();
+            let terms = pairs.iter().filter(|(name, _)| !["at", "cursor"].contains(&name.as_str()));
+            let filter = Filter::from_pairs(terms.map(|(name, value)| (name.as_str(), value.as_str()))).unwrap();
+            let is_asked = |index: &u64| {
+                let entry = &log.entries[usize::try_from(*index).unwrap()];
+                filter.matches(&SignedStatement::parse(entry).unwrap())
+            };
+            index(at, &(0..at).filter(is_asked).collect::<Vec<u64>>())
+        }
+        _ => return None,
+    };
+    Some(document.to_string().into_bytes())
+}
+
+fn decode(text: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), text.bytes());
+    while let Some(byte) = rest.next() {
+        let digit = |byte: Option<u8>| char::from(byte.unwrap()).to_digit(16).unwrap();
+        let is_escape = byte == b'%';
+        let byte = if is_escape { u8::try_from(digit(rest.next()) * 16 + digit(rest.next())).unwrap() } else { byte };
+        bytes.push(byte);
+    }
+    String::from_utf8(bytes).unwrap()
+}
