@@ -22,6 +22,7 @@ pub mod golden;
 pub mod http;
 pub mod issuer;
 pub mod ledger;
+pub mod liar;
 pub mod log;
 pub mod network;
 pub mod opa;

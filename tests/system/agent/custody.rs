@@ -21,7 +21,7 @@ use crate::NODE;
 
 const DESK: &str = "https://response.example/desk";
 
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -49,7 +49,7 @@ pub(super) fn captured() -> Scene {
     scene
 }
 
-fn statements(scene: &Scene) -> Vec<SignedStatement> {
+pub(super) fn statements(scene: &Scene) -> Vec<SignedStatement> {
     let checked = check::log(&scene.network.log, &Ledger::default()).unwrap();
     checked.entries.iter().map(|entry| SignedStatement::parse_entry(entry).unwrap()).collect()
 }

@@ -34,7 +34,7 @@ const KILLS: usize = 40;
 /// How long a life lasts in which the place is not reached.
 const LIFE: Duration = Duration::from_millis(700);
 
-fn capture() -> PathBuf {
+pub(super) fn capture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../client/agent/tests/data/capture")
 }
 

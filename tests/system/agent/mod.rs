@@ -1,6 +1,7 @@
 //! The agent between its sources and the log: killed, cut off, lied to, robbed of its memory; every event is logged exactly once.
 
 mod anew;
+mod ask;
 mod batches;
 mod custody;
 mod fail;
