@@ -96,12 +96,15 @@ impl Telemetry {
 
     /// What an upload held is durable.
     pub fn received(&self, taken: Taken) {
-        let Taken { new, duplicate, conflicting, inputs } = taken;
+        let Taken { new, duplicate, conflicting, inputs, forgotten } = taken;
         self.record(|| {
             counter!(RECEIVED).increment(new + duplicate + conflicting + inputs);
             counter!(DUPLICATES).increment(duplicate);
             if conflicting > 0 {
                 counter!(ALARMS, "kind" => "conflict").increment(conflicting);
+            }
+            if forgotten > 0 {
+                counter!(ALARMS, "kind" => "joins").increment(forgotten);
             }
         });
     }

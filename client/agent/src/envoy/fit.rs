@@ -1,7 +1,8 @@
 //! Whether a decision is the one that a line carries out: what both know of the request, compared.
 //!
-//! A request's id is the caller's to choose. One that is used twice joins nothing by itself: certificate, proxy, method, host, path, and the
-//! group of who decides must not say otherwise. What one of the two does not know is no contradiction.
+//! A request's id is the caller's to choose. One that is used twice joins nothing by itself: certificate, proxy, method, host, path, time, and
+//! the group of who decides must not say otherwise, and the decision's own id must be of this request alone. What one of the two does not know
+//! is no contradiction.
 
 use super::Envoy;
 use super::line::Line;
@@ -18,7 +19,20 @@ pub(super) fn contradictions(line: &Line<'_>, envoy: &Envoy, decided: &Decided) 
     if !decided.route.is_empty() && !envoy.is_decided_by(&decided.route) {
         found.push("group");
     }
+    if decided.decided_ms.is_some_and(|decided_ms| !is_of_its_time(line, decided_ms)) {
+        found.push("time");
+    }
+    if decided.is_reused {
+        found.push("decision");
+    }
     found
+}
+
+/// Says whether something was decided while a line's request went on, as far as the two clocks can be compared.
+fn is_of_its_time(line: &Line<'_>, decided_ms: u64) -> bool {
+    let is_after = line.start_ms().is_ok_and(|start_ms| decided_ms.saturating_add(SLACK_MS) >= start_ms);
+    // How long it took is not always said; something may go on for hours after it was decided.
+    is_after && line.end_ms().is_none_or(|end_ms| decided_ms <= end_ms.saturating_add(SLACK_MS))
 }
 
 /// What a line tells of its request.
@@ -42,3 +56,6 @@ fn asked(line: &Line<'_>, envoy: &Envoy) -> Asked {
     }
     asked.with_path(&path)
 }
+
+/// How far the clocks of Envoy and OPA may differ.
+const SLACK_MS: u64 = 60_000;

@@ -142,6 +142,14 @@ impl Intake {
                 "other content came under the ids of earlier events; both are kept"
             );
         }
+        if taken.forgotten > 0 {
+            tracing::error!(
+                alarm = "joins",
+                route = prefix,
+                decisions = taken.forgotten,
+                "there is no room for more decisions that effects may look for; the oldest are known no more: is an access log not read?"
+            );
+        }
         self.shared.bell.ring();
         Ok(taken)
     }

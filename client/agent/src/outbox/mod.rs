@@ -46,7 +46,9 @@ pub use write::Fork;
 use load::Load;
 pub use tables::OWN;
 
-use tables::{FORGET, FORGET_JOINS, JOINS, MEMBERS, META, NOTES, PLACES, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING};
+use tables::{
+    FORGET, FORGET_JOINS, JOINED, JOINS, MEMBERS, META, NOTES, PLACES, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING,
+};
 
 /// The outbox of one issuer for one log.
 #[derive(Debug)]
@@ -160,7 +162,7 @@ impl Outbox {
                 let found = meta.get(key)?.map(|found| found.value().to_owned());
                 match found {
                     // What is in an older one is in the same form: version 1 had no batches, version 2 no sources that are read,
-                    // version 3 no notes. Version 4 kept of decisions only their ids, which are read all the same.
+                    // version 3 no notes. Version 4 kept of decisions only their ids, version 5 no times: they are read all the same.
                     Some(found) if key == "version" && OLDER.contains(&found.as_str()) => {
                         meta.insert(key, wanted)?;
                     }
@@ -181,6 +183,7 @@ impl Outbox {
             tx.open_table(SEEN)?;
             tx.open_table(FORGET)?;
             tx.open_table(JOINS)?;
+            tx.open_table(JOINED)?;
             tx.open_table(FORGET_JOINS)?;
             Ok(Some(Ok(())))
         })?;
@@ -292,7 +295,7 @@ const fn all_of(number: StreamNumber) -> std::ops::RangeInclusive<(u64, u64)> {
 }
 
 const FILE: &str = "outbox.redb";
-const VERSION: &str = "5";
-const OLDER: [&str; 4] = ["1", "2", "3", "4"];
+const VERSION: &str = "6";
+const OLDER: [&str; 5] = ["1", "2", "3", "4", "5"];
 /// Uploads are written once and read once or twice, soon after: little is gained by more.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;

@@ -1,6 +1,6 @@
 //! Taking in what a source sends: durable, and once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use govlog_formats::digest::Digest;
 use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, WriteTransaction};
@@ -78,6 +78,8 @@ pub struct Taken {
     pub conflicting: u64,
     /// No event.
     pub inputs: u64,
+    /// Decisions that are known no more although an effect may look for them: there was no room for more.
+    pub forgotten: u64,
 }
 
 /// Why nothing was taken.
@@ -212,7 +214,9 @@ impl Outbox {
         self.change(|tx, load| {
             let done = intake.take_all(tx, load, arrivals)?;
             if let (Some(()), Some((joins, keep))) = (done, joins) {
-                joins::keep(tx, joins, *keep, now_ms, self.forget_joins_until(now_ms))?;
+                // What is kept beside another of its id becomes no decision: nothing can link to it.
+                let joins = joins.iter().filter(|(at, _)| !intake.conflicts.contains(at)).map(|(_, join)| join);
+                intake.taken.forgotten = joins::keep(tx, joins, self.terms(*keep, intake.limits, now_ms))?;
             }
             if let (Some(()), Some(how_far)) = (done, how_far) {
                 how_far.keep(tx, route)?;
@@ -229,7 +233,7 @@ impl Outbox {
     fn note_upload(&self, route: &str, arrivals: &[Arrival], joins: Option<&Joins>, is_kept: bool, now_ms: u64) {
         let events = arrivals.iter().filter(|arrival| matches!(arrival.content, Content::Event(_)));
         // One instance uploads for itself; where there are several, what is late counts for all of them.
-        let oldest_ms = joins.and_then(|(joins, _)| joins.iter().filter_map(|join| join.decided_ms).min());
+        let oldest_ms = joins.and_then(|(joins, _)| joins.iter().filter_map(|(_, join)| join.decided.decided_ms).min());
         let upload = if is_kept { Upload::Kept { oldest_ms } } else { Upload::Refused };
         for instance in events.map(|arrival| arrival.instance.as_str()).collect::<BTreeSet<_>>() {
             self.heard.uploaded(route, instance, upload, now_ms);
@@ -319,6 +323,8 @@ struct Intake<'a> {
     name: &'a dyn Fn(&str) -> Fresh,
     limits: Limits,
     taken: Taken,
+    /// The places of arrivals that came under a key seen before, with other content.
+    conflicts: HashSet<usize>,
     /// Why nothing is taken after all.
     refused: Option<ReceiveError>,
 }
@@ -332,7 +338,7 @@ struct Met {
 
 impl<'a> Intake<'a> {
     fn new(route: &'a str, limits: Limits, now_ms: u64, name: &'a dyn Fn(&str) -> Fresh) -> Self {
-        Self { route, now_ms, name, limits, taken: Taken::default(), refused: None }
+        Self { route, now_ms, name, limits, taken: Taken::default(), conflicts: HashSet::new(), refused: None }
     }
 
     fn take_all(
@@ -350,9 +356,11 @@ impl<'a> Intake<'a> {
             }
         }
         let (mut seen, mut waiting) = (tx.open_table(SEEN)?, tx.open_table(WAITING)?);
-        for arrival in arrivals {
-            if let Some(met) = met.get_mut(arrival.instance.as_str()) {
-                self.take(&mut seen, &mut waiting, load, arrival, met)?;
+        for (at, arrival) in arrivals.iter().enumerate() {
+            if let Some(met) = met.get_mut(arrival.instance.as_str())
+                && self.take(&mut seen, &mut waiting, load, arrival, met)?
+            {
+                self.conflicts.insert(at);
             }
         }
         for (instance, met) in &met {
@@ -417,6 +425,7 @@ impl<'a> Intake<'a> {
         })
     }
 
+    /// Says whether it came under a key seen before, with other content.
     fn take(
         &mut self,
         seen: &mut Table<'_, &'static [u8; 32], (&'static [u8; 32], u64)>,
@@ -424,7 +433,7 @@ impl<'a> Intake<'a> {
         load: &mut Load,
         arrival: &Arrival,
         Met { number, stream, next }: &mut Met,
-    ) -> Result<(), redb::Error> {
+    ) -> Result<bool, redb::Error> {
         stream.heard_ms = self.now_ms;
         stream.counters.received += 1;
         let semantic = arrival.semantic.as_bytes();
@@ -438,7 +447,7 @@ impl<'a> Intake<'a> {
         if seen.get(&key)?.is_some() {
             stream.counters.duplicate += 1;
             self.taken.duplicate += 1;
-            return Ok(());
+            return Ok(conflict);
         }
         let (what, reason, bytes) = arrival.content.row();
         let (what, reason) = if conflict { (INPUT, CONFLICT) } else { (what, reason) };
@@ -451,7 +460,7 @@ impl<'a> Intake<'a> {
             EVENT | FORMED => self.taken.new += 1,
             _ => self.taken.inputs += 1,
         }
-        Ok(())
+        Ok(conflict)
     }
 }
 

@@ -28,7 +28,7 @@ fn decided(group: &Group, changes: &Value) -> Decided {
     }
     let join = group.find(&serde_json::to_vec(&event).unwrap()).unwrap();
     assert_eq!((join.request_id.as_str(), join.decided.id.as_str()), ("df1990ab-9f9b-45e6-a986-749eb5997849", "d-1"));
-    assert_eq!(join.decided_ms, Some(1_795_320_442_453));
+    assert_eq!(join.decided.decided_ms, Some(1_795_320_442_453));
     join.decided
 }
 
@@ -73,6 +73,26 @@ fn what_line_and_decision_both_know_must_agree() {
     for (of_line, of_event, expected) in cases {
         assert_eq!(compared(&envoy, &of_line, &decided(&group, &of_event)), expected, "{of_line} {of_event}");
     }
+}
+
+#[test]
+fn what_was_decided_at_another_time_or_for_another_request_is_not_a_lines_own() {
+    let group = group("/opa");
+    let envoy = envoy("").beside(std::slice::from_ref(&group)).unwrap();
+    let at = |decided_ms: u64| Decided { decided_ms: Some(decided_ms), ..decided(&group, &json!({})) };
+    let (open, took) = (json!({}), json!({"duration": 5_000}));
+    let start_ms = 1_795_320_442_385;
+    for (of_line, decided_ms, expected) in [
+        (&open, start_ms - 60_000, vec![]),
+        (&open, start_ms - 60_001, vec!["time"]),
+        (&open, start_ms + 86_400_000, vec![]),
+        (&took, start_ms + 65_000, vec![]),
+        (&took, start_ms + 65_001, vec!["time"]),
+    ] {
+        assert_eq!(compared(&envoy, of_line, &at(decided_ms)), expected, "{of_line} {decided_ms}");
+    }
+    let reused = Decided { is_reused: true, ..at(start_ms) };
+    assert_eq!(compared(&envoy, &open, &reused), ["decision"]);
 }
 
 #[test]

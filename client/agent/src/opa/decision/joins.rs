@@ -15,9 +15,9 @@ impl Finds for Group {
         let headers = Headers::read(&event.members);
         let request_id = headers.correlation(&event.members).request_id?.into_owned();
         let id = event.text("decision_id").ok()??.into_owned();
-        let decided = Decided { id, route: self.prefix().to_owned(), asked: asked(&event, &headers, self) };
+        let (route, asked) = (self.prefix().to_owned(), asked(&event, &headers, self));
         let decided_ms = super::event_ms(&event).ok();
-        Some(Join { request_id, decided, decided_ms })
+        Some(Join { request_id, decided: Decided { id, route, asked, decided_ms, is_reused: false } })
     }
 }
 
