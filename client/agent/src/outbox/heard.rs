@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! an upload is kept        ─▶ in touch; behind, if it brought something late
-//! an upload is refused     ─▶ spoke, behind, and owes it: what is refused comes again
+//! an upload is refused     ─▶ spoke, behind, and owes it for as long as who is gone is waited for: what is refused comes again
 //! nobody knows whose it is ─▶ all of its route may be behind
 //! a status is taken        ─▶ in touch, unless an upload is owed
 //! ```
@@ -36,14 +36,16 @@ struct State {
 struct Instance {
     /// When it last uploaded decisions, whether they were kept or not.
     spoke_ms: Option<u64>,
-    /// When something of it was last taken that says it has nothing older.
+    /// When an upload of it was last taken: it has nothing older.
     touch_ms: Option<u64>,
+    /// When a status of it was last taken: it has nothing older but what it owes.
+    status_ms: Option<u64>,
     /// When it was last known to have more than it had sent.
     behind_ms: u64,
     /// When it last gave any sign of life.
     alive_ms: u64,
-    /// Whether an upload of it was refused and none was kept since.
-    owes: bool,
+    /// When an upload of it was last refused, if none was kept since.
+    owes_ms: Option<u64>,
 }
 
 /// What came of an upload of decisions.
@@ -109,23 +111,26 @@ impl Heard {
         (heard.spoke_ms, heard.alive_ms) = (Some(now_ms), now_ms);
         match upload {
             Upload::Kept { oldest_ms } => {
-                (heard.touch_ms, heard.owes) = (Some(now_ms), false);
+                (heard.touch_ms, heard.owes_ms) = (Some(now_ms), None);
                 if oldest_ms.is_some_and(|oldest_ms| now_ms.saturating_sub(oldest_ms) > late_after_ms) {
                     heard.behind_ms = now_ms;
                 }
             }
-            Upload::Refused => (heard.behind_ms, heard.owes) = (now_ms, true),
+            Upload::Refused => (heard.behind_ms, heard.owes_ms) = (now_ms, Some(now_ms)),
         }
         state.forget_some();
     }
 
     /// An instance reported its status.
-    pub(super) fn reported(&self, route: &str, instance: &str, now_ms: u64) {
+    pub(super) fn reported(&self, route: &str, instance: &str, is_taken: bool, now_ms: u64) {
         let mut state = self.state();
-        let heard = state.instance(route, instance);
-        heard.alive_ms = now_ms;
-        if !heard.owes {
-            heard.touch_ms = Some(now_ms);
+        if is_taken {
+            let heard = state.instance(route, instance);
+            (heard.status_ms, heard.alive_ms) = (Some(now_ms), now_ms);
+            state.forget_some();
+        } else if let Some(heard) = state.instances.get_mut(&(route.to_owned(), instance.to_owned())) {
+            // It lives, if it is one; by what is refused nobody becomes one.
+            heard.alive_ms = now_ms;
         }
     }
 
@@ -150,7 +155,7 @@ impl Heard {
             nobody_there = false;
             let behind_ms = heard.behind_ms.max(state.unnamed_ms.get(route).copied().unwrap_or(0));
             let settled_ms = question.since_ms.max(behind_ms).saturating_add(millis(question.settle));
-            let is_through = heard.touch_ms.is_some_and(|touch_ms| touch_ms >= settled_ms);
+            let is_through = heard.touch_ms(question).is_some_and(|touch_ms| touch_ms >= settled_ms);
             if !is_through && !question.is_over(heard.alive_ms) {
                 return Awaited::Instance(instance.clone());
             }
@@ -194,8 +199,14 @@ impl State {
 }
 
 impl Instance {
+    /// When it last had nothing older. What it owes it does not owe for ever: OPA may have dropped that, and then is idle.
+    fn touch_ms(&self, question: &Question<'_>) -> Option<u64> {
+        let owes = self.owes_ms.is_some_and(|owes_ms| !question.is_over(owes_ms));
+        if owes { self.touch_ms } else { self.touch_ms.max(self.status_ms) }
+    }
+
     fn worth(&self) -> (bool, u64) {
-        (self.touch_ms.is_some(), self.alive_ms)
+        (self.touch_ms.max(self.status_ms).is_some(), self.alive_ms)
     }
 }
 
@@ -241,9 +252,9 @@ mod tests {
     fn who_was_there_before_is_waited_for_until_it_was_in_touch_for_a_while() {
         let (heard, began) = (heard(), 10 * MINUTE);
         assert_eq!(asks(&heard, began, began + MINUTE).as_deref(), Some("a"));
-        heard.reported(ROUTE, "a", began + 14_999);
+        heard.reported(ROUTE, "a", true, began + 14_999);
         assert_eq!(asks(&heard, began, began + MINUTE).as_deref(), Some("a"), "its first retry may be under way");
-        heard.reported(ROUTE, "a", began + 15_000);
+        heard.reported(ROUTE, "a", true, began + 15_000);
         assert_eq!(asks(&heard, began, began + MINUTE), None);
         assert_eq!(asks(&heard, began + 1, began + MINUTE).as_deref(), Some("a"), "what is younger has its own time");
     }
@@ -268,13 +279,13 @@ mod tests {
         assert_eq!(asks(&heard, began, at), None);
         heard.uploaded(ROUTE, "a", Upload::Refused, at + 1);
         assert_eq!(heard.spoke_ms(ROUTE, "a"), (Some(at + 1), None), "it spoke all the same");
-        heard.reported(ROUTE, "a", at + MINUTE);
+        heard.reported(ROUTE, "a", true, at + MINUTE);
         assert_eq!(asks(&heard, began, at + MINUTE).as_deref(), Some("a"));
         heard.uploaded(ROUTE, "a", ON_TIME, at + MINUTE + 1);
         assert_eq!(asks(&heard, began, at + 2 * MINUTE), None);
         heard.unnamed(ROUTE, at + 2 * MINUTE);
         assert_eq!(asks(&heard, began, at + 2 * MINUTE).as_deref(), Some("a"));
-        heard.reported(ROUTE, "a", at + 3 * MINUTE);
+        heard.reported(ROUTE, "a", true, at + 3 * MINUTE);
         assert_eq!(asks(&heard, began, at + 3 * MINUTE), None);
     }
 
@@ -299,6 +310,33 @@ mod tests {
         heard.uploaded("/other", "b", ON_TIME, now_ms);
         assert_eq!(heard.awaited(&question(Some(&other))), Awaited::Nobody);
         assert_eq!(heard.awaited(&question(Some(&own))), Awaited::Instance("a".to_owned()));
+    }
+
+    #[test]
+    fn what_was_refused_once_and_never_comes_is_not_owed_for_ever() {
+        let (heard, at) = (heard(), 12 * MINUTE);
+        heard.uploaded(ROUTE, "a", Upload::Refused, at);
+        heard.reported(ROUTE, "a", true, at + 5 * MINUTE - 1);
+        assert_eq!(asks(&heard, at, at + 5 * MINUTE - 1).as_deref(), Some("a"));
+        assert_eq!(asks(&heard, at, at + 5 * MINUTE), None, "OPA dropped it, is idle, and reports that it lives");
+        heard.uploaded(ROUTE, "a", Upload::Refused, at + 5 * MINUTE);
+        heard.reported(ROUTE, "a", true, at + 6 * MINUTE);
+        assert_eq!(asks(&heard, at, at + 6 * MINUTE).as_deref(), Some("a"), "it still tries");
+    }
+
+    #[test]
+    fn refused_statuses_make_nobody_known() {
+        let (heard, began) = (heard(), 10 * MINUTE);
+        for number in 0..10 * MOST {
+            heard.reported(ROUTE, &format!("name-{number}"), false, began + number as u64);
+        }
+        assert_eq!(heard.state().instances.len(), 1);
+        heard.reported(ROUTE, "a", false, began + 4 * MINUTE);
+        assert_eq!(asks(&heard, began, began + 8 * MINUTE).as_deref(), Some("a"), "it lives, and was not in touch");
+        for number in 0..10 * MOST {
+            heard.reported(ROUTE, &format!("name-{number}"), true, began + number as u64);
+        }
+        assert!(heard.state().instances.len() <= MOST);
     }
 
     #[test]

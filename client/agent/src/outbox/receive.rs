@@ -311,7 +311,7 @@ impl Outbox {
             tx.open_table(PLACES)?.insert((route, status_of(report.instance).as_str()), report.memory)?;
             Ok(Some(()))
         })?;
-        self.heard.reported(route, report.instance, now_ms);
+        self.heard.reported(route, report.instance, intake.refused.is_none(), now_ms);
         intake.refused.map_or(Ok(intake.taken), Err)
     }
 }
