@@ -324,13 +324,11 @@ async fn whoever_is_refused_is_not_silent_and_who_says_nothing_is() {
         assert_eq!(doors.logs(&[large("d-2")]).await.0, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(later(&doors, 10).await, 0);
     }
-    for _ in 0..4 {
+    // Whose these are nobody knows: that puts it off, and once only, or another of its group could put it off for ever.
+    for findings in [0, 0, 0, 1] {
         let broken =
             Body::from_stream(futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("away")) }));
         assert_eq!(doors.post(&format!("{ROUTE}/logs"), None, broken).await.0, StatusCode::BAD_REQUEST);
-        assert_eq!(later(&doors, 10).await, 0);
+        assert_eq!(later(&doors, 10).await, findings);
     }
-    assert_eq!(later(&doors, 10).await, 0);
-    assert_eq!(later(&doors, 10).await, 0, "it may come with the next upload");
-    assert_eq!(later(&doors, 15).await, 1, "now it says nothing at all");
 }

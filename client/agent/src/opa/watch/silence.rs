@@ -2,7 +2,7 @@
 //!
 //! An instance that is asked nothing has nothing to log. Where OPA's own metrics count the questions it answered over HTTP, silence begins when they
 //! grew and no event came; where they do not (OPA within another program, behind Envoy's gRPC), with the last event, and it is said that nobody can
-//! tell. One episode is told once, and its end.
+//! tell. One episode is told once, and its end. An upload of which nobody knows whose it was puts the beginning off, once until events come.
 
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ pub struct Silence {
     grew_ms: Option<u64>,
     /// Whether decisions came although OPA counts no questions: it is asked in a way that it does not count.
     is_blind: bool,
+    /// Whether since then an upload came of which nobody knows whose it was.
+    #[serde(default)]
+    is_put_off: bool,
     /// The beginning of the episode that was told.
     told_ms: Option<u64>,
 }
@@ -43,11 +46,20 @@ impl Silence {
         }
         if is_new || spoke_ms.is_some() {
             let since_ms = spoke_ms.unwrap_or(now.ms);
-            return Self { process_ms: now.began_ms, since_ms, asked: status.asked, grew_ms: None, ..next };
+            return Self {
+                process_ms: now.began_ms,
+                since_ms,
+                asked: status.asked,
+                grew_ms: None,
+                is_put_off: false,
+                ..next
+            };
         }
-        // It may have been this one's: whoever is refused before it was read was not silent.
-        if let Some(unnamed_ms) = now.unnamed_ms.filter(|unnamed_ms| *unnamed_ms > self.since_ms) {
-            return Self { since_ms: unnamed_ms, asked: status.asked, grew_ms: None, ..next };
+        // It may have been this one's: whoever is refused before it was read was not silent. Once, or another of its group could keep its
+        // silence from being told.
+        let unnamed_ms = now.unnamed_ms.filter(|unnamed_ms| !self.is_put_off && *unnamed_ms > self.since_ms);
+        if let Some(since_ms) = unnamed_ms {
+            return Self { since_ms, asked: status.asked, grew_ms: None, is_put_off: true, ..next };
         }
         let answered = match (self.asked, status.asked) {
             // Its counters began anew.

@@ -242,6 +242,32 @@ fn an_instance_that_answers_and_sends_nothing_is_found_once_and_when_it_speaks_a
 }
 
 #[test]
+fn uploads_of_nobody_knows_whom_put_a_silence_off_once() {
+    let asked = |count| status(&[], &[], Some(count));
+    let mut instance = Instance::new();
+    assert_eq!(instance.hears(&asked(10)), []);
+    // Another of its group uploads what cannot be read, all the time.
+    let mut told = Vec::new();
+    for minute in 1..=18 {
+        instance.now.unnamed_ms = Some(instance.now.ms);
+        told = instance.later(1, &asked(10 + minute));
+        assert!(told.is_empty() || minute >= 17, "{minute}");
+        if !told.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(told.first().and_then(Told::alarm).map(|(kind, _)| kind), Some("silent"));
+    instance.now.ms += MINUTE;
+    instance.decides();
+    assert_eq!(instance.later(1, &asked(40)).len(), 1, "it speaks");
+    instance.now.unnamed_ms = Some(instance.now.ms);
+    assert_eq!(instance.later(1, &asked(41)), []);
+    assert_eq!(instance.later(1, &asked(42)), []);
+    assert_eq!(instance.later(14, &asked(43)), [], "once more since it spoke");
+    assert_eq!(instance.later(1, &asked(44)).len(), 1);
+}
+
+#[test]
 fn where_nobody_can_tell_it_says_so_and_nobody_is_woken() {
     let unknown = status(&[], &[], None);
     let mut instance = Instance::new();
