@@ -20,8 +20,8 @@ impl Counts {
         self.add("no effects");
     }
 
-    /// Counts an effect. `is_early`: its decision may still have been under way.
-    pub(super) fn effect(&mut self, line: &Line<'_>, known: &Known, envoy: &Envoy, is_early: bool) {
+    /// Counts an effect; says whether it is one without a decision. `is_early`: its decision may still have been under way.
+    pub(super) fn effect(&mut self, line: &Line<'_>, known: &Known, envoy: &Envoy, is_early: bool) -> bool {
         let name = name(line, known, envoy);
         self.add(name);
         if name == WITHOUT && !known.contradictions.is_empty() {
@@ -30,6 +30,7 @@ impl Counts {
         if name == WITHOUT && is_early {
             self.add(EARLY);
         }
+        name == WITHOUT
     }
 
     /// Whether nothing was counted yet.
@@ -37,9 +38,10 @@ impl Counts {
         self.0.is_empty()
     }
 
-    /// The counts as heartbeats have them.
-    pub(super) fn shown(&self) -> BTreeMap<String, String> {
-        self.0.iter().map(|(name, count)| ((*name).to_owned(), count.to_string())).collect()
+    /// The counts as heartbeats have them, with how many lines are held.
+    pub(super) fn shown(&self, held: usize) -> BTreeMap<String, String> {
+        let counts = self.0.iter().map(|(name, count)| ((*name).to_owned(), count.to_string()));
+        counts.chain([(HELD.to_owned(), held.to_string())]).collect()
     }
 
     /// Says that something was done without a decision, since it was counted so; `said`: what contradicted, of all of these.
@@ -90,6 +92,8 @@ fn name(line: &Line<'_>, known: &Known, envoy: &Envoy) -> &'static str {
     }
 }
 
+/// Read, and not handed on yet.
+const HELD: &str = "lines that wait";
 /// Something was done, and nobody is known to have decided it.
 const WITHOUT: &str = "effects without a decision";
 /// Of these: there are decisions of the request id, for something else.

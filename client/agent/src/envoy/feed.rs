@@ -205,15 +205,16 @@ impl AccessLog {
         known.before = self.occurrences.count(&semantic, &mut handed.notes);
         let native_id = match Line::read(&bytes, &self.envoy.names) {
             Ok(line) => {
-                self.counts.effect(&line, &known, &self.envoy, is_early);
+                if self.counts.effect(&line, &known, &self.envoy, is_early) {
+                    for what in &known.contradictions {
+                        *handed.said.entry(what.clone()).or_default() += 1;
+                    }
+                }
                 known.native_id(&line, &bytes)
             }
             // It was read before.
             Err(_) => String::new(),
         };
-        for what in &known.contradictions {
-            *handed.said.entry(what.clone()).or_default() += 1;
-        }
         let key = idempotency_key(SYSTEM, &instance, &native_id);
         let content = if known == Known::default() {
             Content::Event(bytes)
@@ -239,7 +240,7 @@ impl AccessLog {
             return Vec::new();
         }
         self.told = (now_ms, self.counts.clone());
-        vec![(self.envoy.node.clone(), self.counts.shown())]
+        vec![(self.envoy.node.clone(), self.counts.shown(self.held.len()))]
     }
 }
 

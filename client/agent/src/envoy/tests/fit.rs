@@ -139,9 +139,16 @@ fn an_id_that_another_caller_chose_as_well_links_nothing_to_that_callers_decisio
         (&*counters["effects without a decision"], &*counters["effects whose decision says otherwise"]),
         ("1", "1")
     );
+    // What was refused is no effect without a decision, whatever is known of its id: the alarm names nothing of it.
+    lab.write(&[line(&json!({"peer_s256": OTHER, "code": 403, "path": "/a"})), b"\n".to_vec()].concat());
+    lab.write(&[line(&json!({"request_id": "none"})), b"\n".to_vec()].concat());
+    lab.read(NOW + 15_001);
+    let (shown, found) = lab.read(NOW + 30_001);
+    assert_eq!(shown, ["none", "none"]);
+    assert!(!found.alarms[0].what.contains("otherwise"), "{}", found.alarms[0].what);
     // Whose decision it is gets it, whatever others are known of that id.
     lab.write(&[line(&json!({"duration": 3})), b"\n".to_vec()].concat());
     lab.told.decided(stolen, Decided { id: "d-2".to_owned(), ..decided(&group, &xfcc(PROXY, OTHER)) });
-    let (shown, found) = lab.read(NOW + 15_001);
+    let (shown, found) = lab.read(NOW + 30_002);
     assert_eq!((shown, found.alarms.len()), (vec!["d-1".to_owned()], 0));
 }
