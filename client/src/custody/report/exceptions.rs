@@ -61,6 +61,7 @@ pub(super) fn exceptions(matter: &Matter<'_>) -> Vec<Exception> {
 pub(super) fn missing(dead: &DeadLink) -> String {
     match class(&dead.rel) {
         Class::Owner => format!("no entry names {}", dead.to),
+        Class::Other => format!("its {} leads out of this log, or is not known here: {}", dead.rel, dead.to),
         _ => format!("it is {} {}, and no entry of the file is that", relation(&dead.rel, true), dead.to),
     }
 }

@@ -19,12 +19,14 @@ use crate::openings::{Field, State};
 use crate::verify::{Redacted, summary};
 
 /// The most entries of which the fields are told; of so many they make a page of about 20 MB.
-pub(super) const MAX_WITH_FIELDS: usize = 2_000;
+const MAX_WITH_FIELDS: usize = 2_000;
 
 /// Everything that a page is made from.
 pub(super) struct Matter<'c> {
     pub(super) custody: &'c Custody,
     pub(super) not_proved: &'c [String],
+    /// Of how many entries at most the fields are told.
+    pub(super) most_with_fields: usize,
     /// The entries, in the log's order.
     pub(super) told: BTreeMap<LeafIndex, Told<'c>>,
     /// Relations, by who names the other.
@@ -61,7 +63,7 @@ impl<'c> Matter<'c> {
         let mut dead = BTreeMap::<_, Vec<_>>::new();
         custody.dead_links.iter().for_each(|link| dead.entry(link.from).or_default().push(link));
         let by_leaf = told.values().map(|told| (told.held.entry.statement().leaf_hash(), told.index)).collect();
-        Self { custody, not_proved, told, naming, named, dead, by_leaf }
+        Self { custody, not_proved, most_with_fields: MAX_WITH_FIELDS, told, naming, named, dead, by_leaf }
     }
 
     /// The relations by which an entry names others.
@@ -94,7 +96,7 @@ impl<'c> Matter<'c> {
 
     /// Whether each entry's fields are told: of a matter of thousands a browser could not show them.
     pub(super) fn has_fields(&self) -> bool {
-        self.told.len() <= MAX_WITH_FIELDS
+        self.told.len() <= self.most_with_fields
     }
 
     /// The entries in the order of the times that they claim.

@@ -4,7 +4,7 @@ use govlog_formats::base64;
 use govlog_formats::digest::Digest;
 
 use super::html::Html;
-use super::matter::{MAX_WITH_FIELDS, Matter};
+use super::matter::Matter;
 use super::{chain, entry, exceptions, summary, timeline};
 
 /// How it looks, on screens and on paper.
@@ -73,7 +73,7 @@ fn body(html: &mut Html, matter: &Matter<'_>) {
         section(html, "entries", "Entries", |html| {
             html.plain("p", |html| html.words("In the log's order. Who signed each, and how it was proved, was checked; what it says is its signer's word."));
             if !matter.has_fields() {
-                html.plain("p", |html| html.words(&format!("More than {MAX_WITH_FIELDS} entries: what each says stands here in a line, and its fields in timeline.jsonl in the custody file.")));
+                html.plain("p", |html| html.words(&format!("More than {} entries: what each says stands here in a line, and its fields in timeline.jsonl in the custody file.", matter.most_with_fields)));
             }
             matter.told.values().for_each(|told| entry::entry(html, matter, told));
         });

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::closure::Role;
 use super::super::found::Custody;
+use super::super::relations::{Class, class};
 use super::super::streams::StreamSeen;
 use super::entry::fact;
 use super::html::Html;
@@ -34,8 +35,10 @@ pub(super) fn lacking(custody: &Custody) -> Vec<String> {
     if silent > 0 {
         list.push(format!("{} silent before the checkpoint", count(silent, "stream was", "streams were")));
     }
-    if !custody.dead_links.is_empty() {
-        let dead = count(custody.dead_links.len(), "relation leads", "relations lead");
+    // What leads to another log is not missed here.
+    let dead = custody.dead_links.iter().filter(|dead| class(&dead.rel) != Class::Other).count();
+    if dead > 0 {
+        let dead = count(dead, "relation leads", "relations lead");
         list.push(format!("{dead} to no entry of the file"));
     }
     list

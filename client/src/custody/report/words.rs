@@ -51,7 +51,7 @@ pub(super) fn time_ms(html: &mut Html, at_ms: u64) {
 /// POSIX milliseconds as a time in UTC to the second, where there is little room.
 pub(super) fn clock(at_ms: u64) -> String {
     let iso = timeline::utc(at_ms);
-    iso.get(..19).filter(|text| text.contains('T')).map(|text| text.replace('T', " ") + " UTC").unwrap_or_default()
+    iso.get(..19).filter(|text| text.contains('T')).map(|text| text.replace('T', " ")).unwrap_or_default()
 }
 
 /// Writes POSIX seconds as a time in UTC.

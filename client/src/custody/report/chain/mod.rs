@@ -33,7 +33,7 @@ pub(super) fn chain(html: &mut Html, matter: &Matter<'_>) {
             draw::svg(html, matter, &graph, form, name);
         }
         html.plain("figcaption", |html| {
-            html.words("Each arrow leads from what something rests on to what rests on it; a broken one, from something to a word about it.");
+            html.words("Each arrow leads from what something rests on to what rests on it; a broken one, from something to a word about it. Times are in UTC, as claimed.");
             if !graph.nodes.iter().any(|node| matches!(node, Node::Person { .. } | Node::People(_))) {
                 html.words(" No entry here names a person: the chain begins where the records do.");
             }

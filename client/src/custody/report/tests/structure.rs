@@ -1,5 +1,6 @@
 //! What stands where on a page.
 
+use super::super::matter::Matter;
 use super::*;
 
 fn texts<'e>(elements: &'e [markup::Element], tag: &str) -> Vec<&'e str> {
@@ -212,4 +213,36 @@ fn many_entries_of_a_kind_stand_in_one_box() {
     assert_eq!(texts(&elements, "article").len(), 60);
     let drawn = texts(&elements, "text");
     assert!(drawn.contains(&"× 60") && drawn.contains(&"60 people and teams"), "{drawn:?}");
+}
+
+/// Where there are more entries than a browser shows with all their fields, each is told in a line, and where the fields are is said.
+#[test]
+fn of_too_many_entries_the_fields_are_left_to_the_file() {
+    let verdict = judge(&Story::whole());
+    let mut matter = Matter::new(verdict.result.as_ref().unwrap(), &verdict.not_proved);
+    matter.most_with_fields = 13;
+    let elements = markup::check(&super::super::page::page(&matter));
+    assert_eq!(texts(&elements, "article").len(), 14);
+    let main = texts(&elements, "main")[0];
+    assert!(main.contains("More than 13 entries") && main.contains("permit: read account acct-5"));
+    assert!(!elements.iter().any(|element| element.attributes.get("class").is_some_and(|class| class == "fields")));
+    matter.most_with_fields = 14;
+    assert!(super::super::page::page(&matter).contains("class=\"fields\""));
+}
+
+#[test]
+fn what_leads_to_another_log_is_named_and_not_missed() {
+    let mut story = Story::begin();
+    let target =
+        serde_json::json!({ "log_ref": { "origin": "log.example.org/ca", "index": 345, "leaf": "22".repeat(32) } });
+    let links = serde_json::json!([{ "rel": "external_log", "target": target }]);
+    story.say(
+        "ownership",
+        serde_json::json!({ "prefix": "spiffe://prod.example/", "owner": "team-ledger", "links": links }),
+    );
+    let elements = markup::check(&page(&judge(&story)));
+    assert_eq!(texts(&elements, "h1"), ["Verified: 1 entry"]);
+    assert!(
+        texts(&elements, "main")[0].contains("its external_log leads out of this log, or is not known here: leaf 2222")
+    );
 }
