@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::failpoints::Injected;
-use crate::store::{StoreError, StoreId};
+use crate::store::{ManifestError, StoreError, StoreId};
 
 /// Why an index can not be used. All but [`Fault::Store`] and [`Fault::NotOurs`] are mended by building it anew.
 #[derive(Debug, thiserror::Error)]
@@ -92,4 +92,13 @@ pub(super) fn engine(during: &'static str) -> impl Fn(rocksdb::Error) -> Fault {
 /// Wraps what the system says of a file.
 pub(super) fn file(path: &std::path::Path) -> impl Fn(std::io::Error) -> Fault + '_ {
     move |source| Fault::File { path: path.to_owned(), source }
+}
+
+impl From<ManifestError> for Fault {
+    fn from(error: ManifestError) -> Self {
+        match error {
+            ManifestError::File { path, source } => Self::File { path, source },
+            ManifestError::Content(why) => Self::Manifest(why),
+        }
+    }
 }

@@ -15,7 +15,6 @@
 
 mod build;
 mod fault;
-mod manifest;
 mod rows;
 mod search;
 mod segments;

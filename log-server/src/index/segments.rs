@@ -13,14 +13,13 @@ use rocksdb::{
 };
 
 use super::fault::{Fault, engine, file};
-use super::manifest;
 use super::rows::{
     BLOCKS, Posting, SEGMENTS, Segment, Span, decode_blocks, decode_offsets, encode_blocks, encode_offsets, parse_base,
     posting_key, segment_key,
 };
 use super::tail::Tail;
 use crate::failpoints;
-use crate::store::StoreId;
+use crate::store::{End, StoreId, check_manifest};
 
 /// The file that says that a directory is an index, and may be emptied.
 pub(super) const MARKER: &str = "govlog-index";
@@ -44,7 +43,7 @@ impl Segments {
     /// [`Fault`], of which all but [`Fault::NotOurs`] are mended by [`clear`].
     pub(super) fn open(path: &Path, store: StoreId) -> Result<(Self, Vec<Segment>), Fault> {
         prepare(path)?;
-        manifest::check(path)?;
+        check_manifest(path, End::Whole)?;
         let db = DB::open(&options()?, path).map_err(engine("opening"))?;
         let segments = Self { db, path: path.to_owned(), store };
         let listed = segments.list()?;

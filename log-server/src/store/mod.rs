@@ -27,6 +27,7 @@ pub use keys::{StreamId, StreamKey};
 pub use memory::MemoryStore;
 pub use meta::{Identity, StoreId};
 pub use rocks::{Bounds, FamilyStatistics, RocksStore, SETTINGS, Scope, Setting};
+pub(crate) use rocks::{End, ManifestError, check_manifest};
 
 /// A note that stands archived for its size.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! `sync = true` makes a write behave like write + fdatasync; what that rests on, and which settings were measured to
 //! lose acknowledged rows, is in `options.rs`.
 
+mod manifest;
 mod options;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use crate::failpoints;
 use crate::sequencer::Batch;
 use crate::tree::TreeHead;
 
+pub(crate) use manifest::{End, ManifestError, check as check_manifest};
 pub use options::{Bounds, SETTINGS, Scope, Setting};
 
 /// The store on RocksDB.
@@ -53,6 +55,15 @@ pub struct FamilyStatistics {
     pub pending_compaction_bytes: u64,
     /// Errors of background work since the store was opened.
     pub background_errors: u64,
+}
+
+impl From<ManifestError> for StoreError {
+    fn from(error: ManifestError) -> Self {
+        match error {
+            ManifestError::File { path, source } => Self::File { path, source },
+            ManifestError::Content(why) => Self::Engine { during: "reading its list of files", why: why.to_owned() },
+        }
+    }
 }
 
 /// Files in level 0 from which on the store counts as strained; the engine slows writes down at 20.
@@ -101,6 +112,7 @@ impl RocksStore {
         if !path.join("CURRENT").is_file() {
             return Err(StoreError::Absent(path.to_owned()));
         }
+        check_manifest(path, End::Torn)?;
         let db = options::open(path, options::Mode::Existing, bounds)?;
         options::assert_settings(path, bounds)?;
         let store = Self { db, path: path.to_owned() };

@@ -234,3 +234,27 @@ fn a_bit_that_flips_in_a_table_file_is_never_served() {
     });
     assert!(found > 10, "{found} found");
 }
+
+/// With some of these bits flipped the engine alone never came back from opening.
+#[test]
+fn a_damaged_list_of_files_is_refused_and_its_torn_end_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    RocksStore::create(&path, &identity()).unwrap();
+    drop(RocksStore::open(&path).unwrap());
+    let current = std::fs::read_to_string(path.join("CURRENT")).unwrap();
+    let manifest = path.join(current.trim_end());
+    let bytes = std::fs::read(&manifest).unwrap();
+    for at in [6, 7, bytes.len() / 2, bytes.len() - 1] {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1;
+        std::fs::write(&manifest, &flipped).unwrap();
+        let refused = RocksStore::open(&path).err().unwrap();
+        assert!(
+            matches!(&refused, StoreError::Engine { during, .. } if during.contains("list of files")),
+            "{at}: {refused}"
+        );
+    }
+    std::fs::write(&manifest, [&bytes[..], &[1, 2, 3]].concat()).unwrap();
+    RocksStore::open(&path).unwrap();
+}

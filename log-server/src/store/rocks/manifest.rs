@@ -2,14 +2,12 @@
 //!
 //! `CURRENT` names a file `MANIFEST-<number>`, a sequence of records in blocks of 32 KiB: checksum u32 ‖ length u16 ‖ type u8 ‖ content, integers
 //! little-endian, and zeros where no header fits into what is left of a block. With a bit flipped in it the engine (11.8.1) was seen to look for
-//! the next record for ever, which neither ends nor can be stopped. So every record is checked here, and whatever is not as it was written is a
-//! fault: an index costs only time.
+//! the next record for ever, which neither ends nor can be stopped. So every record is checked here first. How its end may look depends on what the
+//! database is: [`End`].
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-
-use super::fault::{Fault, file};
 
 const BLOCK: usize = 32 << 10;
 const HEADER: usize = 7;
@@ -18,31 +16,60 @@ const FIRST: u8 = 2;
 const MIDDLE: u8 = 3;
 const LAST: u8 = 4;
 
+/// What the end of the list may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The end of a whole record, and nothing else: for a database that is made anew where anything is wrong with it.
+    Whole,
+    /// A power cut may have left a part of a record, or zeros: the engine stops reading there.
+    Torn,
+}
+
+/// Why a database is not opened.
+#[derive(Debug)]
+pub(crate) enum ManifestError {
+    /// A file could not be read.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The list is not as it was written.
+    Content(&'static str),
+}
+
 /// Checks the list of files of the database at `path`, if there is one.
 ///
 /// # Errors
-/// [`Fault::Manifest`] when it is not as it was written.
-pub(super) fn check(path: &Path) -> Result<(), Fault> {
+/// [`ManifestError`] when it is not as it was written.
+pub(crate) fn check(path: &Path, end: End) -> Result<(), ManifestError> {
+    let read = |file: &Path| fs::read(file).map_err(|source| ManifestError::File { path: file.to_owned(), source });
     let current = path.join("CURRENT");
     if !current.exists() {
         // The engine makes a new database. Sorted files of an old one would be nobody's.
         return Ok(());
     }
-    let named = fs::read(&current).map_err(file(&current))?;
+    let named = read(&current)?;
     let name = std::str::from_utf8(&named).ok().and_then(|text| text.strip_suffix('\n'));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let name = name.filter(|name| name.strip_prefix("MANIFEST-").is_some_and(is_number));
-    let listed = path.join(name.ok_or(Fault::Manifest("CURRENT names no file"))?);
-    let bytes = fs::read(&listed).map_err(file(&listed))?;
-    records(&bytes).map_err(Fault::Manifest)
+    let listed = path.join(name.ok_or(ManifestError::Content("CURRENT names no file"))?);
+    records(&read(&listed)?, end).map_err(ManifestError::Content)
 }
 
-/// Checks that bytes are whole records from beginning to end.
-fn records(bytes: &[u8]) -> Result<(), &'static str> {
-    let mut within = false;
-    for block in bytes.chunks(BLOCK) {
+/// Checks that bytes are records from beginning to end.
+fn records(bytes: &[u8], end: End) -> Result<(), &'static str> {
+    let (mut within, mut left) = (false, bytes);
+    while !left.is_empty() {
+        let (block, later) = left.split_at(left.len().min(BLOCK));
         let mut rest = block;
         while rest.len() >= HEADER {
+            // Where the engine's own buffer has zeros, or not yet all of a record, the file was being written when the power went.
+            let is_torn = || later.is_empty() && (is_cut(rest) || is_zero(rest));
+            if end == End::Torn && is_torn() {
+                return Ok(());
+            }
             let (kind, after) = record(rest)?;
             within = match (within, kind) {
                 (false, FULL) | (true, LAST) => false,
@@ -51,11 +78,27 @@ fn records(bytes: &[u8]) -> Result<(), &'static str> {
             };
             rest = after;
         }
-        if rest.iter().any(|byte| *byte != 0) || (block.len() < BLOCK && !rest.is_empty()) {
+        let is_padding = block.len() == BLOCK && is_zero(rest);
+        if !rest.is_empty() && !is_padding && (end == End::Whole || !later.is_empty()) {
             return Err("a record is cut short");
         }
+        left = later;
     }
-    if within || bytes.is_empty() { Err("the last record is not there") } else { Ok(()) }
+    match end {
+        End::Whole if within => Err("the last record is not there"),
+        _ if bytes.is_empty() => Err("it is empty"),
+        _ => Ok(()),
+    }
+}
+
+/// Whether bytes are too few for the record that begins there.
+fn is_cut(bytes: &[u8]) -> bool {
+    let length = bytes.get(4..6).and_then(|length| length.try_into().ok()).map(u16::from_le_bytes);
+    length.is_none_or(|length| bytes.len() < HEADER + usize::from(length))
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// Checks the record at the beginning of bytes; returns its type, and what follows it.
@@ -102,12 +145,12 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_is_found() {
+    fn every_flipped_bit_is_found_and_a_torn_end_is_told_from_it() {
         let directory = tempfile::tempdir().unwrap();
         let mut options = rocksdb::Options::default();
         options.create_if_missing(true);
         drop(rocksdb::DB::open(&options, directory.path()).unwrap());
-        check(directory.path()).unwrap();
+        check(directory.path(), End::Whole).unwrap();
         let manifest = fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().path());
         let manifest = manifest.filter(|path| path.display().to_string().contains("MANIFEST-")).max().unwrap();
         let bytes = fs::read(&manifest).unwrap();
@@ -115,14 +158,26 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(records(&flipped).is_err(), "bit {bit}");
+            assert!(records(&flipped, End::Whole).is_err(), "bit {bit}");
+            // Only a length may be one that the power cut short.
+            assert!(records(&flipped, End::Torn).is_err() || is_in_a_length(&bytes, bit / 8), "bit {bit}");
         }
-        for length in 0..bytes.len() {
+        for length in 1..bytes.len() {
             // What ends between two records is a whole list, of an earlier time: then segments are missing, and that is seen.
-            let _ = records(&bytes[..length]);
+            let _ = records(&bytes[..length], End::Whole);
+            records(&bytes[..length], End::Torn).unwrap();
+            records(&[&bytes[..], &vec![0; length]].concat(), End::Torn).unwrap();
         }
         fs::write(directory.path().join("CURRENT"), "MANIFEST-1x\n").unwrap();
-        assert!(matches!(check(directory.path()), Err(Fault::Manifest(_))));
+        assert!(matches!(check(directory.path(), End::Torn), Err(ManifestError::Content(_))));
+    }
+
+    fn is_in_a_length(bytes: &[u8], at: usize) -> bool {
+        let mut begin = 0;
+        while at >= begin + HEADER + usize::from(u16::from_le_bytes([bytes[begin + 4], bytes[begin + 5]])) {
+            begin += HEADER + usize::from(u16::from_le_bytes([bytes[begin + 4], bytes[begin + 5]]));
+        }
+        (begin + 4..begin + 6).contains(&at)
     }
 
     #[test]
@@ -134,15 +189,15 @@ mod tests {
         };
         let whole =
             [piece(FIRST, &[7; BLOCK - HEADER]), piece(MIDDLE, &[7; BLOCK - HEADER]), piece(LAST, &[7; 9])].concat();
-        records(&whole).unwrap();
+        records(&whole, End::Whole).unwrap();
         // Six bytes are left of the block, too few for a header.
         let padded = [piece(FULL, &[7; BLOCK - HEADER - 6]), vec![0; 6], piece(FULL, b"x")].concat();
-        records(&padded).unwrap();
+        records(&padded, End::Whole).unwrap();
         let unpadded = [piece(FULL, &[7; BLOCK - HEADER - 6]), vec![1; 6], piece(FULL, b"x")].concat();
         for wrong in
             [&unpadded[..], &whole[..BLOCK], &whole[..2 * BLOCK + 3], &piece(MIDDLE, b"x"), &piece(9, b"x"), b""]
         {
-            assert!(records(wrong).is_err());
+            assert!(records(wrong, End::Whole).is_err());
         }
     }
 }
