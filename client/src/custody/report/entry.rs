@@ -8,6 +8,7 @@ use govlog_formats::statement::Signer;
 
 use super::super::closure::Role;
 use super::super::layout::Place;
+use super::super::relations::{Class, class};
 use super::exceptions::missing;
 use super::fields::fields;
 use super::html::Html;
@@ -185,8 +186,13 @@ fn related(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
             html.plain("li", |html| {
                 html.words(&format!("{} ", relation(&edge.rel, is_naming)));
                 link(html, if is_naming { edge.to } else { edge.from });
-                html.words(", both hold ");
-                html.said(&edge.by);
+                match class(&edge.rel) {
+                    Class::Owner => html.words(", by its SPIFFE ID"),
+                    _ => {
+                        html.words(", both hold ");
+                        html.said(&edge.by);
+                    }
+                }
                 if let Some(through) = edge.through {
                     html.words(", through the certificate in ");
                     link(html, through);
