@@ -1,6 +1,7 @@
 //! The trust directory of an agent that runs: read again when somebody has changed it, as `govlog trust update` does.
 //!
-//! Trust: as the directory's own. What cannot be read, or is of another log, changes nothing and is said: the agent goes on with what it knew.
+//! Trust: as the directory's own. What cannot be read, is of another log, or knows less of this one than was known, changes nothing and is said:
+//! the agent goes on with what it knew. Whoever puts an old directory back cannot bring back what was taken from somebody since.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use govlog_client::trust::{Trust, TrustDir, TrustError};
+use govlog_formats::merkle::TreeSize;
 
 use crate::pump::{PumpError, Shared};
 use crate::telemetry::Telemetry;
@@ -87,7 +89,7 @@ impl Trusted {
         if files == now.files && now.wrong.is_none() {
             return;
         }
-        match self.read(now.trust.origin()) {
+        match self.read(&now.trust) {
             Ok(trust) => {
                 let entries = trust.history().newest().index;
                 tracing::info!(path = %self.path.display(), newest = %entries, "the trust directory has changed; it is judged by it from now on");
@@ -108,13 +110,27 @@ impl Trusted {
         }
     }
 
-    fn read(&self, origin: &str) -> Result<Trust, String> {
+    fn read(&self, was: &Trust) -> Result<Trust, String> {
         let dir = TrustDir::load(&self.path).map_err(|error| error.to_string())?;
-        let found = dir.trust().origin();
+        let (trust, at) = (dir.trust(), self.path.display());
+        let (found, origin) = (trust.origin(), was.origin());
         if found != origin {
-            return Err(format!("{}: it is for {found} now, and the outbox for {origin}", self.path.display()));
+            return Err(format!("{at}: it is for {found} now, and the outbox for {origin}"));
         }
-        Ok(dir.trust().clone())
+        let (found, known) = (trust.history().newest().index, was.history().newest().index);
+        if found < known {
+            return Err(format!("{at}: its newest admission change is at index {found}, {OLDER} {known}; {UPDATE}"));
+        }
+        let size = |trust: &Trust| trust.pinned().map(|pinned| pinned.verified.checkpoint().size);
+        if size(trust) < size(was) {
+            let of = |size: Option<TreeSize>| size.map_or_else(|| "none".to_owned(), |size| size.to_string());
+            return Err(format!(
+                "{at}: its pinned head has size {}, {OLDER} {}; {UPDATE}",
+                of(size(trust)),
+                of(size(was))
+            ));
+        }
+        Ok(trust.clone())
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
@@ -135,9 +151,14 @@ fn files(path: &Path) -> Files {
     std::fs::read_dir(path).into_iter().flatten().filter_map(of).collect()
 }
 
+const OLDER: &str = "which is older than what was known,";
+const UPDATE: &str = "have `govlog trust update` bring it up to date";
+
 #[cfg(test)]
 mod tests {
     use govlog_client::testing::TestLog;
+    use govlog_formats::admission::{ChangeFields, GenesisRequest, IssuerRow, LogRow, ReceiptKey};
+    use govlog_formats::note::{KeyName, NoteSigner, SignatureAlgorithm};
 
     use super::*;
     use crate::testing::Bench;
@@ -171,6 +192,56 @@ mod tests {
         std::fs::write(dir.path().join("policy.txt"), policy).unwrap();
         assert!(!trusted.is_still(&second, &telemetry));
         assert_eq!(trusted.now().wrong, None);
+    }
+
+    /// An old directory that is put back, whole and well signed: who was put out since would be believed again.
+    #[test]
+    fn what_is_older_or_of_another_log_is_refused() {
+        let (dir, mut log, telemetry) = (tempfile::tempdir().unwrap(), TestLog::new(), Telemetry::new().unwrap());
+        let (path, at) = (dir.path().join("trust"), |name: &str| dir.path().join(name));
+        log.trusted_in(&at("before")).pin(&log.note_of(log.size(), &[0, 1])).unwrap();
+        let row = IssuerRow { max_age_s: Some(60), ..log.issuer_row() };
+        let change = log.change(ChangeFields { set: vec![row], ..ChangeFields::default() });
+        let note = log.note_of(log.size(), &[0, 1]);
+        let changed = |name: &str| {
+            let mut changed = log.trusted_in(&at(name));
+            let (entry, proof) = (log.entries.last().unwrap(), log.tlog_proof(change, &note));
+            changed.add_change(change, entry, &proof).unwrap();
+            changed
+        };
+        changed("unpinned");
+        changed("now").pin(&note).unwrap();
+        other_log(&log, &at("other"));
+        let put = |name: &str| {
+            let _ = std::fs::remove_file(&path);
+            std::os::unix::fs::symlink(at(name), &path).unwrap();
+        };
+        put("now");
+        let trusted = Trusted::load(&path, AT_ONCE).unwrap();
+        let first = trusted.trust();
+        for (name, why) in [("before", "admission change"), ("unpinned", "pinned head"), ("other", "other.example")] {
+            put(name);
+            assert!(trusted.is_still(&first, &telemetry), "{name}");
+            let wrong = trusted.now().wrong.clone();
+            assert!(wrong.as_ref().is_some_and(|wrong| wrong.contains(why)), "{name}: {wrong:?}");
+        }
+        let told = telemetry.render(&crate::telemetry::Depth::default());
+        assert!(told.contains("kind=\"trust\"} 3"), "{told}");
+        put("now");
+        assert!(!trusted.is_still(&first, &telemetry) && trusted.now().wrong.is_none());
+    }
+
+    /// The trust directory of a log with another origin, under the same operator.
+    fn other_log(log: &TestLog, path: &Path) {
+        let name = KeyName::new("other.example").unwrap();
+        let signer = NoteSigner::from_seed(name, SignatureAlgorithm::Ed25519, &[77; 32]).unwrap();
+        let row = LogRow {
+            origin: "other.example".to_owned(),
+            checkpoint: signer.vkey().clone(),
+            receipts: vec![ReceiptKey { key: log.receipt.public(), from: 0, below: None }],
+        };
+        let genesis = GenesisRequest::new(row).unwrap().sign(&log.operator, 1_700_000_000_000).unwrap();
+        TrustDir::create(path, &format!("log {}\nquorum none\n", signer.vkey()), genesis.entry()).unwrap();
     }
 
     #[test]
