@@ -31,7 +31,7 @@ impl Look for Own {
     fn look(&mut self, now_ms: u64) -> Result<Looked, FeedError> {
         let svid = self.0.at(now_ms).map_err(FeedError::new)?;
         let seen = svid.chain().first().map(|leaf| (AT.to_owned(), certificate(leaf))).into_iter().collect();
-        Ok(Looked { seen, unreadable: 0 })
+        Ok(Looked { seen, ..Looked::default() })
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Looked {
     pub seen: Vec<(String, Seen)>,
     /// How much could not be read.
     pub unreadable: u64,
+    /// Whether something that may be there was not answered yet since the first look: what the last process saw may still be there.
+    pub is_partial: bool,
 }
 
 /// Watches a place.
@@ -48,6 +50,8 @@ pub struct Watcher<L> {
     look: L,
     /// The names of what was seen and is still there.
     known: BTreeSet<String>,
+    /// The names that the last process knew, until all that may be there was seen once.
+    carried: BTreeSet<String>,
     observed: u64,
     told: Option<(u64, u64, u64)>,
 }
@@ -63,7 +67,7 @@ impl<L: Look> Watcher<L> {
     /// Watches a place by looking at it.
     #[must_use]
     pub fn new(watched: Arc<Watched>, look: L) -> Self {
-        Self { watched, look, known: BTreeSet::new(), observed: 0, told: None }
+        Self { watched, look, known: BTreeSet::new(), carried: BTreeSet::new(), observed: 0, told: None }
     }
 
     fn arrival(&self, name: &str, sight: &Sight) -> Arrival {
@@ -110,11 +114,12 @@ impl<L: Look> Feed for Watcher<L> {
     fn resume(&mut self, place: Option<&[u8]>) -> Result<(), FeedError> {
         let place = place.map(serde_json::from_slice::<Place>).transpose().map_err(FeedError::new)?;
         self.known = place.unwrap_or_default().known;
+        self.carried.clone_from(&self.known);
         Ok(())
     }
 
     fn read(&mut self, now_ms: u64) -> Result<Found, FeedError> {
-        let Looked { seen, unreadable } = self.look.look(now_ms)?;
+        let Looked { seen, unreadable, is_partial } = self.look.look(now_ms)?;
         let (mut known, mut arrivals, mut more) = (BTreeSet::new(), Vec::new(), false);
         for (at, seen) in seen {
             let name = seen.name();
@@ -130,6 +135,10 @@ impl<L: Look> Feed for Watcher<L> {
             }
             known.insert(name);
         }
+        if !is_partial {
+            self.carried.clear();
+        }
+        known.extend(self.carried.iter().cloned());
         self.observed += arrivals.len() as u64;
         let place = (known != self.known).then(|| Place { known: known.clone() });
         self.known = known;

@@ -80,12 +80,17 @@ impl Client {
         self.ready(FETCH_BUNDLES).await?;
         let codec: ProstCodec<JwtBundlesRequest, JwtBundlesResponse> = ProstCodec::default();
         let path = PathAndQuery::from_static(FETCH_BUNDLES);
-        let answer = self.0.server_streaming(meant(JwtBundlesRequest {}), path, codec).await;
+        // Only that it begins to answer is waited for; the next bundles may be months away.
+        let asked = self.0.server_streaming(meant(JwtBundlesRequest {}), path, codec);
+        let answer = timeout(PATIENCE, asked).await.map_err(|_| ApiError::Slow(FETCH_BUNDLES))?;
         answer.map(|answer| Bundles(answer.into_inner())).map_err(refused(FETCH_BUNDLES))
     }
 
     async fn ready(&mut self, method: &'static str) -> Result<(), ApiError> {
-        self.0.ready().await.map_err(|_| ApiError::Refused { method, code: Code::Unavailable })
+        timeout(PATIENCE, self.0.ready())
+            .await
+            .map_err(|_| ApiError::Slow(method))?
+            .map_err(|_| ApiError::Refused { method, code: Code::Unavailable })
     }
 }
 

@@ -17,6 +17,15 @@ pub(super) struct Jwts {
     runtime: Option<Runtime>,
 }
 
+/// What there is now.
+pub(super) struct Shown {
+    pub(super) seen: Vec<Seen>,
+    /// How much of what was asked for is not answered.
+    pub(super) missing: u64,
+    /// Whether something was never answered.
+    pub(super) is_partial: bool,
+}
+
 #[derive(Default)]
 struct Shared(Mutex<State>);
 
@@ -27,6 +36,8 @@ struct State {
     svids: BTreeMap<String, Vec<Token>>,
     /// What is not answered: an audience, or bundles.
     missing: BTreeSet<String>,
+    /// What was never answered.
+    unanswered: BTreeSet<String>,
 }
 
 impl Jwts {
@@ -37,7 +48,8 @@ impl Jwts {
     /// The system has no thread for it.
     pub(super) fn start(endpoint: &str, audiences: &[String]) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("jwts").enable_all().build()?;
-        let shared = Arc::<Shared>::default();
+        let unanswered = audiences.iter().cloned().chain([BUNDLES.to_owned()]).collect();
+        let shared = Arc::new(Shared(Mutex::new(State { unanswered, ..State::default() })));
         runtime.spawn(follow(endpoint.to_owned(), Arc::clone(&shared)));
         for audience in audiences {
             runtime.spawn(renew(endpoint.to_owned(), audience.clone(), Arc::clone(&shared)));
@@ -45,11 +57,15 @@ impl Jwts {
         Ok(Self { shared, runtime: Some(runtime) })
     }
 
-    /// Gives what there is now, and how much of what was asked for is not answered.
-    pub(super) fn shown(&self) -> (Vec<Seen>, u64) {
+    /// Gives what there is now.
+    pub(super) fn shown(&self) -> Shown {
         let state = self.shared.state();
         let svids = state.svids.values().flatten().cloned().map(Seen::Token);
-        (state.bundles.iter().cloned().chain(svids).collect(), state.missing.len() as u64)
+        Shown {
+            seen: state.bundles.iter().cloned().chain(svids).collect(),
+            missing: state.missing.union(&state.unanswered).count() as u64,
+            is_partial: !state.unanswered.is_empty(),
+        }
     }
 }
 
@@ -73,6 +89,7 @@ impl Shared {
     fn answered(&self, what: &str, keep: impl FnOnce(&mut State)) {
         let mut state = self.state();
         keep(&mut state);
+        state.unanswered.remove(what);
         if state.missing.remove(what) {
             tracing::info!(what, "the Workload API answers again");
         }
@@ -148,6 +165,20 @@ const MOST: Duration = Duration::from_secs(3_600);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is not answered yet is no more there than what is refused, and no less.
+    #[tokio::test]
+    async fn what_was_not_answered_yet_is_missing_from_the_first_moment() {
+        let jwts = Jwts::start("unix:///nowhere/api.sock", &["a".to_owned(), "b".to_owned()]).unwrap();
+        let Shown { seen, missing, is_partial } = jwts.shown();
+        assert_eq!((seen, missing, is_partial), (vec![], 3, true));
+        for (what, left) in [("a", 2), (BUNDLES, 1), ("b", 0)] {
+            jwts.shared.answered(what, |_| ());
+            assert_eq!(jwts.shared.state().unanswered.len(), left);
+        }
+        jwts.shared.failed("a", &"it is away");
+        assert!(!jwts.shown().is_partial, "what there was is shown on");
+    }
 
     #[test]
     fn half_of_what_is_left_is_waited_for_within_bounds() {

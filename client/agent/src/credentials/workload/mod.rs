@@ -13,7 +13,7 @@ use govlog_daemon::tls::workload::Svids;
 use super::read::{bundle, certificate};
 use super::watch::{Look, Looked};
 use crate::feed::FeedError;
-use jwt::Jwts;
+use jwt::{Jwts, Shown};
 
 /// A Workload API, asked in the background from the first look on: whoever only wants to know what is configured has no token issued.
 #[derive(Debug)]
@@ -52,8 +52,8 @@ impl Look for Workload {
         let shown = svids.shown().map_err(|why| FeedError(format!("{endpoint}: {why}")))?;
         let leaves = shown.leaves.iter().map(|der| certificate(der));
         let bundles = shown.bundles.iter().map(|(domain, bytes)| bundle(domain, bytes));
-        let (jwts, unreadable) = jwts.shown();
+        let Shown { seen: jwts, missing: unreadable, is_partial } = jwts.shown();
         let seen = leaves.chain(bundles).chain(jwts).map(|seen| (endpoint.clone(), seen)).collect();
-        Ok(Looked { seen, unreadable })
+        Ok(Looked { seen, unreadable, is_partial })
     }
 }

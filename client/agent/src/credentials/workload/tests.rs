@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::api::Client;
 use super::*;
+use crate::credentials::observation::Sight;
 use crate::credentials::tests::{contains, draft, kept};
 use crate::credentials::{RawWatched, Watched, Watcher};
 use crate::feed::{Feed as _, Found};
@@ -135,6 +136,53 @@ async fn what_is_known_to_the_next_process_is_not_told_again() {
     next.resume(place.as_deref()).unwrap();
     lab.api.rotate(PAY, &lab.own.svid(PAY), &lab.own, &[]);
     assert_eq!(views(&until(&mut next, 1).await)[0]["credential_type"], "x509");
+}
+
+/// What is asked for in the background is not answered at the first look: nothing of it has gone.
+#[tokio::test]
+async fn what_is_answered_later_by_a_new_process_is_not_told_again() {
+    let lab = Lab::new();
+    let mut feed = lab.watch(&[]);
+    let certificate_and_bundle = until(&mut feed, 2).await;
+    let bundle = crate::credentials::read::bundle("prod.example", b"{\"keys\":[]}").name();
+    let sight = |arrival: &Arrival| serde_json::from_slice::<Sight>(arrival.content.event().unwrap().1).unwrap();
+    let mut names: Vec<String> = certificate_and_bundle.iter().map(|arrival| sight(arrival).seen.name()).collect();
+    names.push(bundle.clone());
+    let place = json!({"known": names}).to_string();
+    // The Workload API has no bundles yet, as if it had not answered.
+    let mut next = lab.watch(&[]);
+    next.resume(Some(place.as_bytes())).unwrap();
+    let seen = async {
+        loop {
+            if let Ok(found) = next.read(Machine.now_ms()) {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let found = timeout(PATIENCE, seen).await.unwrap();
+    assert_eq!((found.arrivals, found.place), (vec![], None), "all of it may still be there");
+    lab.api.tell_bundles(&[("prod.example", b"{\"keys\":[]}"), ("other.example", b"{}")]);
+    let new = until(&mut next, 1).await;
+    assert_eq!(new.iter().map(|arrival| sight(arrival).seen.name()).filter(|name| *name == bundle).count(), 0);
+}
+
+/// Somebody takes the call and says nothing.
+#[tokio::test(start_paused = true)]
+async fn bundles_that_are_not_begun_to_be_sent_are_not_waited_for_without_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("api.sock");
+    let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+    let silent = tokio::spawn(async move {
+        let mut taken = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            taken.push(stream);
+        }
+    });
+    let mut client = Client::connect(&format!("unix://{}", socket.display())).await.unwrap();
+    let why = client.bundles().await.unwrap_err();
+    assert!(why.to_string().contains("no answer in time"), "{why}");
+    silent.abort();
 }
 
 #[tokio::test]
