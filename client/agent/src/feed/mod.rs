@@ -28,6 +28,11 @@ pub trait Feed: Send {
     /// What is read, as an operator knows it: a file, an address. Of one route no two feeds read the same.
     fn reads(&self) -> &str;
 
+    /// Under which name its notes are kept among those of its route: what it reads, unless what they are about may be read elsewhere as well.
+    fn remembers(&self) -> &str {
+        self.reads()
+    }
+
     /// Begins where the last process ended: with the place that was last found, or none.
     ///
     /// # Errors

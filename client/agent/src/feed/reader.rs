@@ -46,9 +46,13 @@ impl Reader {
     /// The outbox is not well.
     pub fn begin(&mut self) -> Result<Result<(), FeedError>, OutboxError> {
         if !self.has_begun {
-            let (route, reads) = (self.feed.route(), self.feed.reads());
+            let (route, reads, remembers) = (self.feed.route(), self.feed.reads(), self.feed.remembers());
             let place = self.shared.outbox.place(route, reads)?;
-            let notes = self.shared.outbox.notes(route, reads)?;
+            if remembers != reads {
+                // A crash behind this leaves them all there.
+                self.shared.outbox.gather(route, remembers, reads)?;
+            }
+            let notes = self.shared.outbox.notes(route, remembers)?;
             if let Err(error) = self.feed.resume(place.as_deref()).and_then(|()| self.feed.recall(notes)) {
                 return Ok(Err(error));
             }
@@ -103,7 +107,8 @@ impl Reader {
 
     fn keep(&self, found: &Found) -> Result<(), NotKept> {
         let (feed, outbox, now_ms) = (&self.feed, &self.shared.outbox, self.world.now_ms());
-        let how_far = HowFar { of: feed.reads(), place: found.place.as_deref(), notes: &found.notes };
+        let (place, notes) = (found.place.as_deref(), found.notes.as_slice());
+        let how_far = HowFar { of: feed.reads(), place, notes_of: feed.remembers(), notes };
         let source = (feed.system(), feed.route());
         if !found.arrivals.is_empty() || found.place.is_some() || !found.notes.is_empty() {
             failpoints::hit("feed::before_write")?;

@@ -9,7 +9,7 @@
 //! | `signed` | stream number, seq | a signed statement that is not known to be published, and what opens its sealed values |
 //! | `members` | stream number, seq | the idempotency keys of a signed batch's members, one behind the other, in the batch's order |
 //! | `places` | route, what is read, or `status` and an instance | how far it was read, as its feed writes it; what is remembered of the instance's last status |
-//! | `notes` | route, what is read, name | what is remembered of one thing that is read, beside the place, as its feed writes it |
+//! | `notes` | route, what is read or whose it is, name | what is remembered of one thing that is read, beside the place, as its feed writes it |
 //! | `joins` | request id | until when it is kept, and its [decisions](super::Decided) as a JSON list, each with its own time |
 //! | `joined` | decision id | the request id that it was joined to first |
 //! | `forget_joins` | time, request id | nothing: the order in which `joins` is forgotten |

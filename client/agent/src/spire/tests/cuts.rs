@@ -13,7 +13,7 @@ use crate::outbox::{HowFar, Limits, Outbox};
 /// What the outbox holds: contents by key.
 pub(super) type Kept = BTreeMap<[u8; 32], Content>;
 
-const ROOM: Limits = Limits { bytes: 1 << 30, streams: 8 };
+pub(super) const ROOM: Limits = Limits { bytes: 1 << 30, streams: 8 };
 
 /// A process reads once what is there; it may end between two of its writes.
 pub(super) fn read(settings: &Arc<Settings>, outbox: &Outbox, rounds: usize) {
@@ -22,12 +22,14 @@ pub(super) fn read(settings: &Arc<Settings>, outbox: &Outbox, rounds: usize) {
     for feed in &mut feeds {
         let place = outbox.place(feed.route(), feed.reads()).unwrap();
         feed.resume(place.as_deref()).unwrap();
-        feed.recall(outbox.notes(feed.route(), feed.reads()).unwrap()).unwrap();
+        outbox.gather(feed.route(), feed.remembers(), feed.reads()).unwrap();
+        feed.recall(outbox.notes(feed.route(), feed.remembers()).unwrap()).unwrap();
     }
     for _ in 0..rounds {
         for feed in &mut feeds {
             let Ok(found) = feed.read(NOW_MS) else { continue };
-            let how_far = HowFar { of: feed.reads(), place: found.place.as_deref(), notes: &found.notes };
+            let (place, notes) = (found.place.as_deref(), found.notes.as_slice());
+            let how_far = HowFar { of: feed.reads(), place, notes_of: feed.remembers(), notes };
             let taken = outbox.receive_read(feed.route(), &found.arrivals, Some(how_far), ROOM, NOW_MS, &name).unwrap();
             assert_eq!(taken.conflicting, 0);
         }
