@@ -23,14 +23,14 @@ pub(crate) fn check(data: &[u8]) -> bool {
         (0, log) => lines(log, &settings),
         (_, answers) => {
             let (number, file) = choice(answers, FILES.len());
-            answer(number, file, &settings, &Known::new(true))
+            answer(number, file, &settings, &Known::new(true, false))
         }
     }
 }
 
 fn lines(log: &[u8], settings: &Settings) -> bool {
     let (first, log) = log.split_at(log.iter().position(|byte| *byte == b'\n').unwrap_or(0));
-    let known = Known::new(!first.is_empty());
+    let known = Known::new(!first.is_empty(), true);
     answer(0, first, settings, &known);
     let mut reading = Reading::default();
     let mut events = Vec::new();
@@ -43,7 +43,7 @@ fn lines(log: &[u8], settings: &Settings) -> bool {
     // Two polls after a new process has seen them, entries are waited for no more.
     for _ in 0..3 {
         events.extend(reading.settle(&known, NOW_MS + 60_000));
-        known.asked();
+        known.asked(NOW_MS);
     }
     assert!(reading.is_settled(), "something waits for ever");
     let counters = reading.counters();

@@ -18,6 +18,7 @@
 mod adapter;
 pub mod api;
 mod check;
+mod ends;
 pub mod event;
 mod feeds;
 mod fields;

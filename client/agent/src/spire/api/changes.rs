@@ -21,6 +21,10 @@ pub struct Before {
     memory: Memory,
     /// What was not in the last listing. A listing is made of pages, and things change between two of them: what is missing again is gone.
     missing: BTreeSet<String>,
+    /// Agents whose ban is told of if it is listed again.
+    banned: BTreeSet<String>,
+    /// Whether all of the listing was there at one time.
+    is_whole: bool,
     /// What of a listing is still to be compared.
     steps: VecDeque<Step>,
 }
@@ -74,6 +78,8 @@ impl Before {
     pub fn begin(&mut self, listing: Listing, known: &Known, is_whole: bool) {
         let Listing { entries, agents, bundles, authorities } = listing;
         let kinds = [entries.as_ref().map(|_| ENTRY), agents.as_ref().map(|_| AGENT)];
+        kinds.iter().flatten().for_each(|kind| known.listed(kind));
+        self.is_whole = is_whole;
         // Whoever names one thing twice in one answer tells of it once: it would change back and forth for ever.
         let mut there = BTreeSet::new();
         let mut steps = VecDeque::new();
@@ -97,7 +103,7 @@ impl Before {
         let names = kinds.iter().flatten().flat_map(|kind| self.memory.names(kind));
         let missing: BTreeSet<String> = names.filter(|name| !there.contains(*name)).map(str::to_owned).collect();
         let is_gone = |name: &str| {
-            let is_told = name.strip_prefix(ENTRY).is_some_and(|id| known.is_removed(id));
+            let is_told = name.starts_with(ENTRY) && known.is_told(name);
             is_whole || self.missing.contains(name) || is_told
         };
         let (gone, missing): (BTreeSet<String>, _) = missing.into_iter().partition(|name| is_gone(name));
@@ -121,7 +127,7 @@ impl Before {
         let name = step.name();
         match step {
             Step::Entry(entry) => self.entry(name, entry, known),
-            Step::Agent(agent) => self.agent(name, agent),
+            Step::Agent(agent) => self.agent(&name, agent, known),
             Step::Gone(name) => self.ended(&name, known).into_iter().collect(),
             Step::Bundle(bundle) => self.bundle(name, bundle).into_iter().collect(),
             Step::Authority(authority) => self.authority(name, &authority).into_iter().collect(),
@@ -133,18 +139,12 @@ impl Before {
         let was = self.memory.get(&name).cloned();
         let is_same = |was: &Was| was.revision == entry.revision && was.digest == digest.to_string();
         let generation = match &was {
-            None => {
-                if self.memory.has_ended(&name) {
-                    known.returns(&entry.id);
-                }
-                self.memory.next(&name)
-            }
+            None => self.memory.next(&name),
             Some(was) if is_same(was) => return events,
             Some(was) => {
                 let is_another = was.created_s.zip(entry.created_s).is_some_and(|(one, other)| one != other);
                 if is_another {
                     events.extend(self.ended(&name, known));
-                    known.returns(&entry.id);
                 }
                 // A revision that was told of is told of again under another number alone.
                 was.generation + u64::from(is_another || entry.revision <= was.revision)
@@ -164,33 +164,50 @@ impl Before {
         let was = self.memory.end(name)?;
         let id = name.strip_prefix(ENTRY)?;
         // The log tells who removed it, and when.
-        if known.is_removed(id) {
+        if known.finds_told(name) {
             return None;
         }
+        known.poll_tells(name);
         let Was { generation, digest, revision, subject, .. } = was;
         let entry = Entry { id: id.to_owned(), generation, revision, subject, ..Entry::default() };
         Some(formed(Form::GoneEntry, entry.end_id(), Digest::sha256(digest.as_bytes()), &entry))
     }
 
-    fn agent(&mut self, name: String, agent: Agent) -> Vec<Event> {
+    fn agent(&mut self, name: &str, agent: Agent, known: &Known) -> Vec<Event> {
         let digest = agent.digest();
-        let was = self.memory.get(&name).cloned();
+        let was = self.memory.get(name).cloned();
         let is_found = was.as_ref().is_none_or(|was| was.digest != digest.to_string());
         let was_banned = was.as_ref().is_some_and(|was| was.banned);
         let generation = match &was {
-            None => self.memory.next(&name),
+            None => self.memory.next(name),
             // What it was found to be has ended, or its ban has: either may come again.
             Some(was) => was.generation + u64::from(is_found || (was_banned && !agent.banned)),
         };
         let agent = Agent { generation, ..agent };
-        let now = Was { generation, digest: digest.to_string(), banned: agent.banned, ..Was::default() };
+        if !agent.banned {
+            self.banned.remove(name);
+        }
+        let is_banned = agent.banned && !was_banned && !self.is_early(name, known);
+        let banned = agent.banned && (was_banned || is_banned);
+        let now = Was { generation, digest: digest.to_string(), banned, ..Was::default() };
         if was.as_ref() != Some(&now) {
-            self.memory.put(name, now);
+            self.memory.put(name.to_owned(), now);
         }
         let found = is_found.then(|| formed(Form::FoundAgent, agent.native_id(), digest, &agent));
-        let is_banned = agent.banned && !was_banned;
-        let banned = is_banned.then(|| formed(Form::BannedAgent, agent.ban_id(), digest, &agent));
+        // The log tells who banned it.
+        let is_new = is_banned && !known.finds_told(name);
+        if is_new {
+            known.poll_tells(name);
+        }
+        let banned = is_new.then(|| formed(Form::BannedAgent, agent.ban_id(), digest, &agent));
         found.into_iter().chain(banned).collect()
+    }
+
+    /// Whether a ban is not told of before it is listed again: its line, which says who banned it, may be about to be read. A listing that is whole
+    /// is not given again.
+    fn is_early(&mut self, name: &str, known: &Known) -> bool {
+        let may_wait = !self.is_whole && known.is_logged() && !known.is_told(name);
+        !self.banned.remove(name) && may_wait && self.banned.insert(name.to_owned())
     }
 
     fn bundle(&mut self, name: String, bundle: Bundle) -> Option<Event> {
@@ -220,13 +237,25 @@ impl Step {
     /// Under which name it is remembered.
     fn name(&self) -> String {
         match self {
-            Self::Entry(entry) => format!("{ENTRY}{}", entry.id),
-            Self::Agent(agent) => format!("{AGENT}{}", agent.id),
+            Self::Entry(entry) => entry_name(&entry.id),
+            Self::Agent(agent) => agent_name(&agent.id),
             Self::Gone(name) => name.clone(),
             Self::Bundle(bundle) => format!("bundle/{}", bundle.domain),
             Self::Authority(authority) => authority.native_id(),
         }
     }
+}
+
+/// Under which name an entry is remembered.
+#[must_use]
+pub fn entry_name(id: &str) -> String {
+    format!("{ENTRY}{id}")
+}
+
+/// Under which name an agent is remembered.
+#[must_use]
+pub fn agent_name(id: &str) -> String {
+    format!("{AGENT}{id}")
 }
 
 fn formed(form: Form, native_id: String, semantic: Digest, what: &impl Serialize) -> Event {

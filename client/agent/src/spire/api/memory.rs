@@ -92,11 +92,6 @@ impl Memory {
         self.ended.get(name).copied().unwrap_or(self.floor)
     }
 
-    /// Whether a name bore something once, as far as that is known.
-    pub(super) fn has_ended(&self, name: &str) -> bool {
-        self.ended.contains_key(name)
-    }
-
     pub(super) fn put(&mut self, name: String, was: Was) {
         self.ended.remove(&name);
         self.changed.insert(name.clone(), Some(Row::There(was.clone())));

@@ -107,6 +107,10 @@ impl Feed for Follow {
         &self.reads
     }
 
+    fn remembers(&self) -> &str {
+        self.settings.name()
+    }
+
     fn resume(&mut self, place: Option<&[u8]>) -> Result<(), FeedError> {
         let Some(bytes) = place else { return Ok(()) };
         let stand: Stand =
@@ -139,7 +143,9 @@ impl Feed for Follow {
             self.place = Some(place);
         }
         let heard = self.heard(!arrivals.is_empty(), now_ms);
-        Ok(Found { arrivals, place: self.stand()?, heard, more: read.more, again: AGAIN, ..Found::default() })
+        // A crash here leaves neither the place behind a line nor that the line told of something: the line is read again.
+        let (place, notes) = (self.stand()?, self.known.notes_of_lines());
+        Ok(Found { arrivals, place, notes, heard, more: read.more, again: AGAIN, ..Found::default() })
     }
 }
 

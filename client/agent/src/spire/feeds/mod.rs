@@ -21,7 +21,7 @@ use govlog_formats::digest::Digest;
 /// Makes the feeds of a server.
 #[must_use]
 pub fn feeds(settings: &Arc<Settings>) -> Vec<Box<dyn Feed>> {
-    let known = Arc::new(Known::new(settings.polled.is_some()));
+    let known = Arc::new(Known::new(settings.polled.is_some(), settings.log.is_some()));
     let mut feeds: Vec<Box<dyn Feed>> = Vec::new();
     match &settings.polled {
         Some(Polled::Folder(folder)) => {

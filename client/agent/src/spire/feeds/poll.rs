@@ -66,7 +66,7 @@ impl<L: Look> Poll<L> {
             }
             self.known.authorities(&listing.authorities, now_ms);
         }
-        self.known.asked();
+        self.known.asked(now_ms);
         let Looked { listing, is_whole, trouble } = looked?;
         self.trouble = trouble;
         self.before.begin(listing, &self.known, is_whole);
@@ -87,6 +87,10 @@ impl<L: Look> Feed for Poll<L> {
         &self.reads
     }
 
+    fn remembers(&self) -> &str {
+        self.settings.name()
+    }
+
     fn resume(&mut self, place: Option<&[u8]>) -> Result<(), FeedError> {
         let Some(place) = place.filter(|place| *place != NO_PLACE) else { return Ok(()) };
         self.before.take_older(place).map_err(|error| FeedError::new(format!("its place: {error}")))?;
@@ -95,7 +99,9 @@ impl<L: Look> Feed for Poll<L> {
     }
 
     fn recall(&mut self, notes: Vec<Note>) -> Result<(), FeedError> {
-        self.before.recall(notes).map_err(|name| FeedError::new(format!("its note of {name} cannot be read")))
+        let unreadable = |name| FeedError::new(format!("its note of {name} cannot be read"));
+        let notes = self.known.recall(notes).map_err(unreadable)?;
+        self.before.recall(notes).map_err(unreadable)
     }
 
     fn read(&mut self, now_ms: u64) -> Result<Found, FeedError> {
@@ -103,7 +109,8 @@ impl<L: Look> Feed for Poll<L> {
             self.look(now_ms)?;
         }
         // A crash here, or anywhere before the rest of a listing is given, leaves what was given and its notes: the next listing has the rest.
-        let Portion { events, notes } = self.before.portion(&self.known, AT_ONCE, AT_ONCE_BYTES);
+        let Portion { events, mut notes } = self.before.portion(&self.known, AT_ONCE, AT_ONCE_BYTES);
+        notes.extend(self.known.notes_of_polls());
         let arrivals = events.into_iter().map(|event| arrival(&self.settings, event)).collect();
         // The log says that the server lives; without one, this does.
         let is_heard = self.settings.log.is_none() && !notes.is_empty();

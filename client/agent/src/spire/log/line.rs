@@ -166,6 +166,8 @@ const STEPS: [(&str, &str, SigningKeyOp, &str); 8] = [
 
 const ENTRY: &str = "entry.v1.Entry";
 const AGENT: &str = "agent.v1.Agent";
+/// The call that bans an agent; the other of these removes it.
+pub(super) const BAN: &str = "BanAgent";
 const BUNDLE: &str = "bundle.v1.Bundle";
 const DOMAIN: &str = "trustdomain.v1.TrustDomain";
 const AUTHORITY: &str = "localauthority.v1.LocalAuthority";
@@ -192,7 +194,7 @@ const CALLS: [(&str, &str, Call); 30] = [
     (ENTRY, "BatchUpdateEntry", Call::Entry(RegistrationOp::Update)),
     (ENTRY, "BatchDeleteEntry", Call::Entry(RegistrationOp::Delete)),
     (AGENT, "AttestAgent", Call::Attest),
-    (AGENT, "BanAgent", Call::Agent),
+    (AGENT, BAN, Call::Agent),
     (AGENT, "DeleteAgent", Call::Agent),
     (BUNDLE, "AppendBundle", Call::Federation(FederationOp::Change)),
     (BUNDLE, "PublishJWTAuthority", Call::Federation(FederationOp::Change)),

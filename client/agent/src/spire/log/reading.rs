@@ -12,6 +12,7 @@ use super::line::{self, Call, Credential, Seen, Step, What};
 use crate::json::RawValue;
 use crate::spire::Wrong;
 use crate::spire::api::Entry;
+use crate::spire::api::changes::{agent_name, entry_name};
 use crate::spire::event::{Event, Form, InForce, Told, native_id};
 use crate::spire::fields::Fields;
 use crate::spire::known::Known;
@@ -172,8 +173,11 @@ impl Reading {
                 if op == RegistrationOp::Delete
                     && let Some(id) = fields.text("entry_id")?
                 {
-                    known.removes(&id);
                     self.emit(Form::Revocation, raw, known, events);
+                    // Who removed it, and when, stands in the revocation.
+                    if known.line_tells(&entry_name(&id), time_ms(&fields)) {
+                        return Ok(());
+                    }
                 }
                 let mut pending = self.pending(Form::Registration, known, now_ms);
                 pending.line = Some(raw.get().to_owned());
@@ -181,7 +185,12 @@ impl Reading {
                 return Ok(());
             }
             What::Call(Call::Attest) => Form::Attestation,
-            What::Call(Call::Agent) => Form::Revocation,
+            What::Call(Call::Agent) => {
+                if is_told(&fields, known)? {
+                    return Ok(());
+                }
+                Form::Revocation
+            }
             What::Call(Call::Authority(_)) => {
                 self.emit(Form::Revocation, raw, known, events);
                 Form::SigningKey
@@ -329,6 +338,20 @@ impl Reading {
         self.counters.events += 1;
         events.push(Event::Formed { form, native_id, semantic: Digest::sha256(main.get().as_bytes()), bytes });
     }
+}
+
+/// Whether a line tells of a ban that was found before the line was read.
+fn is_told(fields: &Fields<'_>, known: &Known) -> Result<bool, Wrong> {
+    if fields.text("method")?.as_deref() != Some(line::BAN) {
+        return Ok(false);
+    }
+    let id = fields.text("spiffe_id")?;
+    Ok(id.is_some_and(|id| known.line_tells(&agent_name(&id), time_ms(fields))))
+}
+
+/// When a line was written; of one that does not say so no record can be made either.
+fn time_ms(fields: &Fields<'_>) -> Option<u64> {
+    fields.time_ms("time").ok().flatten()
 }
 
 /// Reads a line that waited.

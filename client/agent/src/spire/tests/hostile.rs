@@ -89,7 +89,7 @@ fn lines_that_should_be_events_and_cannot_be_read_are_kept() {
 
 #[test]
 fn nothing_waits_for_ever_whatever_the_clock_does() {
-    let (known, mut reading) = (Known::new(false), Reading::default());
+    let (known, mut reading) = (Known::new(false, true), Reading::default());
     assert!(reading.line(audit(&[]).as_bytes(), &known, NOW_MS).is_empty());
     assert!(reading.settle(&known, NOW_MS + 29_999).is_empty());
     // Set back by a year: from then on it is waited as long as ever.
@@ -103,7 +103,7 @@ fn nothing_waits_for_ever_whatever_the_clock_does() {
 /// An agent that was away while the server wrote on: what it waits for is the next but one that it reads.
 #[test]
 fn an_outage_between_two_lines_of_one_credential_does_not_part_them() {
-    let (known, mut reading) = (Known::new(false), Reading::default());
+    let (known, mut reading) = (Known::new(false, true), Reading::default());
     let hour = NOW_MS + 3_600_000;
     assert!(reading.line(signed(&[]).as_bytes(), &known, NOW_MS).is_empty());
     assert!(reading.line(b"{\"msg\":\"nothing\"}", &known, hour).is_empty());
@@ -114,7 +114,7 @@ fn an_outage_between_two_lines_of_one_credential_does_not_part_them() {
 
 #[test]
 fn what_waits_has_bounds() {
-    let (known, mut reading, mut given) = (Known::new(false), Reading::default(), 0);
+    let (known, mut reading, mut given) = (Known::new(false, true), Reading::default(), 0);
     for number in 0..900 {
         let request = json!(format!("r-{number}"));
         let long = audit(&[("request_id", request), ("csr", json!("x".repeat(4_000)))]);
@@ -199,7 +199,7 @@ proptest! {
         let mut all = vec![("service", json!(service)), ("method", json!(method))];
         all.extend(changes);
         let line = if is_signed { signed(&all[2..]) } else { audit(&all) };
-        let (known, mut reading) = (Known::new(false), Reading::default());
+        let (known, mut reading) = (Known::new(false, true), Reading::default());
         let mut events = reading.line(line.as_bytes(), &known, NOW_MS);
         events.extend(reading.settle(&known, NOW_MS + 60_000));
         prop_assert!(reading.is_settled());
@@ -219,7 +219,7 @@ proptest! {
     /// Whatever the bytes are, a reading goes on behind them.
     #[test]
     fn any_bytes_are_passed_over_or_kept(bytes in prop::collection::vec(any::<u8>(), 0..200), at in 0_usize..500, flip in any::<u8>()) {
-        let (known, mut reading) = (Known::new(false), Reading::default());
+        let (known, mut reading) = (Known::new(false, true), Reading::default());
         reading.line(&bytes, &known, NOW_MS);
         let mut line = audit(&[]).into_bytes();
         let at = at % line.len();

@@ -138,7 +138,7 @@ fn tokens_and_authorities_below_have_issuances_too() {
     );
 }
 
-fn called(service: &str, method: &str, more: &[(&str, Json)]) -> String {
+pub(super) fn called(service: &str, method: &str, more: &[(&str, Json)]) -> String {
     let none = ["csr", "entry_id", "expires_at", "spiffe_id"].map(|name| (name, Json::Null));
     let local = [
         ("service", json!(service)),

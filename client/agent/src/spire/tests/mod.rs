@@ -1,5 +1,6 @@
 //! The adapter over what a real SPIRE 1.15.3 server logged and answered, byte for byte; and over what it never would.
 
+mod both;
 mod capture;
 mod cuts;
 mod found;

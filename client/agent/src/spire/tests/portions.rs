@@ -97,7 +97,7 @@ fn what_an_earlier_version_remembered_in_one_place_is_known_and_noted() {
 /// What ends without a record, as agents do, is noted in portions as well.
 #[test]
 fn what_is_only_noted_is_noted_in_portions() {
-    let (known, mut before) = (Known::new(true), Before::default());
+    let (known, mut before) = (Known::new(true, false), Before::default());
     let agent = |number| Agent { id: format!("spiffe://prod.example/spire/agent/{number}"), ..Agent::default() };
     let listing = |many: u32| Listing { agents: Some((0..many).map(agent).collect()), ..Listing::default() };
     let mut notes = |many: u32| {
