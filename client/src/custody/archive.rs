@@ -239,6 +239,8 @@ const FIRST_OF_JANUARY_1980: u16 = 1 << 5 | 1;
 mod tests {
     use std::process::Command;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn members() -> BTreeMap<String, Vec<u8>> {
@@ -281,6 +283,27 @@ mod tests {
         let place = "what follows its end".to_owned();
         assert_eq!(read(&more), Err(ArchiveError::Differs { offset: bytes.len(), place }));
         assert!(read(&[b"\0", bytes.as_slice()].concat()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_is_what_would_be_written(
+            members in proptest::collection::btree_map("[a-c]{1,2}(/[a-c._-]{1,3})?", proptest::collection::vec(any::<u8>(), 0..40), 1..6),
+            cut in any::<prop::sample::Index>(),
+            noise in proptest::collection::vec(any::<u8>(), 0..8),
+        ) {
+            let Ok(bytes) = write(&members) else { return Ok(()) };
+            let found: BTreeMap<String, Vec<u8>> =
+                read(&bytes).unwrap().into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
+            prop_assert_eq!(&found, &members);
+            // Noise anywhere: refused, or the very archive that its members give.
+            let at = cut.index(bytes.len());
+            let altered = [&bytes[..at], &noise, &bytes[at..]].concat();
+            if let Ok(read) = read(&altered) {
+                let read: BTreeMap<String, &[u8]> = read.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
+                prop_assert_eq!(write(&read).unwrap(), altered);
+            }
+        }
     }
 
     #[test]

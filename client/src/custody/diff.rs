@@ -59,7 +59,7 @@ impl Difference {
 ///
 /// # Errors
 ///
-/// One of them is no custody file; which, is for the caller to say, who judges them one by one with [`read`].
+/// One of them is no custody file.
 pub fn diff(first: &[u8], second: &[u8]) -> Result<Difference, DifferenceError> {
     let (one, other) = (read(first)?, read(second)?);
     let mut difference = Difference::default();

@@ -13,7 +13,7 @@ use super::{judge, record};
 use crate::openings::State;
 use crate::time;
 use crate::trust::{Relation, Trust};
-use crate::verify::{Failure, Outcome, WitnessSeen, summary};
+use crate::verify::{Failure, Outcome, Redacted, WitnessSeen, summary};
 
 /// The verdict on one file.
 #[derive(Clone, Debug)]
@@ -194,6 +194,11 @@ fn lines(text: &mut String, custody: &Custody, now_s: u64) {
     for stream in &custody.streams {
         line(text, "stream", &stream_line(stream, head.time_s));
     }
+    for redacted in &custody.redactions {
+        let at = |at: usize| custody.entries.get(at).map(|held| held.entry.id().to_string()).unwrap_or_default();
+        let (entry, by) = (at(redacted.entry), at(redacted.by));
+        line(text, "redacted", &format!("{entry}: {}, by {by}: {}", redacted.what(), redacted.why()));
+    }
     for dead in &custody.dead_links {
         line(text, "not found", &format!("{} {} {}", id(dead.from), dead.rel.escape_debug(), dead.to));
     }
@@ -290,7 +295,15 @@ fn members(custody: &Custody, now_s: u64) -> Value {
             "collector": record.collector, "recipient": record.recipient, "purpose": record.purpose,
         })
     };
+    let redacted = |redacted: &Redacted| {
+        let at = |at: usize| custody.entries.get(at).map(|held| held.entry.id().to_string());
+        json!({
+            "entry": at(redacted.entry), "by": at(redacted.by), "what": redacted.what(), "rule": redacted.rule,
+            "legal_basis": redacted.basis, "iss": redacted.iss,
+        })
+    };
     json!({
+        "redactions": custody.redactions.iter().map(redacted).collect::<Vec<_>>(),
         "origin": custody.manifest.origin,
         "size": head.size.get(),
         "root": head.root.to_string(),

@@ -58,7 +58,7 @@ fn kinds(scene: &Scene) -> BTreeSet<String> {
     statements(scene).iter().map(|statement| statement.kind().to_owned()).collect()
 }
 
-/// The trace of a decision whose effect is logged, too, and that a certificate was shown for.
+/// The trace of a decision whose effect and policy are logged, too, and that a certificate was shown for.
 pub(super) fn trace(scene: &Scene) -> String {
     let records: Vec<Record> = statements(scene)
         .iter()
@@ -70,8 +70,11 @@ pub(super) fn trace(scene: &Scene) -> String {
     };
     let effects: BTreeSet<String> =
         records.iter().filter(|record| record.kind() == "effect").filter_map(trace).collect();
-    let is_known =
-        |record: &&Record| matches!(record, Record::Decision(decision) if decision.credential().present().is_some());
+    let is_known = |record: &&Record| {
+        let Record::Decision(decision) = record else { return false };
+        let is_governed = decision.body().links().iter().any(|link| link.rel == "governed_by");
+        decision.credential().present().is_some() && is_governed
+    };
     let decided = records.iter().filter(is_known).filter_map(trace);
     decided.filter(|trace| effects.contains(trace)).min().unwrap()
 }
@@ -99,15 +102,23 @@ impl<'s> Desk<'s> {
         self.scene.network.path(name)
     }
 
+    /// Exports by a scan.
     fn export(&self, name: &str, more: &[&str]) -> Ended {
+        self.collect(name, &[more, &["--complete"]].concat())
+    }
+
+    fn collect(&self, name: &str, more: &[&str]) -> Ended {
         let (url, out) = (self.scene.network.log.url(), self.path(name));
-        let command = ["custody", "export", "--log", &url, "--out", text(&out), "--json", "--complete"];
+        let command = ["custody", "export", "--log", &url, "--out", text(&out), "--json"];
         self.reader.trusting(&[&command[..], more].concat())
     }
 
-    fn signing(&self) -> Vec<String> {
-        let url = self.scene.network.log.url();
-        ["--log", &url, "--key", text(&self.key), "--iss", DESK].map(str::to_owned).to_vec()
+    /// Logs what is done with the file of the case, and gives the record that lies beside it.
+    fn step(&self, op: &str, more: &[&str]) -> Vec<u8> {
+        let (url, file) = (self.scene.network.log.url(), self.path("case.zip"));
+        let command = ["custody", op, text(&file), "--log", &url, "--key", text(&self.key), "--iss", DESK];
+        expect(&self.reader.trusting(&[&command[..], more].concat()), 0);
+        std::fs::read(self.path(&format!("case.{op}.cose"))).unwrap()
     }
 
     fn verify(&self, reader: &Reader, name: &str, more: &[&str]) -> (Ended, Value) {
@@ -129,17 +140,7 @@ fn from_a_trace_id_to_a_file_that_is_handed_over_and_stands_alone() {
     expect(&made, 0);
     let size = document(&made)["size"].to_string();
     // The log goes on, and at that checkpoint the file stays what it is.
-    expect(
-        &desk.reader.trusting(
-            &[
-                &["custody", "hand-over"],
-                &[text(&desk.path("case.zip")), "--recipient", "counsel-3"][..],
-                &desk.signing().iter().map(String::as_str).collect::<Vec<_>>(),
-            ]
-            .concat(),
-        ),
-        0,
-    );
+    desk.step("hand-over", &["--recipient", "counsel-3"]);
     expect(&desk.export("again.zip", &[&asked[..], &["--at", &size]].concat()), 0);
     let bytes = |name: &str| std::fs::read(desk.path(name)).unwrap();
     assert!(bytes("case.zip") == bytes("again.zip"), "the same query at the same checkpoint gives the same bytes");
@@ -154,9 +155,17 @@ fn from_a_trace_id_to_a_file_that_is_handed_over_and_stands_alone() {
     assert_eq!(verdict["verdict"], "verified");
     let kinds: BTreeSet<&str> =
         verdict["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
-    for kind in
-        ["decision", "effect", "issuance", "registration", "attestation", "signing-key", "observation", "stream"]
-    {
+    for kind in [
+        "decision",
+        "effect",
+        "issuance",
+        "registration",
+        "attestation",
+        "signing-key",
+        "observation",
+        "stream",
+        "policy",
+    ] {
         assert!(kinds.contains(kind), "{kind}: {:#}", verdict);
     }
     let entries = verdict["entries"].as_array().unwrap();
@@ -169,9 +178,49 @@ fn from_a_trace_id_to_a_file_that_is_handed_over_and_stands_alone() {
     // The hand-over was signed by somebody whom only a later change of the admission policy lets in.
     expect(&desk.verify(&desk.reader, "case.zip", &["--record", text(&handed)]).0, 0);
 
+    let held = desk.step("hold", &["--case", "2031", "--until", "2031-01-01"]);
+    let record = SignedStatement::parse(&held).unwrap();
+    let Ok(Record::Custody(record)) = Record::parse(record.kind(), record.payload()) else { panic!() };
+    assert_eq!(record.entries().len(), entries.len(), "a hold names every entry");
+    desk.step("release", &["--case", "2031"]);
+    desk.step("acknowledge", &["--recipient", "counsel-3"]);
     recorded(&desk, &asked);
     altered(&desk, &court);
     stock_tools(&desk);
+}
+
+/// Whatever a matter starts from, the index leads to what a scan finds.
+#[test]
+fn an_index_leads_to_what_a_scan_finds_from_every_thing_in_hand() {
+    let scene = captured();
+    let desk = Desk::admitted(&scene);
+    let pem = Path::new(env!("CARGO_MANIFEST_DIR")).join("../client/agent/tests/data/capture/spire/ledger-1.pem");
+    let policy = statements(&scene).into_iter().find(|statement| statement.kind() == "policy").unwrap();
+    let Ok(Record::Policy(policy)) = Record::parse("policy", policy.payload()) else { panic!() };
+    let digest = policy.body().scheme_digest(&["policy_digest"]).present().unwrap();
+    let digest: String = digest.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let registration = statements(&scene).iter().position(|statement| statement.kind() == "registration").unwrap();
+    let registration = format!("1.{registration}");
+    let matters: [&[&str]; 4] = [
+        &["--credential", text(&pem), "--to", "2026-11-22T04:07:30Z"],
+        &["--key-handle", text(&pem), "--from", "2026-11-22T04:00:00Z"],
+        &["--policy", &digest, "--to", "2026-11-22T04:07:24Z"],
+        &[&registration],
+    ];
+    for (number, matter) in matters.iter().enumerate() {
+        let (indexed, scanned) = (format!("{number}-indexed.zip"), format!("{number}-scanned.zip"));
+        let made = desk.collect(&indexed, matter);
+        expect(&made, 0);
+        let size = document(&made)["size"].to_string();
+        expect(&desk.export(&scanned, &[matter, &["--at", &size][..]].concat()), 0);
+        let (one, other) = (desk.path(&indexed), desk.path(&scanned));
+        let difference = document(&desk.reader.run(&["custody", "diff", text(&one), text(&other), "--json"]));
+        let none = Value::Array(Vec::new());
+        let members = [&difference["added"], &difference["removed"], &difference["changed"]];
+        assert!(members.iter().all(|members| **members == none), "{matter:?}: {difference:#}");
+        let said: Vec<&Value> = difference["manifest"].as_array().unwrap().iter().map(|said| &said["field"]).collect();
+        assert_eq!(said, ["completeness"], "{matter:?}");
+    }
 }
 
 /// With a key the export is logged, and the record beside the file confirms who collected it.

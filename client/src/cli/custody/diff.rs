@@ -34,7 +34,11 @@ impl Diff {
     pub(crate) fn run(self, out: &Output) -> anyhow::Result<Exit> {
         let read = |path: &Path| files::read_at_most(path, MAX_FILE_BYTES as u64);
         let (first, second) = (read(&self.first)?, read(&self.second)?);
-        let difference = custody::diff(&first, &second).map_err(|error| Usage(error.to_string()))?;
+        // Each with itself: so it is said which of them is no custody file.
+        for (path, bytes) in [(&self.first, &first), (&self.second, &second)] {
+            custody::diff(bytes, bytes).map_err(|error| Usage(format!("{}: {error}", path.display())))?;
+        }
+        let difference = custody::diff(&first, &second)?;
         // Of the proofs of entries that both have nobody wants to read: they follow the checkpoint.
         let is_proof = |name: &&String| name.starts_with("proofs/") || name.ends_with(".tlog-proof");
         let proofs = difference.changed.iter().filter(is_proof).count();

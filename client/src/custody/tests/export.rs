@@ -1,5 +1,9 @@
+use govlog_formats::cbor::{Value, parse, to_deterministic};
+use govlog_formats::record::sealed::Opening;
+
 use super::*;
 use crate::custody::{ExportError, Exported, Plan, Role, export};
+use crate::openings::{FieldOpening, Folder, OpeningStore as _, Openings, Protection, Settings, State};
 use crate::source::Source;
 use crate::verify::Outcome;
 
@@ -103,4 +107,41 @@ fn a_scan_finds_what_the_checkpoint_does_not_cover() {
     std::fs::write(&path, bundle).unwrap();
     let error = export(&source, &trust, &plan(&[("decision", "d-1")]), &mut |_, _, _| {}).unwrap_err();
     assert!(matches!(error, ExportError::Scan(_)), "{error}");
+}
+
+#[test]
+fn what_is_chosen_is_disclosed_with_what_it_is_sealed_in_and_nothing_else() {
+    let mut log = TestLog::new();
+    let opening = |salt: u8, value: Value| Opening { salt: [salt; 32], value };
+    let id = opening(7, "acct-5".into());
+    let inner = opening(8, "me".into());
+    let outer = opening(9, Value::Map(vec![("who".into(), inner.seal().to_value())]));
+    let Value::Map(mut pairs) = parse(&decision("d-1")).unwrap() else { panic!() };
+    for (key, value) in &mut pairs {
+        if let ("resource", Value::Map(inner)) = (key.as_text().unwrap(), value) {
+            inner.iter_mut().find(|(name, _)| name.as_text() == Some("id")).unwrap().1 = id.seal().to_value();
+        }
+    }
+    pairs.push(("context".into(), outer.seal().to_value()));
+    let index = log.add("decision", &to_deterministic(&Value::Map(pairs)));
+    let leaf = SignedStatement::parse(&log.entries[2]).unwrap().leaf_hash();
+    let (dir, source, trust) = mirror(&log);
+    let path = dir.path().join("openings");
+    let store = Folder::open(&path, Settings { protection: Protection::Plaintext, retention_days: None }).unwrap();
+    let field = |path: &str, opening: &Opening| FieldOpening { path: path.to_owned(), opening: opening.clone() };
+    let fields = vec![field("context", &outer), field("context.who", &inner), field("resource.id", &id)];
+    store.put(&[(leaf, &Openings::new("decision", fields).encode().unwrap())]).unwrap();
+    let opened = |open: &[&str]| {
+        let open = open.iter().map(|name| (*name).to_owned()).collect();
+        let file = made(&source, &trust, &Plan { open, store: Some(&store), ..plan(&[("decision", "d-1")]) });
+        let custody = file.verdict.result.unwrap();
+        let fields = &custody.at(index).unwrap().fields;
+        let opened =
+            fields.iter().filter(|field| matches!(field.state, State::Opened(_))).map(|field| field.path.clone());
+        (opened.collect::<Vec<_>>(), file.notices.iter().any(|notice| notice.contains("nothing in the store opens it")))
+    };
+    assert_eq!(opened(&["/resource/id"]), (vec!["resource.id".to_owned()], false));
+    assert_eq!(opened(&["context.who"]), (vec!["context".to_owned(), "context.who".to_owned()], false));
+    assert_eq!(opened(&["input"]), (vec![], true));
+    assert_eq!(opened(&[]), (vec![], false));
 }
