@@ -200,3 +200,50 @@ fn many_of_one_kind_are_not_drawn_one_by_one() {
     assert!(text.contains("… 21 more of this kind, 1.19 to 1.39"), "{text}");
     assert_eq!(ids(&shown).len(), 37, "and yet they are all there for programs");
 }
+
+/// A decision that another one caused, by that one's id alone.
+fn caused(log: &mut TestLog, id: &str, by: &str) {
+    let target = json!({ "handle": ["dec", [ISSUER, by]] });
+    let decision = json!({
+        "decision_id": id, "result": "permit", "subject": { "id": "spiffe://prod.example/pay" }, "action": { "name": "read" },
+        "resource": { "type": "account", "id": "acct-5" }, "links": [{ "rel": "caused_by", "target": target }],
+    });
+    add(log, "decision", decision);
+}
+
+/// By ids, which anybody can make up beforehand, relations can go in a circle: it is drawn once, from what was logged first.
+#[test]
+fn a_circle_is_drawn_once() {
+    let mut log = organisation();
+    for (id, by) in [("c-0", "c-2"), ("c-1", "c-0"), ("c-2", "c-1")] {
+        caused(&mut log, id, by);
+    }
+    let shown = shown(&Asking::of(log, honest), "c-1").unwrap();
+    assert_eq!(ids(&shown), ["1.12", "1.13", "1.14"]);
+    let text = Page::default().draw(&shown, NOW);
+    let drawn: Vec<&str> = text.lines().filter(|line| line.contains("permit")).collect();
+    assert_eq!(drawn.len(), 3, "{text}");
+    assert!(drawn[0].starts_with("decision 1.12") && drawn[2].starts_with("   └─ > decision 1.14"), "{text}");
+    assert!(text.contains("also caused_by decision 1.14"), "{text}");
+}
+
+/// Of a chain that is deeper than a terminal is wide each part begins at the margin again, and says what it rests on.
+#[test]
+fn a_long_chain_goes_on_at_the_margin() {
+    let mut log = organisation();
+    caused(&mut log, "l-0", "d-2");
+    for at in 1..60 {
+        caused(&mut log, &format!("l-{at}"), &format!("l-{}", at - 1));
+    }
+    let shown = shown(&Asking::of(log, honest), "l-59").unwrap();
+    let text = Page::default().draw(&shown, NOW);
+    let deepest = text
+        .lines()
+        .filter(|line| line.contains("permit"))
+        .map(|line| line.chars().take_while(|c| !c.is_alphanumeric()).count());
+    assert!(deepest.max().unwrap() <= 3 * 25, "{text}");
+    for index in 12..72 {
+        assert_eq!(text.matches(&format!("decision 1.{index}  permit")).count(), 1, "{index}: {text}");
+    }
+    assert!(text.lines().filter(|line| line.starts_with("decision ")).count() >= 2, "{text}");
+}
