@@ -100,11 +100,17 @@ impl Column {
         self.0
     }
 
-    /// Says what it is, in one line.
+    /// Says what it is, in one line: of a field what its table says.
     #[must_use]
     pub fn about(self) -> String {
-        let named = NAMED.iter().find(|(column, _)| *column == self);
-        named.map_or_else(|| format!("the field `{}` of a record", self.0), |(_, about)| (*about).to_owned())
+        if let Some((_, about)) = NAMED.iter().find(|(column, _)| *column == self) {
+            return (*about).to_owned();
+        }
+        let said = |is_found_by| TYPED.into_iter().chain([&COMMON]).find_map(|group| said(group, self.0, is_found_by));
+        match said(true).or_else(|| said(false)).filter(|about| !about.is_empty()) {
+            Some(about) => format!("field `{}`: {about}", self.0),
+            None => format!("field `{}` of a record", self.0),
+        }
     }
 
     /// Says whether a field is one that entries are found by.
@@ -144,6 +150,18 @@ fn below(group: &'static Group, under: &'static str, found: &mut BTreeSet<Column
             below(inner, field.key, found);
         }
     }
+}
+
+/// What the tables say of a field of this name, in a map or in the maps below it; of those that entries are found by, or of any.
+fn said(group: &'static Group, key: &str, is_found_by: bool) -> Option<&'static str> {
+    let is_it = |field: &&Field| field.key == key && (!is_found_by || Column::is_found_by(field));
+    let below = || {
+        group.fields.iter().find_map(|field| match innermost(&field.shape) {
+            Shape::Map(inner) | Shape::OneOf(inner) => said(inner, key, is_found_by),
+            _ => None,
+        })
+    };
+    group.fields.iter().find(is_it).map(|field| field.about).or_else(below)
 }
 
 fn innermost(shape: &'static Shape) -> &'static Shape {
