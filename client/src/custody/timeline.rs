@@ -76,7 +76,7 @@ fn line(told: &Told<'_>, at_ms: u64, record: Option<&Value>) -> String {
         if at == 0 {
             out.member("opened", |out| out.raw("{"));
         }
-        out.member(path, |out| out.value(value));
+        out.member(&doubled(path), |out| out.value(value));
     }
     if !told.opened.is_empty() {
         out.raw("}");
@@ -145,7 +145,7 @@ impl Json {
             Value::Map(pairs) => {
                 self.raw("{");
                 for (key, value) in pairs {
-                    let name = key.as_text().map_or_else(|| hex(&to_deterministic(key)), str::to_owned);
+                    let name = key.as_text().map_or_else(|| format!("$key {}", hex(&to_deterministic(key))), doubled);
                     self.member(&name, |out| out.value(value));
                 }
                 self.raw("}");
@@ -171,6 +171,11 @@ impl Json {
         self.member("$sha256", |out| out.text(&Digest::sha256(bytes).to_string()));
         self.raw("}");
     }
+}
+
+/// "a text key that begins with `$` gets a second `$`" (records.md §1): with one begins only what is written here.
+fn doubled(key: &str) -> String {
+    if key.starts_with('$') { format!("${key}") } else { key.to_owned() }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -228,5 +233,20 @@ mod tests {
         assert_eq!(read["l"]["$bytes"], 65);
         assert_eq!(read["f"], serde_json::json!({ "$float": "3ff8000000000000" }));
         assert_eq!(read["x"], serde_json::json!({ "$tag 2": { "$hex": "01" } }));
+    }
+
+    #[test]
+    fn no_key_of_an_issuer_reads_like_what_is_written_here() {
+        let marked = |key: Value| Value::Map(vec![(key, "x".into())]);
+        let printed = |value: &Value| {
+            let mut out = Json::default();
+            out.value(value);
+            out.0
+        };
+        assert_eq!(printed(&marked("$sealed".into())), r#"{"$$sealed":"x"}"#);
+        assert_eq!(printed(&marked("$$sealed".into())), r#"{"$$$sealed":"x"}"#);
+        assert_eq!(printed(&marked(1.into())), r#"{"$key 01":"x"}"#);
+        assert_eq!(printed(&marked("01".into())), r#"{"01":"x"}"#);
+        assert_eq!(printed(&marked("$key 01".into())), r#"{"$$key 01":"x"}"#);
     }
 }
