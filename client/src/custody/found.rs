@@ -52,7 +52,7 @@ pub struct Head {
     pub known_witnesses: usize,
     /// Whether your policy asks for any.
     pub asks_for_witnesses: bool,
-    /// When the newest of them cosigned, POSIX seconds.
+    /// Since when a quorum of them has signed it, by its slowest clock, POSIX seconds: one of them alone cannot make it newer.
     pub time_s: Option<u64>,
     /// The sizes of the earlier notes in the file, each proved to be of the same history.
     pub earlier: Vec<TreeSize>,
@@ -99,6 +99,8 @@ pub struct Recorded {
     pub recipient: Option<String>,
     /// What for, as recorded.
     pub purpose: Option<String>,
+    /// Whether the checkpoint and the query that it names, where it does, are the file's.
+    pub is_same_matter: bool,
 }
 
 impl Custody {
@@ -125,14 +127,23 @@ impl Custody {
         self.entries.iter().flat_map(|held| &held.fields).filter(|field| matches!(field.state, State::Closed)).count()
     }
 
-    /// Whether a record confirms collector and purpose as the manifest claims them.
+    /// The record that confirms collector and purpose as the manifest claims them, at this checkpoint, for this query.
     #[must_use]
-    pub fn is_recorded(&self) -> bool {
+    pub fn confirmed(&self) -> Option<&Recorded> {
         let is_same = |record: &&Recorded| {
             record.op == "export"
+                && record.is_same_matter
                 && record.collector == self.manifest.collector
                 && record.purpose == self.manifest.purpose
         };
-        self.records.iter().any(|record| is_same(&record))
+        self.records.iter().find(is_same)
+    }
+}
+
+impl Recorded {
+    /// Who says so, in what may be another's words: to be escaped.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.entry.statement().claims().iss
     }
 }

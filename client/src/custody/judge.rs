@@ -3,17 +3,16 @@
 //! In this order: the archive's bytes, the manifest and the digest of each member, the checkpoint, every earlier note with its consistency, the
 //! admission policy's entries, every entry with its proof and its receipts, what is disclosed, and at last what follows from all of these.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{ConsistencyProof, LeafIndex, TreeSize};
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_policy::VerifiedCheckpoint;
 use govlog_formats::tlog_proof::TlogProof;
-use govlog_formats::transparent::{TransparentError, TransparentStatement};
+use govlog_formats::transparent::{self, TransparentError, TransparentStatement};
 use govlog_formats::wire::add_checkpoint::AddCheckpoint;
 
-use super::archive;
 use super::closure::{Role, Shelf, close};
 use super::contents::{VERIFY_TEXT, statement_of, timeline};
 use super::found::{Changes, Custody, Head, Held};
@@ -21,12 +20,13 @@ use super::layout::{MANIFEST, OPENING_STORE_TEXT, Place};
 use super::manifest::{Manifest, ManifestError};
 use super::relations::Node;
 use super::streams::streams;
+use super::{archive, claims};
 use crate::openings::{self, Openings, State};
 use crate::trust::{Trust, TrustError};
 use crate::verify::{self, Bracket, Failure, VerifiedEntry, WitnessSeen};
 
-/// Judges a file; what was left unjudged is added to `remarks`.
-pub(super) fn judge(trust: &Trust, bytes: &[u8], remarks: &mut Vec<String>) -> Result<Custody, Failure> {
+/// Judges a file; gives your trust with what the file taught it, too. What was left unjudged is added to `remarks`.
+pub(super) fn judge(trust: &Trust, bytes: &[u8], remarks: &mut Vec<String>) -> Result<(Custody, Trust), Failure> {
     let members = archive::read(bytes).map_err(|error| refuted(&error))?;
     let manifest_bytes = *members.get(MANIFEST).ok_or_else(|| Failure::refuted("it has no manifest.json"))?;
     let manifest = Manifest::parse(manifest_bytes).map_err(|error| match error {
@@ -42,14 +42,15 @@ pub(super) fn judge(trust: &Trust, bytes: &[u8], remarks: &mut Vec<String>) -> R
     let verified = file.entries()?;
     let disclosed = file.openings(&verified)?;
     file.rendered(&verified, &disclosed)?;
-    let roles = roles(&verified, &manifest)?;
-    file.answers(&verified, &manifest);
+    let starts = claims::answers(&manifest, &verified, file.remarks)?;
+    let roles = roles(&verified, starts);
     let held = file.held(verified, &disclosed, &roles);
     let seen = streams(held.iter().map(|held| (held.entry.included().index, held.entry.statement())));
     if seen != manifest.streams {
         return Err(Failure::refuted("manifest.json: streams: not what the entries give"));
     }
-    Ok(file.conclude(manifest, manifest_bytes, bytes, held, &roles, changes))
+    let learnt = file.trust.clone();
+    Ok((file.conclude(manifest, manifest_bytes, bytes, held, &roles, changes), learnt))
 }
 
 fn refuted(error: &dyn std::error::Error) -> Failure {
@@ -207,7 +208,7 @@ impl<'f> File<'f> {
 
     /// Learns what follows the admission policy as you know it, each change as `trust update` would; what you know must be the same.
     fn changes(&mut self) -> Result<Changes, Failure> {
-        let indexes: Vec<LeafIndex> = self
+        let indexes: BTreeSet<LeafIndex> = self
             .places
             .keys()
             .filter_map(|place| match place {
@@ -215,8 +216,8 @@ impl<'f> File<'f> {
                 _ => None,
             })
             .collect();
-        let (mut enclosed, known) = (0, self.trust.history().newest_number());
-        for index in std::collections::BTreeSet::from_iter(indexes) {
+        let known = self.trust.history().newest_number();
+        for index in indexes.iter().copied() {
             let place = Place::Change(index);
             let (bytes, proof) = self.proved(place, Place::ChangeProof(index))?;
             let statement =
@@ -233,13 +234,13 @@ impl<'f> File<'f> {
             verify::judge_under(&self.trust, &self.head, &proof, statement, &mut Vec::new())
                 .map_err(within(place.name()))?;
             self.receipts(place, bytes, index)?;
-            enclosed += 1;
         }
+        claims::changes(self.trust.history(), self.head.checkpoint().size, &indexes)?;
         let policy = self.places.get(&Place::Policy).ok_or_else(|| Failure::refuted("policy/policy.txt: missing"))?;
-        let theirs = std::str::from_utf8(policy).unwrap_or_default().parse::<govlog_formats::tlog_policy::Policy>();
-        let is_same_policy = theirs.is_ok_and(|theirs| theirs.to_string() == self.trust.policy().to_string());
+        // The text, for whoever reads it: a comment can say anything.
+        let is_same_policy = *policy == self.trust.policy().to_string().as_bytes();
         let as_of = self.trust.history().newest_number();
-        Ok(Changes { enclosed, learnt: as_of - known, as_of, is_same_policy })
+        Ok(Changes { enclosed: indexes.len(), learnt: as_of - known, as_of, is_same_policy })
     }
 
     /// Every entry: its proof under the checkpoint, its issuer's right, its receipts.
@@ -274,6 +275,12 @@ impl<'f> File<'f> {
             }
             Err(error) => return Err(refuse(error.to_string())),
         };
+        // No signature covers what else an unprotected header holds.
+        let receipts: Vec<Vec<u8>> = transparent.receipts().iter().map(|receipt| receipt.bytes().to_vec()).collect();
+        let assembled = transparent::assemble(transparent.statement().entry(), &receipts);
+        if assembled.ok().as_deref() != Some(bytes) {
+            return Err(refuse("it is more than the statement and its receipts".to_owned()));
+        }
         let (mut remarks, mut is_placed) = (Vec::new(), false);
         for attached in transparent.receipts() {
             if !self.trust.history().knows_receipt_key(attached.kid()) {
@@ -319,6 +326,9 @@ impl<'f> File<'f> {
             if openings.kind != statement.kind() || openings.refused.is_some() || !openings.members.is_empty() {
                 return Err(fail("it is not openings of fields of that entry".to_owned()));
             }
+            if openings.fields.is_empty() || openings.clone().encode().ok().as_deref() != Some(*bytes) {
+                return Err(fail("it opens nothing, or is not written as openings are".to_owned()));
+            }
             let opened =
                 openings::open(statement.payload(), &openings.fields).map_err(|error| fail(error.to_string()))?;
             let opens = opened.fields.iter().filter(|field| matches!(field.state, State::Opened(_))).count();
@@ -350,25 +360,6 @@ impl<'f> File<'f> {
             }
         }
         Ok(())
-    }
-
-    /// Whether what is said to answer the query does, by the search's rules as this program has them.
-    fn answers(&mut self, verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>, manifest: &Manifest) {
-        let filters = match manifest.query.filters() {
-            Ok(filters) => filters,
-            Err(error) => return self.remarks.push(format!("whether the entries answer the query: {error}")),
-        };
-        let is_start = |id: &str| manifest.starts.iter().any(|start| start == id);
-        for (entry, _) in verified.values() {
-            let id = entry.id().to_string();
-            let matches = filters.iter().any(|filter| filter.matches(entry.statement()));
-            if is_start(&id) && !matches && !manifest.query.entries.contains(&id) {
-                self.remarks
-                    .push(format!("that {id} answers the query: by the rules of this program's search it does not"));
-            } else if matches && !is_start(&id) {
-                self.remarks.push(format!("why {id} is not named among what answers the query: it does"));
-            }
-        }
     }
 
     fn held(
@@ -440,7 +431,7 @@ impl<'f> File<'f> {
             root: self.head.checkpoint().root,
             known_witnesses: self.trust.policy().witnesses().len(),
             asks_for_witnesses: self.trust.policy().quorum().is_some(),
-            time_s: witnesses.iter().map(|witness| witness.time_s).max(),
+            time_s: self.head.lower_time(),
             witnesses,
             earlier: self.notes.keys().copied().filter(|size| *size < self.head.checkpoint().size).collect(),
         };
@@ -471,19 +462,12 @@ impl<'f> File<'f> {
 /// Why each entry belongs to the matter, by the rules that the file was made by.
 fn roles(
     verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>,
-    manifest: &Manifest,
-) -> Result<BTreeMap<LeafIndex, Role>, Failure> {
+    starts: BTreeSet<LeafIndex>,
+) -> BTreeMap<LeafIndex, Role> {
     let mut shelf = shelf(verified.values().map(|(entry, _)| entry));
-    let start = |id: &String| {
-        let index = id.parse::<govlog_formats::entry_id::EntryId>().ok().map(|id| id.index);
-        let node = index.and_then(|index| shelf.get(index)).cloned();
-        node.ok_or_else(|| {
-            Failure::refuted(format!("the manifest says that {id} answers the query, and the file does not have it"))
-        })
-    };
-    let starts = manifest.starts.iter().map(start).collect::<Result<Vec<_>, _>>()?;
+    let starts: Vec<_> = starts.into_iter().filter_map(|index| shelf.get(index).cloned()).collect();
     let Ok(closure) = close(&mut shelf, starts, usize::MAX);
-    Ok(closure.reached.into_iter().map(|(index, (_, role))| (index, role)).collect())
+    closure.reached.into_iter().map(|(index, (_, role))| (index, role)).collect()
 }
 
 fn shelf<'a>(entries: impl Iterator<Item = &'a VerifiedEntry>) -> Shelf {

@@ -5,15 +5,24 @@
 
 use std::collections::BTreeMap;
 
+use govlog_formats::entry_id::EntryId;
+use govlog_formats::merkle::LeafIndex;
 use govlog_formats::search::{Filter, FilterError};
 use serde::{Deserialize, Serialize};
 
+use super::contents::MAX_ENTRIES;
 use super::streams::StreamSeen;
+use crate::trust::EPOCH;
 
 /// What [`Manifest::format`] says.
 pub const FORMAT: &str = "govlog custody file";
 /// The version of the format: it fixes which members there are, and how the timeline and `VERIFY.md` are written.
 pub const VERSION: u32 = 1;
+
+/// A parameter of a search has a value for every handle of what somebody has in hand: that is a few.
+const MAX_VALUES: usize = 64;
+/// How many parameters are read: more than a search has.
+const MAX_PARAMETERS: usize = 64;
 
 /// The manifest, field by field in the order in which they stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +75,8 @@ pub struct Query {
 }
 
 impl Query {
-    /// The filters of which an entry must pass one; none, where entries are named alone.
+    /// The filters of which an entry must pass one; none, where entries are named alone. They are as many as there are choices of values: of a
+    /// query that somebody else wrote the values are looked at one by one.
     ///
     /// # Errors
     ///
@@ -177,6 +187,52 @@ impl Manifest {
             return Err(ManifestError::Version { found: any.version });
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(shape)?;
+        manifest.check().map_err(ManifestError::Shape)?;
         if manifest.to_bytes()? == bytes { Ok(manifest) } else { Err(ManifestError::NotCanonical) }
     }
+
+    /// What can be held against nothing else: how much is said, and how it was looked for.
+    fn check(&self) -> Result<(), String> {
+        let Query { search, entries } = &self.query;
+        let longest = search.values().map(Vec::len).max().unwrap_or_default();
+        for (what, found, most) in [
+            ("parameters of the query", search.len(), MAX_PARAMETERS),
+            ("values of a parameter of the query", longest, MAX_VALUES),
+            ("entries of the query", entries.len(), MAX_ENTRIES),
+            ("starts", self.starts.len(), MAX_ENTRIES),
+        ] {
+            if found > most {
+                return Err(format!("{found} {what}; there can be {most}"));
+            }
+        }
+        starts(&self.starts).map_err(|why| format!("starts: {why}"))?;
+        let scanned = scanned(self.checkpoint.size);
+        if self.completeness != INDEX && self.completeness != scanned {
+            let said: String = self.completeness.chars().take(80).collect();
+            return Err(format!("completeness is {said:?}; it is {INDEX:?} or {scanned:?}"));
+        }
+        Ok(())
+    }
+}
+
+/// The index was asked.
+pub(super) const INDEX: &str = "index";
+
+/// Every entry below a checkpoint was read.
+pub(super) fn scanned(size: u64) -> String {
+    format!("scanned 0-{}", size.saturating_sub(1))
+}
+
+/// Reads what a matter starts from: at least one entry of this log, each once, in the log's order.
+pub(super) fn starts(ids: &[String]) -> Result<Vec<LeafIndex>, String> {
+    let mut found: Vec<LeafIndex> = Vec::with_capacity(ids.len());
+    for text in ids {
+        let id = text.parse::<EntryId>().ok().filter(|id| id.epoch == EPOCH && id.to_string() == *text);
+        let index = id.ok_or_else(|| format!("{text:?} is no entry id of this log"))?.index;
+        if found.last().is_some_and(|last| *last >= index) {
+            return Err(format!("{text} does not follow the one before"));
+        }
+        found.push(index);
+    }
+    if found.is_empty() { Err("there is none".to_owned()) } else { Ok(found) }
 }

@@ -9,6 +9,7 @@
 //! by themselves. What cannot be checked, as that nothing was left out, is said in every verdict.
 
 mod archive;
+mod claims;
 mod closure;
 mod contents;
 mod diff;

@@ -30,9 +30,16 @@ pub struct CustodyVerdict {
 #[must_use]
 pub fn verify(trust: &Trust, name: &str, bytes: &[u8], records: &[(String, Vec<u8>)]) -> CustodyVerdict {
     let mut remarks = Vec::new();
-    let result = judge::judge(trust, bytes, &mut remarks).and_then(|mut custody| {
+    let result = judge::judge(trust, bytes, &mut remarks).and_then(|(mut custody, learnt)| {
         for (name, bytes) in records {
-            custody.records.push(record::judge(trust, name, bytes, &custody.manifest_digest)?);
+            match record::judge(&learnt, name, bytes, &custody) {
+                Ok(record) => custody.records.push(record),
+                // It says nothing against the file, and nothing for it.
+                Err(failure) if failure.outcome == Outcome::CannotEvaluate => {
+                    remarks.push(format!("anything by the record {}", failure.why));
+                }
+                Err(failure) => return Err(failure),
+            }
         }
         Ok(custody)
     });
@@ -64,11 +71,17 @@ fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
             "that everybody is shown the same log: none of the witnesses is independent of its operator".to_owned(),
         );
     }
-    if custody.records.is_empty() {
-        list.push("collector and purpose: not checked, no custody record lies beside the file".to_owned());
-    } else if !custody.is_recorded() {
-        list.push("collector and purpose: the records about the file say others, or nothing of its export".to_owned());
-    }
+    list.push(match custody.confirmed() {
+        Some(record) => format!(
+            "collector and purpose: {} says so in entry {}, as any issuer can that the log admits for the kind custody",
+            record.issuer().escape_debug(),
+            record.entry.id()
+        ),
+        None if custody.records.is_empty() => {
+            "collector and purpose: not checked, no custody record that can be judged lies beside the file".to_owned()
+        }
+        None => "collector and purpose: the records about the file say others, or nothing of its export".to_owned(),
+    });
     let count = |is: &dyn Fn(&Held) -> bool| custody.entries.iter().filter(|held| is(held)).count();
     let (all, lower) = (custody.entries.len(), count(&|held| held.bracket.lower_s.is_none()));
     if lower > 0 {
@@ -87,8 +100,12 @@ fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
     if bare > 0 {
         list.push(format!("anything to SCITT tools of {bare} of {all} entries: they carry no receipt"));
     }
+    list.push(format!(
+        "that the admission policy did not change again below the checkpoint, after change {}: govlog trust update asks the log",
+        custody.changes.as_of
+    ));
     if !custody.changes.is_same_policy {
-        list.push("anything by the collector's policy.txt: it differs from yours, which was used".to_owned());
+        list.push("anything by the collector's policy.txt: its text differs from yours, which was used".to_owned());
     }
     let unrevoked = custody.unrevoked().len();
     if unrevoked > 0 {
@@ -120,6 +137,17 @@ impl CustodyVerdict {
         self.result = Err(Failure::policy(why));
     }
 
+    /// What witnesses say of times that the reader's clock has not reached.
+    fn ahead(&self, now_s: u64) -> Vec<String> {
+        let witnesses = self.result.as_ref().map_or(&[][..], |custody| &custody.checkpoint.witnesses);
+        let ahead = witnesses.iter().filter(|witness| witness.time_s > now_s);
+        ahead
+            .map(|witness| {
+                format!("any time by {}: it signed the checkpoint {}", witness.name, time::age(witness.time_s, now_s))
+            })
+            .collect()
+    }
+
     /// Writes the verdict for people; `now_s` is the reader's clock.
     #[must_use]
     pub fn text(&self, now_s: u64) -> String {
@@ -128,7 +156,7 @@ impl CustodyVerdict {
             Ok(custody) => lines(&mut text, custody, now_s),
             Err(failure) => line(&mut text, "because", &failure.why),
         }
-        for remark in &self.not_proved {
+        for remark in self.not_proved.iter().chain(&self.ahead(now_s)) {
             line(&mut text, "NOT PROVED", remark);
         }
         if let Ok(custody) = &self.result {
@@ -143,7 +171,7 @@ impl CustodyVerdict {
         let mut document = json!({
             "file": self.name,
             "verdict": self.outcome().word().to_lowercase().replace(' ', "-"),
-            "not_proved": self.not_proved,
+            "not_proved": self.not_proved.iter().chain(&self.ahead(now_s)).collect::<Vec<_>>(),
         });
         let more = match &self.result {
             Ok(custody) => members(custody, now_s),
@@ -178,14 +206,16 @@ fn lines(text: &mut String, custody: &Custody, now_s: u64) {
     line(text, "query", &query(custody));
     let claimed =
         |text: &Option<String>| text.as_ref().map_or_else(|| "-".to_owned(), |text| text.escape_debug().to_string());
-    let word = if custody.is_recorded() { "recorded" } else { "claimed" };
+    let word = custody
+        .confirmed()
+        .map_or_else(|| "claimed".to_owned(), |record| format!("recorded by {}", record.issuer().escape_debug()));
     line(
         text,
         "collector",
         &format!("{} ({word}), purpose: {}", claimed(&manifest.collector), claimed(&manifest.purpose)),
     );
     for record in &custody.records {
-        let by = record.entry.statement().claims().iss.escape_debug().to_string();
+        let by = record.issuer().escape_debug().to_string();
         let to = record.recipient.as_ref().map(|to| format!(" to {}", to.escape_debug())).unwrap_or_default();
         line(text, "custody", &format!("{}{to}, entry {} by {by}", record.op.escape_debug(), record.entry.id()));
     }
@@ -318,7 +348,8 @@ fn members(custody: &Custody, now_s: u64) -> Value {
         "completeness": custody.manifest.completeness,
         "collector": custody.manifest.collector,
         "purpose": custody.manifest.purpose,
-        "collector_is_recorded": custody.is_recorded(),
+        "collector_is_recorded": custody.confirmed().is_some(),
+        "collector_is_recorded_by": custody.confirmed().map(super::found::Recorded::issuer),
         "records": custody.records.iter().map(record).collect::<Vec<_>>(),
         "manifest_sha256": custody.manifest_digest.to_string(),
         "file_sha256": custody.file_digest.to_string(),

@@ -29,7 +29,7 @@ fn the_chain_goes_from_the_owner_down_to_the_effect() {
     let expected = "\
 4bf92f3577b34da6a3ce929d0e0e4736, taken for a trace id, or another id of 16 bytes
 6 entries, 2 of them asked for (marked >), found by trace
-log.example/test, checkpoint of size 12, 0 s old; 3 of 3 witnesses, 0 independent
+log.example/test, checkpoint of size 12, 100 s old; 3 of 3 witnesses, 0 independent
 
 ownership 1.3  team-pay answers for spiffe://prod.example/
 │  signed by spiffe://prod.example/pep, logged by 2023-11-14T22:16:40Z

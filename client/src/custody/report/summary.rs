@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::closure::Role;
-use super::super::found::Custody;
+use super::super::found::{Custody, Recorded};
 use super::super::relations::{Class, class};
 use super::super::streams::StreamSeen;
 use super::entry::fact;
@@ -94,9 +94,9 @@ pub(super) fn verdict(html: &mut Html, matter: &Matter<'_>) {
             html.said(&manifest.completeness);
             html.words(")");
         });
-        let word = if custody.is_recorded() { "recorded in the log" } else { "as the file claims" };
-        fact(html, "Collected by", |html| claimed(html, manifest.collector.as_deref(), word));
-        fact(html, "Purpose", |html| claimed(html, manifest.purpose.as_deref(), word));
+        let by = custody.confirmed().map(Recorded::issuer);
+        fact(html, "Collected by", |html| claimed(html, manifest.collector.as_deref(), by));
+        fact(html, "Purpose", |html| claimed(html, manifest.purpose.as_deref(), by));
         for record in &custody.records {
             fact(html, "Custody", |html| {
                 html.said(&record.op);
@@ -121,13 +121,19 @@ pub(super) fn verdict(html: &mut Html, matter: &Matter<'_>) {
     });
 }
 
-fn claimed(html: &mut Html, text: Option<&str>, word: &str) {
-    match text {
-        Some(text) => {
+fn claimed(html: &mut Html, text: Option<&str>, recorded_by: Option<&str>) {
+    match (text, recorded_by) {
+        (Some(text), Some(by)) => {
             html.said(text);
-            html.words(&format!(" ({word})"));
+            html.words(" (recorded in the log by ");
+            html.said(by);
+            html.words(")");
         }
-        None => html.words("not said"),
+        (Some(text), None) => {
+            html.said(text);
+            html.words(" (as the file claims)");
+        }
+        (None, _) => html.words("not said"),
     }
 }
 

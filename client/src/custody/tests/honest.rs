@@ -199,6 +199,14 @@ fn a_custody_record_confirms_the_manifest_that_it_names_and_no_other() {
         transparent_at(log, index, log.size())
     };
     let (right, other) = (record(&mut log, &digest, "responder-7"), record(&mut log, &digest, "somebody"));
+    let elsewhere = {
+        let view = json!({
+            "v": 1, "event_ms": 1, "op": "export", "manifest_digest": digest.to_string(), "collector": "responder-7",
+            "purpose": "case 2031", "query": { "search": { "decision": ["d-7"] }, "entries": [] },
+        });
+        let index = log.add("custody", &view::from_json("custody", &view).unwrap());
+        transparent_at(&log, index, log.size())
+    };
     let wrong = record(&mut log, &Digest::sha256(b"other"), "responder-7");
     let dir = tempfile::tempdir().unwrap();
     let mut trusted = log.trusted_in(&dir.path().join("trust"));
@@ -208,12 +216,88 @@ fn a_custody_record_confirms_the_manifest_that_it_names_and_no_other() {
 
     let verdict = judge(right);
     assert_eq!(why(&verdict), "VERIFIED");
-    assert!(verdict.result.as_ref().unwrap().is_recorded() && verdict.text(0).contains("responder-7 (recorded)"));
-    assert!(!verdict.not_proved.iter().any(|said| said.starts_with("collector")));
-    let verdict = judge(other);
-    assert!(
-        !verdict.result.as_ref().unwrap().is_recorded()
-            && verdict.not_proved.iter().any(|said| said.starts_with("collector"))
-    );
+    let by = format!("responder-7 (recorded by {ISSUER})");
+    assert!(verdict.result.as_ref().unwrap().confirmed().is_some() && verdict.text(0).contains(&by));
+    let said = |verdict: &CustodyVerdict, words: &str| verdict.not_proved.iter().any(|said| said.contains(words));
+    assert!(said(&verdict, &format!("{ISSUER} says so")), "{:?}", verdict.not_proved);
+    for other in [other, elsewhere] {
+        let verdict = judge(other);
+        assert!(verdict.result.as_ref().unwrap().confirmed().is_none());
+        assert!(said(&verdict, "say others"), "{:?}", verdict.not_proved);
+    }
     assert_eq!(judge(wrong).outcome(), Outcome::Refuted);
+}
+
+/// Who knows entry 0 alone learns from the file who may record its custody; a record of somebody whom a later change lets in says nothing to them.
+#[test]
+fn a_record_is_judged_by_what_the_file_teaches_and_voids_nothing_where_that_is_not_enough() {
+    let mut log = TestLog::new();
+    let admit = |log: &mut TestLog, kinds: &[&str]| {
+        let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        let row = govlog_formats::admission::IssuerRow { kinds, ..log.issuer_row() };
+        log.change(govlog_formats::admission::ChangeFields { set: vec![row], ..Default::default() });
+    };
+    let made = |log: &mut TestLog, is_admitted_before: bool| {
+        log.add("issuance", &issuance());
+        let (change, before) = (log.size().get(), is_admitted_before);
+        if before {
+            admit(log, &["decision", "issuance", "custody"]);
+        }
+        let decided = log.add("decision", &decision("d-1")).get();
+        let mut contents = contents(log, log.size(), &[decided]);
+        if before {
+            contents.changes.extend(super::contents(log, log.size(), &[change]).entries);
+            contents.earlier.extend(super::contents(log, log.size(), &[change]).earlier);
+        }
+        let (bytes, digest) = contents.write().unwrap();
+        if !before {
+            admit(log, &["decision", "issuance", "custody"]);
+        }
+        let view = json!({
+            "v": 1, "event_ms": 1, "op": "export", "manifest_digest": digest.to_string(), "collector": "responder-7", "purpose": "case 2031",
+        });
+        let index = log.add("custody", &view::from_json("custody", &view).unwrap());
+        let (_dir, court) = trust(log);
+        verify(&court, "case.zip", &bytes, &[("case.cose".to_owned(), transparent_at(log, index, log.size()))])
+    };
+    let verdict = made(&mut log, true);
+    assert_eq!(why(&verdict), "VERIFIED");
+    assert!(verdict.result.unwrap().confirmed().is_some(), "{:?}", verdict.not_proved);
+
+    let verdict = made(&mut TestLog::new(), false);
+    assert_eq!(why(&verdict), "VERIFIED");
+    assert!(verdict.not_proved.iter().any(|said| said.contains("anything by the record case.cose")), "{verdict:?}");
+}
+
+#[test]
+fn what_is_enclosed_is_the_admission_policy_and_all_of_it() {
+    let log = log();
+    let (dir, _) = trust(&log);
+    let informed = log.trusted_in(&dir.path().join("informed"));
+    let mut fewer = contents(&log, log.size(), &[2]);
+    fewer.changes.remove(&LeafIndex::new(1));
+    let verdict = judge(informed.trust(), &fewer.write().unwrap().0);
+    assert!(why(&verdict).starts_with("policy/1.1.cose: missing"), "{}", why(&verdict));
+    let mut more = contents(&log, log.size(), &[3]);
+    let decision = more.entries[&LeafIndex::new(3)].clone();
+    more.changes.insert(LeafIndex::new(3), decision);
+    assert!(why(&judge(informed.trust(), &more.write().unwrap().0)).starts_with("policy/1.3.cose"));
+}
+
+/// Two of three witnesses are the quorum: the one that says the latest time does not decide how old the checkpoint is.
+#[test]
+fn one_witness_alone_makes_no_checkpoint_newer() {
+    let log = log();
+    let (_dir, trust) = trust(&log);
+    let mut verdict = judge(&trust, &contents(&log, log.size(), &[3]).write().unwrap().0);
+    let head = &verdict.result.as_ref().unwrap().checkpoint;
+    let mut times: Vec<u64> = head.witnesses.iter().map(|witness| witness.time_s).collect();
+    times.sort_unstable();
+    assert_eq!((times.len(), head.time_s), (3, Some(times[1])), "{times:?}");
+    assert!(times[1] < times[2]);
+    let said = verdict.text(times[1]);
+    assert_eq!(said.matches("ahead of this machine's clock").count(), 1, "{said}");
+    assert!(!verdict.text(times[2]).contains("ahead of this machine's clock"));
+    verdict.require_age(10, times[1] + 11);
+    assert_eq!(verdict.outcome(), Outcome::PolicyNotSatisfied);
 }

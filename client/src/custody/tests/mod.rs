@@ -1,5 +1,6 @@
 //! Files made by hand from a log in memory, and what a verifier makes of them and of everything near them.
 
+mod claims;
 mod closure;
 mod export;
 mod honest;

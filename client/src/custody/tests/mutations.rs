@@ -108,6 +108,7 @@ fn a_manifest_that_lists_what_was_changed_helps_nobody() {
     let altered = rebuilt(&bytes, true, |members| members.get_mut("policy/policy.txt").unwrap().extend(b"# more\n"));
     let verdict = judge(&trust, &altered);
     assert_eq!(why(&verdict), "VERIFIED");
+    assert!(verdict.not_proved.iter().any(|said| said.contains("policy.txt")), "a comment, too: {verdict:?}");
     let altered = rebuilt(&bytes, true, |members| {
         let policy = members.get_mut("policy/policy.txt").unwrap();
         *policy = String::from_utf8(policy.clone()).unwrap().replace("quorum two", "quorum none").into_bytes();

@@ -44,8 +44,8 @@ fn what_records_say_never_becomes_markup() {
     }
     let mut contents = story.contents(story.log.size());
     contents.starts = contents.entries.keys().copied().collect();
-    contents.query.search = WORSE.iter().map(|text| ((*text).to_owned(), vec![(*text).to_owned()])).collect();
-    contents.completeness = WORSE.concat();
+    contents.query.entries = contents.starts.iter().map(|index| crate::custody::id(*index)).collect();
+    contents.query.search = [("subject".to_owned(), WORSE.iter().map(|text| (*text).to_owned()).collect())].into();
     contents.collector = Some(WORSE.concat());
     contents.purpose = Some(WORSE.concat());
     let verdict = verify(&story.trust, WORSE[0], &contents.write().unwrap().0, &[]);

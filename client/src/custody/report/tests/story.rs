@@ -9,8 +9,8 @@ use govlog_formats::record::view;
 use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, StreamPosition, content_type_of};
 use serde_json::{Value as Json, json};
 
+use crate::custody::Contents;
 use crate::custody::tests::{contents, trust};
-use crate::custody::{Contents, Query};
 use crate::openings::{FieldOpening, Openings};
 use crate::testing::{ISSUER, ORIGIN, TestLog};
 use crate::trust::Trust;
@@ -192,7 +192,7 @@ impl Story {
         let third = contents(&self.log, at, &[2]);
         made.changes.extend(third.entries.into_iter().filter(|(index, _)| *index == LeafIndex::new(2)));
         made.earlier.extend(third.earlier);
-        made.query = Query { search: [("decision".to_owned(), vec!["d-1".to_owned()])].into(), ..Query::default() };
+        made.query.search = [("decision".to_owned(), vec!["d-1".to_owned()])].into();
         made.openings = self.openings.iter().cloned().collect();
         made
     }

@@ -1,0 +1,106 @@
+use ciborium::Value;
+use govlog_formats::cbor::{parse, to_deterministic};
+
+use super::*;
+use crate::openings::Openings;
+use crate::verify::Outcome;
+
+/// What a verifier makes of the file of a decision and its issuance, once somebody has changed what the manifest says.
+fn told(change: impl FnOnce(&mut Contents)) -> CustodyVerdict {
+    let log = log();
+    let (_dir, trust) = trust(&log);
+    let mut contents = contents(&log, log.size(), &[3, 2]);
+    change(&mut contents);
+    judge(&trust, &contents.write().unwrap().0)
+}
+
+fn refused(change: impl FnOnce(&mut Contents), for_what: &str) {
+    let verdict = told(change);
+    assert_eq!(verdict.outcome(), Outcome::Refuted, "{for_what}");
+    assert!(why(&verdict).contains(for_what), "{for_what}: {}", why(&verdict));
+}
+
+fn search(parameters: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
+    let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+    parameters.iter().map(|(name, of)| ((*name).to_owned(), values(of))).collect()
+}
+
+/// Sixty values of each of five parameters are 777,600,000 choices: they are looked at one by one.
+#[test]
+fn a_query_of_many_values_costs_no_more_than_it_has() {
+    let many: Vec<String> = (0..60).map(|at| format!("d-{at}")).collect();
+    let query = ["decision", "trace", "txn", "subject", "issuer"].map(|name| (name.to_owned(), many.clone()));
+    let verdict = told(|contents| contents.query.search = query.into());
+    assert_eq!(why(&verdict), "VERIFIED");
+    let more = (0..65).map(|at| format!("d-{at}")).collect();
+    refused(|contents| contents.query.search = [("decision".to_owned(), more)].into(), "values of a parameter");
+    refused(|contents| contents.query.entries = vec!["1.3".to_owned(); crate::custody::MAX_ENTRIES + 1], "entries");
+}
+
+#[test]
+fn what_answers_the_query_is_in_the_file_in_order_and_does_answer() {
+    let starts = |starts: &[u64]| starts.iter().map(|index| LeafIndex::new(*index)).collect::<Vec<_>>();
+    for (wrong, why) in
+        [(&[][..], "there is none"), (&[3, 3], "does not follow"), (&[3, 2], "does not follow"), (&[3, 4], "1.4")]
+    {
+        refused(|contents| contents.starts = starts(wrong), why);
+    }
+    let (log, members) = (log(), |text: &str, to: &str| (text.to_owned(), to.to_owned()));
+    let (_dir, trust) = trust(&log);
+    let bytes = contents(&log, log.size(), &[3, 2]).write().unwrap().0;
+    for (from, to) in [members("\"1.3\"", "\"2.3\""), members("\"1.3\"", "\"1.03\"")] {
+        let altered = rebuilt(&bytes, false, |members| {
+            let text = String::from_utf8(members["manifest.json"].clone()).unwrap();
+            members.insert("manifest.json".to_owned(), text.replace(&from, &to).into_bytes());
+        });
+        let verdict = judge(&trust, &altered);
+        assert!(why(&verdict).contains("no entry id of this log"), "{}", why(&verdict));
+    }
+    refused(|contents| contents.starts = starts(&[2, 3]), "1.2 is said to answer the query, and does not");
+    let asked = |values: &[&str]| Query { search: search(&[("decision", values)]), entries: Vec::new() };
+    assert_eq!(why(&told(|contents| contents.query = asked(&["d-9", "d-1"]))), "VERIFIED");
+    refused(|contents| contents.query = asked(&["d-9"]), "1.3 is said to answer the query");
+    let verdict = told(|contents| contents.query.search = search(&[("colour", &["red"])]));
+    assert_eq!(verdict.outcome(), Outcome::CannotEvaluate, "a parameter of a later version");
+}
+
+#[test]
+fn an_entry_that_was_asked_for_is_there_or_the_collector_says_that_it_stopped() {
+    let entries = |contents: &mut Contents| contents.query.entries = vec!["1.3".to_owned(), "1.4".to_owned()];
+    refused(entries, "1.4 was asked for");
+    let verdict = told(|contents| {
+        entries(contents);
+        contents.not_found.cut_at = Some(2);
+    });
+    assert_eq!(why(&verdict), "VERIFIED");
+    assert!(verdict.not_proved.iter().any(|said| said.contains("asked for by their ids")), "{:?}", verdict.not_proved);
+}
+
+#[test]
+fn it_was_looked_for_in_one_of_two_ways() {
+    for wrong in ["everything", "", "scanned 0-9", "scanned 0-4 and verified by the operator"] {
+        refused(|contents| contents.completeness = wrong.to_owned(), "completeness");
+    }
+    for right in ["index", "scanned 0-4"] {
+        assert_eq!(why(&told(|contents| contents.completeness = right.to_owned())), "VERIFIED");
+    }
+}
+
+#[test]
+fn a_member_is_the_statement_with_its_receipts_and_nothing_more() {
+    let more = |evidence: &mut Evidence| {
+        let Value::Tag(18, inner) = parse(&evidence.statement).unwrap() else { panic!() };
+        let mut parts = inner.into_array().unwrap();
+        parts[1].as_map_mut().unwrap().push((395.into(), "believe me".into()));
+        evidence.statement = to_deterministic(&Value::Tag(18, Box::new(Value::Array(parts))));
+    };
+    refused(|contents| more(contents.entries.get_mut(&LeafIndex::new(3)).unwrap()), "entries/1.3.cose");
+    refused(|contents| more(contents.changes.get_mut(&LeafIndex::new(1)).unwrap()), "policy/1.1.cose");
+}
+
+#[test]
+fn openings_that_open_nothing_are_refused() {
+    let leaf = SignedStatement::parse(&log().entries[3]).unwrap().leaf_hash();
+    let nothing = Openings::new("decision", Vec::new());
+    refused(|contents| drop(contents.openings.insert(leaf, nothing)), "opens nothing");
+}
