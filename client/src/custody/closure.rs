@@ -12,7 +12,7 @@ use std::sync::Arc;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::{Handle, LinkTarget};
 
-use super::relations::{Class, Node, Point, class, key, meant_kinds, shown, speakers};
+use super::relations::{Class, Node, Point, can_be_meant, class, key, meant_kinds, shown, speakers};
 use crate::verify::join;
 
 /// Where entries are found by what they are called and by what they name.
@@ -183,7 +183,7 @@ impl<L: Lookup> Search<'_, L> {
     fn followers(&mut self, node: &Arc<Node>, role: Role) -> Result<(), L::Error> {
         let mut targets: Vec<LinkTarget> = node.targets().collect();
         targets.extend(self.aliases(node)?);
-        for target in targets {
+        for target in targets.into_iter().filter(|target| can_be_meant(target, &node.kind)) {
             // Everything under a policy is never looked at, unless it is asked for.
             let kinds = if role >= Role::Effect { Vec::new() } else { speakers(&target, &node.kind) };
             for from in self.lookup.pointing(&target, &kinds)? {

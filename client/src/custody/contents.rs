@@ -18,8 +18,16 @@ use super::timeline::{self, Told};
 use crate::openings::{self, DocumentError, Openings, State};
 use crate::trust::EPOCH;
 
-/// The most entries: with each one's proof, note and consistency proof they are as many members as an archive can have.
-pub const MAX_ENTRIES: usize = 16_000;
+/// The most entries that a matter is taken to have.
+///
+/// Each may bring five members: itself, its proof, its receipt's note with a consistency proof, and openings. With those in which streams speak
+/// of themselves they fit into an archive ([`MAX_MEMBERS`](archive::MAX_MEMBERS)), and leave room for the admission policy's history.
+pub const MAX_ENTRIES: usize = 12_000;
+/// The most entries, besides, in which streams speak of themselves.
+pub(super) const MAX_WORDS: usize = 500;
+/// Manifest, timeline, `VERIFY.md`, `policy.txt`, the store of the openings and the checkpoint.
+pub(super) const MAX_SINGLE_MEMBERS: usize = 6;
+const _: () = assert!(5 * (MAX_ENTRIES + MAX_WORDS) + MAX_SINGLE_MEMBERS + 3_000 < archive::MAX_MEMBERS);
 
 /// An entry and the way to the root of the file's checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]

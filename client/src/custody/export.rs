@@ -1,7 +1,8 @@
 //! Collecting a matter from a log: from a query to the contents of a custody file.
 //!
 //! The server only suggests. Which entries belong to the matter is computed here, from entries that were proved and judged; the same query at the
-//! same checkpoint gives the same bytes.
+//! same checkpoint gives the same bytes, from the same kind of source (a server has receipts and earlier notes, a folder has not) and with the same
+//! policy on heads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,8 +12,9 @@ use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::{BuildError, ConsistencyProof, LeafIndex, TreeSize};
 use govlog_formats::search::{Filter, FilterError};
 
+use super::archive::MAX_MEMBERS;
 use super::closure::{Closure, Role, Shelf, close};
-use super::contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES, id};
+use super::contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES, MAX_SINGLE_MEMBERS, MAX_WORDS, id};
 use super::finder::{FindError, Finder, Index};
 use super::manifest::{Link, NotFound, Query, Sealed};
 use super::notes::Notes;
@@ -101,6 +103,14 @@ pub enum ExportError {
     /// An entry was named that is not below the checkpoint.
     #[error("{0}: not below the checkpoint, or of another epoch")]
     NoEntry(String),
+    /// More entries were named than a file can have.
+    #[error("{found} entries are named, and a file has at most {most}: make several")]
+    TooMany {
+        /// How many.
+        found: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// A pin that the checkpoint does not continue.
     #[error("the pinned checkpoint: {0}")]
     Pin(String),
@@ -155,18 +165,20 @@ pub fn export(
         Box::new(Index::new(source.http().ok_or(ExportError::NoIndex)?, head.size(), most))
     };
     let mut reader = Reader::new(source, &trust, &head, &tree, finder);
-    let starts = starts(&mut reader, plan, &filters, progress)?;
+    let (starts, are_more) = starts(&mut reader, plan, &filters, most, progress)?;
     if starts.is_empty() {
         return Ok(None);
     }
     let nodes = starts.iter().map(|read| read.node.clone());
     let closure = close(&mut reader, nodes, most)?;
-    let is_cut = closure.is_cut || reader.finder.is_cut();
-    let found = with_words(&mut reader, &closure)?;
+    let (found, are_more_words) = with_words(&mut reader, &closure)?;
+    let is_cut = closure.is_cut || are_more || are_more_words || reader.finder.is_cut();
     let changes = changes(&mut reader)?;
-    let notes = Notes::collect(&reader, &found, plan.pin.as_deref())?;
     let (disclosed, more) = disclose(plan, &found)?;
     notices.extend(more);
+    let members = 2 * (found.len() + changes.len()) + disclosed.len() + MAX_SINGLE_MEMBERS;
+    let room = MAX_MEMBERS.saturating_sub(members) / 2;
+    let notes = Notes::collect(&reader, &found, plan.pin.as_deref(), room)?;
     let contents = Contents {
         origin: trust.origin().to_owned(),
         size: head.size(),
@@ -179,7 +191,7 @@ pub fn export(
         collector: plan.collector.clone(),
         purpose: plan.purpose.clone(),
         completeness: completeness(plan, &head),
-        starts: starts.iter().map(|read| read.node.index).collect(),
+        starts: starts.iter().map(|read| read.node.index).filter(|index| found.contains_key(index)).collect(),
         not_found: not_found(&found, &closure, &disclosed, is_cut.then_some(most)),
         entries: found.into_iter().map(|(index, read)| (index, read.evidence.clone())).collect(),
         openings: disclosed,
@@ -209,22 +221,17 @@ fn completeness(plan: &Plan<'_>, head: &Head) -> String {
     if plan.complete { format!("scanned 0-{}", head.size().get().saturating_sub(1)) } else { "index".to_owned() }
 }
 
-/// The entries that answer the query, and those that were named, in the log's order.
+/// The entries that were named, and of those that answer the query as many as there is room for, in the log's order; and whether there are more.
 fn starts(
     reader: &mut Reader<'_>,
     plan: &Plan<'_>,
     filters: &[Filter],
+    most: usize,
     progress: Progress<'_>,
-) -> Result<Vec<Arc<Read>>, ExportError> {
+) -> Result<(Vec<Arc<Read>>, bool), ExportError> {
     let mut starts = BTreeMap::new();
-    let suggested = reader.finder.answers(filters)?;
-    let count = suggested.len() as u64;
-    for (done, index) in (1..).zip(suggested) {
-        let read = reader.read(index)?;
-        if filters.iter().any(|filter| filter.matches(&read.statement)) {
-            starts.insert(index, read);
-        }
-        progress("read", done, count);
+    if plan.query.entries.len() > most {
+        return Err(ExportError::TooMany { found: plan.query.entries.len(), most });
     }
     for entry in &plan.query.entries {
         let index = entry.parse::<EntryId>().ok().filter(|id| id.epoch == crate::trust::EPOCH).map(|id| id.index);
@@ -232,19 +239,39 @@ fn starts(
         let index = index.ok_or_else(|| ExportError::NoEntry(entry.clone()))?;
         starts.insert(index, reader.read(index)?);
     }
-    Ok(starts.into_values().collect())
+    let suggested = reader.finder.answers(filters)?;
+    let (count, mut are_more) = (suggested.len() as u64, false);
+    for (done, index) in (1..).zip(suggested) {
+        let read = reader.read(index)?;
+        if filters.iter().any(|filter| filter.matches(&read.statement)) && !starts.contains_key(&index) {
+            if starts.len() == most {
+                are_more = true;
+                break;
+            }
+            starts.insert(index, read);
+        }
+        progress("read", done, count);
+    }
+    Ok((starts.into_values().collect(), are_more))
 }
 
 /// What was reached, and what the streams of it say of themselves.
-fn with_words(reader: &mut Reader<'_>, closure: &Closure) -> Result<BTreeMap<LeafIndex, Arc<Read>>, ExportError> {
+fn with_words(
+    reader: &mut Reader<'_>,
+    closure: &Closure,
+) -> Result<(BTreeMap<LeafIndex, Arc<Read>>, bool), ExportError> {
     let mut found = BTreeMap::new();
     for index in closure.reached.keys() {
         found.insert(*index, reader.read(*index)?);
     }
+    let room = found.len() + MAX_WORDS;
     for index in words(reader, &found)? {
+        if !found.contains_key(&index) && found.len() == room {
+            return Ok((found, true));
+        }
         found.insert(index, reader.read(index)?);
     }
-    Ok(found)
+    Ok((found, false))
 }
 
 fn earlier(tree: &Tree<'_>, head: &Head, notes: Notes) -> Result<BTreeMap<TreeSize, Earlier>, ExportError> {

@@ -42,6 +42,13 @@ pub trait Finder {
     /// They cannot be had.
     fn answers(&mut self, filters: &[Filter]) -> Result<Vec<LeafIndex>, FindError>;
 
+    /// The newest entries that may answer a filter, so many at most, in the log's order.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be had.
+    fn newest(&mut self, filter: &Filter, most: usize) -> Result<Vec<LeafIndex>, FindError>;
+
     /// Whether there was more than is taken at most.
     fn is_cut(&self) -> bool;
 }
@@ -78,6 +85,12 @@ impl Finder for Index<'_> {
         found.sort_unstable();
         found.dedup();
         Ok(found)
+    }
+
+    /// A log answers from its beginning on: every page is read, for the sake of the last.
+    fn newest(&mut self, filter: &Filter, most: usize) -> Result<Vec<LeafIndex>, FindError> {
+        let (mut indexes, _) = self.http.records(filter, self.at, usize::MAX)?;
+        Ok(indexes.split_off(indexes.len().saturating_sub(most)))
     }
 
     fn is_cut(&self) -> bool {

@@ -9,20 +9,23 @@ use govlog_formats::transparent::TransparentStatement;
 
 use super::export::ExportError;
 use super::reader::{Read, Reader};
-use crate::source::published;
+use crate::source::{each_published, published};
 
-/// How many notes below an entry are looked through for the one that its statement names, page by page.
+/// How many sizes below an entry are looked through for the note that its statement names, the nearest first.
 const WINDOWS: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
+/// The most pages of a thousand notes that are read for all of them together.
+const MAX_PAGES: usize = 2_000;
 
 /// Notes by their size.
 pub(super) struct Notes(BTreeMap<TreeSize, Vec<u8>>);
 
 impl Notes {
-    /// Collects the notes of the receipts, those that statements name, and the pinned one.
+    /// Collects the notes of the receipts, the pinned one, and as far as there is `room` for so many in all, those that statements name.
     pub(super) fn collect(
         reader: &Reader<'_>,
         found: &BTreeMap<LeafIndex, Arc<Read>>,
         pin: Option<&[u8]>,
+        room: usize,
     ) -> Result<Self, ExportError> {
         let mut notes = Self(BTreeMap::new());
         // Those of the admission policy's entries too, which carry receipts like all others.
@@ -30,10 +33,10 @@ impl Notes {
         for read in found.values().cloned().chain(changes) {
             notes.of_receipts(&read.evidence.statement, reader.head.size());
         }
-        notes.named(reader, found)?;
         if let Some(pin) = pin {
             notes.pinned(reader, pin)?;
         }
+        notes.named(reader, found, room)?;
         Ok(notes)
     }
 
@@ -51,31 +54,30 @@ impl Notes {
     }
 
     /// Finds the notes that statements name by their digest; the sizes are not named, and lie shortly below as a rule.
-    fn named(&mut self, reader: &Reader<'_>, found: &BTreeMap<LeafIndex, Arc<Read>>) -> Result<(), ExportError> {
+    fn named(
+        &mut self,
+        reader: &Reader<'_>,
+        found: &BTreeMap<LeafIndex, Arc<Read>>,
+        room: usize,
+    ) -> Result<(), ExportError> {
         let mut known: BTreeMap<Digest, TreeSize> =
             self.0.iter().map(|(size, note)| (Digest::sha256(note), *size)).collect();
-        let mut searched: BTreeSet<(u64, u64)> = BTreeSet::new();
+        let (mut searched, mut pages) = (BTreeSet::new(), 0);
         for (index, read) in found {
             let Some(head) = read.statement.claims().head else { continue };
-            let mut to = index.get();
-            for window in WINDOWS {
-                if known.contains_key(&head) || to == 0 {
+            for (from, to) in spans(*index) {
+                if known.contains_key(&head) || pages >= MAX_PAGES {
                     break;
                 }
-                // By whole thousands, so that neighbours ask for the same.
-                let from = (index.get().saturating_sub(window) / 1_000 * 1_000).max(1);
-                if searched.insert((from, to / 1_000)) {
-                    for note in published(reader.source, TreeSize::new(from), TreeSize::new(to))? {
-                        let digest = Digest::sha256(&note.note);
-                        known.insert(digest, note.size);
-                        if digest == head {
-                            self.0.entry(note.size).or_insert(note.note);
-                        }
-                    }
+                if searched.insert((from, to)) {
+                    let to = TreeSize::new(to).min(reader.head.size());
+                    pages += each_published(reader.source, TreeSize::new(from), to, MAX_PAGES - pages, &mut |note| {
+                        known.insert(Digest::sha256(&note.note), note.size);
+                    })?;
                 }
-                to = from.saturating_sub(1);
             }
-            if let Some(size) = known.get(&head).filter(|size| !self.0.contains_key(size)) {
+            let size = known.get(&head).filter(|size| !self.0.contains_key(size) && **size < reader.head.size());
+            if let Some(size) = size.filter(|_| self.0.len() < room) {
                 let note = published(reader.source, *size, *size)?.into_iter().find(|note| note.size == *size);
                 note.into_iter().for_each(|note| drop(self.0.insert(note.size, note.note)));
             }
@@ -102,5 +104,33 @@ impl Notes {
             self.0.entry(size).or_insert_with(|| pin.to_vec());
         }
         Ok(())
+    }
+}
+
+/// The sizes in which the note that an entry names is looked for, the nearest first: by whole thousands, so that neighbours ask for the same.
+fn spans(index: LeafIndex) -> Vec<(u64, u64)> {
+    let top = (index.get() / 1_000 * 1_000).saturating_add(999);
+    let mut next = Some(top);
+    let span = |window: u64| {
+        let to = next?;
+        let from = (index.get().saturating_sub(window) / 1_000 * 1_000).max(1);
+        next = Some(from - 1).filter(|to| *to > 0);
+        Some((from, to))
+    };
+    WINDOWS.into_iter().map_while(span).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_look_through_the_same_sizes_which_end_above_both_and_leave_none_out() {
+        let of = |index| spans(LeafIndex::new(index));
+        assert_eq!(of(0), [(1, 999)]);
+        assert_eq!(of(1_500), [(1, 1_999)]);
+        assert_eq!(of(5_100), of(5_900), "what one has read, the other need not");
+        assert_eq!(of(25_900), [(24_000, 25_999), (15_000, 23_999), (1, 14_999)]);
+        assert_eq!(of(5_000_000).last(), Some(&(4_000_000, 4_899_999)));
     }
 }

@@ -152,6 +152,15 @@ impl Node {
     }
 }
 
+/// Says whether any relation by this target can lead to an entry of this kind: a revocation bears the handles of what it revokes, and nobody who
+/// names these means the revocation.
+pub(super) fn can_be_meant(target: &LinkTarget, kind: &str) -> bool {
+    govlog_formats::record::RELATIONS.iter().chain(&["", OWNED_BY, ACTED_AS]).any(|rel| {
+        let kinds = meant_kinds(rel, target, "");
+        kinds.is_empty() || kinds.contains(&kind)
+    })
+}
+
 /// The kinds that a relation of an entry of this kind can lead to; none: any.
 ///
 /// By leaf hash the entry is named itself. By handle it must be of a kind that such a handle names and such a relation leads to: a revocation bears

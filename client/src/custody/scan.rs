@@ -159,6 +159,11 @@ impl Finder for Scan {
         Ok(found)
     }
 
+    fn newest(&mut self, filter: &Filter, most: usize) -> Result<Vec<LeafIndex>, FindError> {
+        let mut indexes = self.answers(std::slice::from_ref(filter))?;
+        Ok(indexes.split_off(indexes.len().saturating_sub(most)))
+    }
+
     fn is_cut(&self) -> bool {
         false
     }

@@ -63,6 +63,12 @@ fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
     if let Some(most) = manifest.not_found.cut_at {
         list.push(format!("completeness: the collector stopped at {most} entries, and there are more"));
     }
+    if ["since", "until"].iter().any(|bound| manifest.query.search.contains_key(*bound)) {
+        list.push(
+            "completeness: the query bounds times, which are those that issuers state; what states another time is not here"
+                .to_owned(),
+        );
+    }
     let independent = head.witnesses.iter().filter(|witness| witness.relation == Relation::Independent).count();
     if !head.asks_for_witnesses && head.witnesses.is_empty() {
         list.push("that everybody is shown the same log: your policy asks for no witness".to_owned());

@@ -13,6 +13,8 @@ use super::reader::{Read, Reader};
 const AROUND_MS: u64 = 3_600_000;
 /// How far back a stream's last word is looked for, step by step: its heartbeats are many, and the last one is near.
 const BACK_MS: [u64; 4] = [3_600_000, 86_400_000, 30 * 86_400_000, u64::MAX];
+/// How many of the newest suggestions are read for the one that does answer: an honest index suggests no others.
+const TRIED: usize = 100;
 
 /// Finds the entries in which streams speak of themselves, as far as it matters here.
 pub(super) fn words(
@@ -68,7 +70,7 @@ fn read(reader: &mut Reader<'_>, filter: &Filter) -> Result<Vec<LeafIndex>, Expo
 
 /// The last of them: the others are not even read.
 fn last(reader: &mut Reader<'_>, filter: &Filter) -> Result<Option<LeafIndex>, ExportError> {
-    for index in reader.finder.answers(std::slice::from_ref(filter))?.into_iter().rev() {
+    for index in reader.finder.newest(filter, TRIED)?.into_iter().rev() {
         if filter.matches(&reader.read(index)?.statement) {
             return Ok(Some(index));
         }

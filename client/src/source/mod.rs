@@ -14,6 +14,7 @@ mod tree;
 pub use folder::Folder;
 pub use head::{Head, HeadError};
 pub use http::{Http, Reply};
+pub(crate) use notes::each_published;
 pub use notes::{Published, published};
 pub use records::RecordsError;
 pub use statement::Fetched;

@@ -20,6 +20,7 @@ pub struct Published {
 #[derive(Deserialize)]
 struct Page {
     checkpoints: Vec<Listed>,
+    next: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -34,14 +35,44 @@ struct Listed {
 ///
 /// The source does not answer, or gives what is no list.
 pub fn published(source: &Source, from: TreeSize, to: TreeSize) -> Result<Vec<Published>, SourceError> {
+    Ok(page(source, from, to)?.0)
+}
+
+/// Tells the notes of these sizes, both inclusive, from so many pages at most; gives how many it read.
+///
+/// # Errors
+///
+/// The source does not answer, or gives what is no list.
+pub(crate) fn each_published(
+    source: &Source,
+    from: TreeSize,
+    to: TreeSize,
+    most: usize,
+    told: &mut dyn FnMut(Published),
+) -> Result<usize, SourceError> {
+    let (mut from, mut pages) = (from, 0);
+    while pages < most && from <= to {
+        let (notes, next) = page(source, from, to)?;
+        pages += 1;
+        notes.into_iter().for_each(&mut *told);
+        match next.filter(|next| *next > from) {
+            Some(next) => from = next,
+            None => break,
+        }
+    }
+    Ok(pages)
+}
+
+fn page(source: &Source, from: TreeSize, to: TreeSize) -> Result<(Vec<Published>, Option<TreeSize>), SourceError> {
     let path = format!("v1/checkpoints?from={from}&to={to}");
     let body = if source.http().is_some() { source.get(&path, MAX_PAGE_BYTES)? } else { None };
-    let Some(body) = body else { return Ok(Vec::new()) };
+    let Some(body) = body else { return Ok((Vec::new(), None)) };
     let page: Page = serde_json::from_slice(&body).map_err(|error| SourceError::Status {
         url: path,
         status: 200,
         detail: format!("no list of notes: {error}"),
     })?;
     let listed = page.checkpoints.into_iter();
-    Ok(listed.map(|listed| Published { size: TreeSize::new(listed.size), note: listed.note.into_bytes() }).collect())
+    let notes = listed.map(|listed| Published { size: TreeSize::new(listed.size), note: listed.note.into_bytes() });
+    Ok((notes.collect(), page.next.map(TreeSize::new)))
 }

@@ -31,8 +31,9 @@ impl Marks {
         header(&mut walk, statement);
         record(&mut walk, statement);
         let signed_ms = u64::try_from(statement.claims().iat).unwrap_or_default().saturating_mul(1000);
+        // Whoever dates an event back must have dated the signature back, too, not to be found by when it was made.
         let (earliest_ms, latest_ms) = walk.time.unwrap_or((signed_ms, signed_ms));
-        Self { terms: walk.terms, earliest_ms, latest_ms }
+        Self { terms: walk.terms, earliest_ms: earliest_ms.min(signed_ms), latest_ms: latest_ms.max(signed_ms) }
     }
 
     /// The terms.
@@ -41,13 +42,13 @@ impl Marks {
         &self.terms
     }
 
-    /// The earliest time it speaks of: POSIX milliseconds, as claimed.
+    /// The earliest time it speaks of or was signed at: POSIX milliseconds, as claimed.
     #[must_use]
     pub const fn earliest_ms(&self) -> u64 {
         self.earliest_ms
     }
 
-    /// The latest time it speaks of: POSIX milliseconds, as claimed.
+    /// The latest time it speaks of or was signed at: POSIX milliseconds, as claimed.
     #[must_use]
     pub const fn latest_ms(&self) -> u64 {
         self.latest_ms
@@ -66,7 +67,7 @@ pub fn fingerprint() -> Digest {
 }
 
 /// To be counted up where the same tables give an entry other marks than before.
-const RULES: &str = "govlog marks v1\n";
+const RULES: &str = "govlog marks v2\n";
 
 /// What every statement is found by, whatever its payload is.
 fn header(walk: &mut Walk, statement: &SignedStatement) {

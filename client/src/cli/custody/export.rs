@@ -25,10 +25,13 @@ use crate::verify::Outcome;
 What belongs to the matter is found from entries that are verified one by one, the server only suggests: from everything that answers the query, \
 to what it rests on (credential, policy, delegation, approval, registration, attestation, signing key …), to what came of it, and to \
 every word about any of these (revocations, findings, redactions). Other decisions under the same credential or policy do not belong to a decision; \
-whoever wants them starts from the credential or the policy. At most 16,000 entries are taken, and the file says where there were more.
+whoever wants them starts from the credential or the policy. At most 12,000 entries are taken, and the file says where there were more.
 
 Without --complete the log's index is asked, and the file says so; with it every entry is read and hashed up to the checkpoint. The same query at \
-the same checkpoint (--at), with the same collector, purpose and openings, gives the same bytes.
+the same checkpoint (--at), with the same collector, purpose and openings, gives the same bytes, from the same kind of source (a server adds \
+receipts and earlier checkpoints, a folder has none) and under the same policy.txt of the trust directory.
+
+--from and --to go by the times that entries state of themselves: whoever has a stolen key states any. For that, ask without them.
 
 With --key the file's manifest digest is logged as a `custody` record, and the record lies beside the file, with .cose in place of its ending.
 
@@ -37,9 +40,8 @@ Exit codes: 0 written, and verified · 5 nothing answers the query, nothing writ
 For example, from an alert with a trace id:
   govlog custody export --log https://log.example --trust trust --trace 4bf92f3577b34da6a3ce929d0e0e4736 \\
     --collector responder-7 --purpose 'case 2031' --out case.zip
-Everything that a stolen key signed since noon, and what came of it:
-  govlog custody export --log https://log.example --trust trust --key-handle stolen.pem \\
-    --from 2026-11-28T12:00:00Z --complete --out stolen.zip")]
+Everything that a stolen key signed, whatever time it states, and what came of it:
+  govlog custody export --log https://log.example --trust trust --key-handle stolen.pem --complete --out stolen.zip")]
 pub(crate) struct Export {
     /// The log's address, or with --complete a folder with its public files
     #[arg(long, value_name = "URL|DIR")]

@@ -51,10 +51,10 @@ pub(crate) struct Asked {
     /// Everything under a delegation: an entry id, a .cose file, or a token's handle
     #[arg(long, value_name = "ID|FILE|HANDLE")]
     delegation: Option<String>,
-    /// Nothing that only speaks of times before: 2026-11-28T16:00:00Z, or 2026-11-28
+    /// Nothing that states only times before, of its events and its signature: 2026-11-28T16:00:00Z, or 2026-11-28
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Nothing that only speaks of times after
+    /// Nothing that states only times after
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
     /// These entries, whatever else is asked for

@@ -232,7 +232,7 @@ fn other_decisions_under_the_same_credential_and_policy_do_not_belong_to_a_decis
     };
     let effect =
         json!({ "v": 1, "event_ms": 1, "outcome": "performed", "performer": "spiffe://a/x", "decision_id": "d-1" });
-    let revocation = json!({ "v": 1, "event_ms": 1, "target_type": "credential", "target": { "handle": ["tbs_s256", digest("c")] }, "effective_ms": 1 });
+    let revocation = json!({ "v": 1, "event_ms": 1, "handles": { "tbs_s256": digest("c") }, "target_type": "credential", "target": { "handle": ["tbs_s256", digest("c")] }, "effective_ms": 1 });
     let all = [
         ("policy", policy),
         ("issuance", issuance),
@@ -258,4 +258,30 @@ fn other_decisions_under_the_same_credential_and_policy_do_not_belong_to_a_decis
         "all under the credential"
     );
     assert_eq!(from(5), [(1, Cause), (5, Start)], "what was revoked, with what it rests on");
+
+    let start = shelf.get(LeafIndex::new(5)).unwrap().clone();
+    let mut asked = Asked { shelf, pointing: Vec::new() };
+    assert_eq!(found(&mut asked, &start).len(), 2);
+    let tbs = |target: &LinkTarget| matches!(target, LinkTarget::Handle(handle) if handle.name == "tbs_s256");
+    let by_tbs: Vec<_> = asked.pointing.into_iter().filter(|(target, _)| tbs(target)).collect();
+    assert!(!by_tbs.is_empty() && by_tbs.iter().all(|(_, kinds)| *kinds > 0), "not all under it: {by_tbs:?}");
+}
+
+/// Writes down what is asked who names it, and of how many kinds.
+struct Asked {
+    shelf: Shelf,
+    pointing: Vec<(LinkTarget, usize)>,
+}
+
+impl Lookup for Asked {
+    type Error = Infallible;
+
+    fn named(&mut self, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, Infallible> {
+        self.shelf.named(target, kinds)
+    }
+
+    fn pointing(&mut self, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, Infallible> {
+        self.pointing.push((target.clone(), kinds.len()));
+        self.shelf.pointing(target, kinds)
+    }
 }

@@ -75,6 +75,35 @@ fn what_is_not_there_is_no_file_and_what_cannot_be_asked_is_said() {
 }
 
 #[test]
+fn a_query_with_more_answers_than_a_file_takes_gives_a_file_that_says_so() {
+    let log = log();
+    let (_dir, source, trust) = mirror(&log);
+    let credential = [("credential", &*"11".repeat(32))];
+    for (most, starts) in [(1, 1), (2, 2), (3, 3)] {
+        let file = made(&source, &trust, &Plan { most, ..plan(&credential) });
+        assert_eq!(why(&file.verdict), "VERIFIED", "{most}");
+        let custody = file.verdict.result.unwrap();
+        assert_eq!(custody.manifest.starts.len(), starts);
+        assert_eq!(custody.manifest.not_found.cut_at, (most < 3).then_some(most as u64));
+    }
+    let mut named = plan(&[]);
+    named.query.entries = vec!["1.2".to_owned(), "1.3".to_owned()];
+    let error = export(&source, &trust, &Plan { most: 1, ..named }, &mut |_, _, _| {}).unwrap_err();
+    assert!(matches!(error, ExportError::TooMany { found: 2, most: 1 }), "{error}");
+}
+
+#[test]
+fn bounds_of_time_go_by_what_is_stated_and_the_file_says_so() {
+    let log = log();
+    let (_dir, source, trust) = mirror(&log);
+    let says = |plan: &Plan<'_>| {
+        made(&source, &trust, plan).verdict.not_proved.iter().any(|said| said.contains("the query bounds times"))
+    };
+    assert!(says(&plan(&[("decision", "d-1"), ("since", "1")])));
+    assert!(!says(&plan(&[("decision", "d-1")])));
+}
+
+#[test]
 fn a_pin_is_continued_or_it_is_a_split_view() {
     let log = log();
     let (dir, source, trust) = mirror(&log);

@@ -153,11 +153,22 @@ fn the_time_of_a_batch_is_that_of_its_decisions() {
     let batch = of_view("decision-batch", &view);
     let within = |since: u64, until: u64| Filter::default().since(since).until(until).matches(&batch);
     assert!(within(0, 500) && within(600, 650) && within(900, 1000));
-    assert!(!within(0, 499) && !within(901, 1000));
+    assert!(!within(0, 499) && !within(1_795_320_443_001, u64::MAX));
     assert!(finds("subject", "spiffe://prod.example/web", &batch) && finds("policy", "r7", &batch));
     let effect =
         of_view("effect", &json!({"v": 1, "event_ms": 900, "outcome": "performed", "performer": "x:y", "start_ms": 5}));
-    assert_eq!((Marks::of(&effect).earliest_ms(), Marks::of(&effect).latest_ms()), (900, 900));
+    assert_eq!((Marks::of(&effect).earliest_ms(), Marks::of(&effect).latest_ms()), (900, 1_795_320_443_000));
+}
+
+/// Whoever dates an event back is found by when it was signed.
+#[test]
+fn the_time_of_a_signature_counts_as_well() {
+    let signed_ms = 1_795_320_443_000;
+    let dated_back = of_view("gap", &json!({"v": 1, "event_ms": 900, "cause": "crash"}));
+    assert_eq!((Marks::of(&dated_back).earliest_ms(), Marks::of(&dated_back).latest_ms()), (900, signed_ms));
+    assert!(Filter::default().since(signed_ms).matches(&dated_back));
+    let ahead = of_view("gap", &json!({"v": 1, "event_ms": signed_ms + 900, "cause": "crash"}));
+    assert_eq!((Marks::of(&ahead).earliest_ms(), Marks::of(&ahead).latest_ms()), (signed_ms, signed_ms + 900));
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn conditions_are_combined() {
         ("until", "1795320442504"),
     ];
     assert!(Filter::from_pairs(all).unwrap().matches(&decision));
-    for wrong in [("kind", "effect"), ("policy", "r2"), ("since", "1795320442505"), ("handle", "cert_s256:00")] {
+    for wrong in [("kind", "effect"), ("policy", "r2"), ("since", "1795320443001"), ("handle", "cert_s256:00")] {
         let pairs = all.into_iter().filter(|(name, _)| *name != wrong.0 && *name != "until").chain([wrong]);
         assert!(!Filter::from_pairs(pairs).unwrap().matches(&decision), "{wrong:?}");
     }

@@ -27,11 +27,16 @@ use crate::tree::testing::identity;
 
 /// Signs a record of an issuer.
 fn record(kind: &str, issuer: u64, view: &Json) -> SignedStatement {
+    record_at(1_000, kind, issuer, view)
+}
+
+/// Signs one at this time, in seconds.
+fn record_at(iat: i64, kind: &str, issuer: u64, view: &Json) -> SignedStatement {
     let claims = Claims {
         iss: format!("spiffe://prod.example/pep/{issuer}"),
         sub: format!("spiffe://prod.example/w/{}", issuer % 3),
         aud: None,
-        iat: 1_000,
+        iat,
         stream: None,
         head: None,
     };

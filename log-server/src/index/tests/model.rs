@@ -131,7 +131,10 @@ fn pages_follow_one_another_while_the_log_grows() {
 #[test]
 fn a_page_ends_early_where_much_is_looked_at_for_little() {
     let statements: Vec<SignedStatement> = (0..5000u64)
-        .map(|number| record("gap", 0, &json!({"v": 1, "event_ms": if number % 2 == 0 { 10 } else { 1_000_000 }, "cause": "crash", "x": number})))
+        .map(|number| {
+            let (signed_s, event_ms) = if number % 2 == 0 { (0, 10) } else { (1_000, 1_000_000) };
+            record_at(signed_s, "gap", 0, &json!({"v": 1, "event_ms": event_ms, "cause": "crash", "x": number}))
+        })
         .collect();
     let (log, directory) = (Log::of(&statements), tempfile::tempdir().unwrap());
     let shared = log.open(&directory.path().join("index"), 100_000).unwrap();
