@@ -104,3 +104,28 @@ fn openings_that_open_nothing_are_refused() {
     let nothing = Openings::new("decision", Vec::new());
     refused(|contents| drop(contents.openings.insert(leaf, nothing)), "opens nothing");
 }
+
+/// What the file says to do without govlog finds what was changed, taken out or put in. It needs python3, and so does this test.
+#[test]
+fn the_commands_of_the_file_itself_find_what_is_not_as_the_manifest_says() {
+    let log = log();
+    let (bytes, digest) = contents(&log, log.size(), &[3, 2]).write().unwrap();
+    let (_, commands) = crate::custody::contents::VERIFY_TEXT.split_once("\n    python3 ").unwrap();
+    let (commands, _) = commands.split_once("\n    END\n").unwrap();
+    let commands = format!("python3 {commands}\nEND\n").replace("\n    ", "\n").replace("FILE", "case.zip");
+    let said = |bytes: &[u8]| {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("case.zip"), bytes).unwrap();
+        let done = std::process::Command::new("sh").args(["-c", &commands]).current_dir(dir.path()).output().unwrap();
+        let (out, error) = (String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap());
+        if done.status.success() { Ok(out.trim().to_owned()) } else { Err(error.trim().to_owned()) }
+    };
+    assert_eq!(said(&bytes), Ok(digest.to_string()));
+    let wrong = |name: &str| Err(format!("not as the manifest says: {name}"));
+    let more = rebuilt(&bytes, false, |members| drop(members.insert("entries/1.9.cose".to_owned(), vec![1])));
+    assert_eq!(said(&more), wrong("entries/1.9.cose"));
+    let fewer = rebuilt(&bytes, false, |members| drop(members.remove("entries/1.3.cose")));
+    assert_eq!(said(&fewer), wrong("entries/1.3.cose"));
+    let other = rebuilt(&bytes, false, |members| members.get_mut("timeline.jsonl").unwrap().push(b'\n'));
+    assert_eq!(said(&other), wrong("timeline.jsonl"));
+}
