@@ -12,7 +12,8 @@ use govlog_formats::wire::add_checkpoint::AddCheckpoint;
 
 use super::archive::{self, ArchiveError};
 use super::layout::{OPENING_STORE_TEXT, Place};
-use super::manifest::{CheckpointSaid, FORMAT, Manifest, ManifestError, NotFound, Query, VERSION};
+use super::manifest::{CheckpointSaid, FORMAT, Manifest, ManifestError, Query, VERSION};
+use super::missing::not_found;
 use super::streams::streams;
 use super::timeline::{self, Told};
 use crate::openings::{self, DocumentError, Openings, State};
@@ -78,8 +79,8 @@ pub struct Contents {
     pub completeness: String,
     /// The entries that answer the query.
     pub starts: Vec<LeafIndex>,
-    /// What was not found.
-    pub not_found: NotFound,
+    /// How many entries were taken at most, where there are more.
+    pub cut_at: Option<u64>,
 }
 
 /// Why there is no file of these contents.
@@ -171,7 +172,7 @@ impl Contents {
             purpose: self.purpose.clone(),
             completeness: self.completeness.clone(),
             starts: self.starts.iter().copied().map(id).collect(),
-            not_found: self.not_found.clone(),
+            not_found: not_found(statements, &self.starts, &self.openings, self.cut_at),
             streams: streams(statements.iter().map(|(index, statement)| (*index, statement))),
             files: members.iter().map(|(name, bytes)| (name.clone(), Digest::sha256(bytes).to_string())).collect(),
         }

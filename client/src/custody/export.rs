@@ -13,13 +13,12 @@ use govlog_formats::merkle::{BuildError, ConsistencyProof, LeafIndex, TreeSize};
 use govlog_formats::search::{Filter, FilterError};
 
 use super::archive::MAX_MEMBERS;
-use super::closure::{Closure, Role, Shelf, close};
+use super::closure::{Closure, close};
 use super::contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES, MAX_SINGLE_MEMBERS, MAX_WORDS, id};
 use super::finder::{FindError, Finder, Index};
-use super::manifest::{Link, NotFound, Query, Sealed};
+use super::manifest::Query;
 use super::notes::Notes;
 use super::reader::{Read, Reader};
-use super::relations::REVOCABLE;
 use super::scan::{Scan, ScanError};
 use super::words::words;
 use super::{CustodyVerdict, verify};
@@ -192,7 +191,7 @@ pub fn export(
         purpose: plan.purpose.clone(),
         completeness: completeness(plan, &head),
         starts: starts.iter().map(|read| read.node.index).filter(|index| found.contains_key(index)).collect(),
-        not_found: not_found(&found, &closure, &disclosed, is_cut.then_some(most)),
+        cut_at: is_cut.then_some(most as u64),
         entries: found.into_iter().map(|(index, read)| (index, read.evidence.clone())).collect(),
         openings: disclosed,
     };
@@ -333,41 +332,4 @@ fn disclose(
         disclosed,
         unopened.map(|name| format!("--open {name}: nothing in the store opens it in any entry here")).collect(),
     ))
-}
-
-/// What was looked for and is not there.
-fn not_found(
-    found: &BTreeMap<LeafIndex, Arc<Read>>,
-    closure: &Closure,
-    disclosed: &BTreeMap<Digest, Openings>,
-    cut_at: Option<usize>,
-) -> NotFound {
-    let mut shelf = Shelf::default();
-    found.values().for_each(|read| shelf.add(read.node.as_ref().clone()));
-    let roles: BTreeMap<LeafIndex, Role> = closure.reached.iter().map(|(index, (_, role))| (*index, *role)).collect();
-    let (edges, dead) = shelf.survey(&roles);
-    let is_revoked = |index: &LeafIndex| edges.iter().any(|edge| edge.to == *index && edge.rel == "revokes");
-    let can_be = |(index, read): &(&LeafIndex, &Arc<Read>)| {
-        REVOCABLE.contains(&read.node.kind.as_str()) && roles.get(index) > Some(&Role::Word)
-    };
-    let sealed = found.iter().filter_map(|(index, read)| {
-        govlog_formats::record::Record::parse(read.statement.kind(), read.statement.payload()).ok()?;
-        let openings = disclosed.get(&read.statement.leaf_hash()).map_or(&[][..], |openings| &openings.fields);
-        let fields = openings::open(read.statement.payload(), openings).ok()?.fields;
-        let closed = fields.into_iter().filter(|field| field.state == State::Closed).map(|field| field.path);
-        let paths: Vec<String> = closed.collect();
-        (!paths.is_empty()).then(|| Sealed { entry: id(*index), paths })
-    });
-    NotFound {
-        links: dead.into_iter().map(|dead| Link { entry: id(dead.from), rel: dead.rel, target: dead.to }).collect(),
-        revocations: found
-            .iter()
-            .filter(can_be)
-            .map(|(index, _)| *index)
-            .filter(|index| !is_revoked(index))
-            .map(id)
-            .collect(),
-        sealed: sealed.collect(),
-        cut_at: cut_at.map(|most| most as u64),
-    }
 }

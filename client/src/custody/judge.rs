@@ -18,6 +18,7 @@ use super::contents::{VERIFY_TEXT, statement_of, timeline};
 use super::found::{Changes, Custody, Head, Held};
 use super::layout::{MANIFEST, OPENING_STORE_TEXT, Place};
 use super::manifest::{Manifest, ManifestError};
+use super::missing::not_found;
 use super::relations::Node;
 use super::streams::streams;
 use super::{archive, claims};
@@ -41,8 +42,8 @@ pub(super) fn judge(trust: &Trust, bytes: &[u8], remarks: &mut Vec<String>) -> R
     let changes = file.changes()?;
     let verified = file.entries()?;
     let disclosed = file.openings(&verified)?;
-    file.rendered(&verified, &disclosed)?;
     let starts = claims::answers(&manifest, &verified, file.remarks)?;
+    file.rendered(&verified, &disclosed, &manifest, &starts)?;
     let roles = roles(&verified, starts);
     let held = file.held(verified, &disclosed, &roles);
     let seen = streams(held.iter().map(|held| (held.entry.included().index, held.entry.statement())));
@@ -351,8 +352,13 @@ impl<'f> File<'f> {
         &self,
         verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>,
         disclosed: &BTreeMap<Digest, Openings>,
+        manifest: &Manifest,
+        starts: &BTreeSet<LeafIndex>,
     ) -> Result<(), Failure> {
         let statements = verified.iter().map(|(index, (entry, _))| (*index, entry.statement().clone())).collect();
+        if not_found(&statements, starts, disclosed, manifest.not_found.cut_at) != manifest.not_found {
+            return Err(Failure::refuted("manifest.json: not_found: not what the entries give"));
+        }
         let timeline = timeline(&statements, disclosed);
         for (place, right) in [(Place::Timeline, timeline.as_slice()), (Place::Verify, VERIFY_TEXT.as_bytes())] {
             if self.places.get(&place) != Some(&right) {

@@ -46,7 +46,7 @@ pub struct Manifest {
     pub completeness: String,
     /// The entries that answer the query; all others are here for their sake.
     pub starts: Vec<String>,
-    /// What was looked for and not found, as claimed.
+    /// What was looked for and not found.
     pub not_found: NotFound,
     /// The streams that the entries stand in.
     pub streams: Vec<StreamSeen>,
@@ -99,7 +99,7 @@ impl Query {
     }
 }
 
-/// What was looked for and not found.
+/// What was looked for and not found, by the rules of this version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotFound {
@@ -109,7 +109,7 @@ pub struct NotFound {
     pub revocations: Vec<String>,
     /// Values that are sealed and stay so.
     pub sealed: Vec<Sealed>,
-    /// How many entries were taken at most, where there were more.
+    /// How many entries were taken at most, where there were more; as claimed.
     pub cut_at: Option<u64>,
 }
 
@@ -195,11 +195,13 @@ impl Manifest {
     fn check(&self) -> Result<(), String> {
         let Query { search, entries } = &self.query;
         let longest = search.values().map(Vec::len).max().unwrap_or_default();
+        let cut_at = usize::try_from(self.not_found.cut_at.unwrap_or_default()).unwrap_or(usize::MAX);
         for (what, found, most) in [
             ("parameters of the query", search.len(), MAX_PARAMETERS),
             ("values of a parameter of the query", longest, MAX_VALUES),
             ("entries of the query", entries.len(), MAX_ENTRIES),
             ("starts", self.starts.len(), MAX_ENTRIES),
+            ("entries, at which the collector says to have stopped", cut_at, MAX_ENTRIES),
         ] {
             if found > most {
                 return Err(format!("{found} {what}; there can be {most}"));

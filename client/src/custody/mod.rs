@@ -19,6 +19,7 @@ mod found;
 mod judge;
 mod layout;
 mod manifest;
+mod missing;
 mod notes;
 mod reader;
 mod record;

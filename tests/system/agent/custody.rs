@@ -269,7 +269,8 @@ fn stock_tools(desk: &Desk<'_>) {
     let page = run(script);
     let (_, commands) = page.split_once("\n    python3 ").unwrap();
     let (commands, _) = commands.split_once("\n    END\n").unwrap();
-    let commands = format!("rm -rf folder; python3 {commands}\nEND\n").replace("\n    ", "\n").replace("FILE", "case.zip");
+    let commands =
+        format!("rm -rf folder; python3 {commands}\nEND\n").replace("\n    ", "\n").replace("FILE", "case.zip");
     let done = run(&commands);
     let (_, verdict) = desk.verify(&desk.reader, "case.zip", &[]);
     let digest = done.split_whitespace().next().unwrap().to_owned();

@@ -70,7 +70,7 @@ fn an_entry_that_was_asked_for_is_there_or_the_collector_says_that_it_stopped() 
     refused(entries, "1.4 was asked for");
     let verdict = told(|contents| {
         entries(contents);
-        contents.not_found.cut_at = Some(2);
+        contents.cut_at = Some(2);
     });
     assert_eq!(why(&verdict), "VERIFIED");
     assert!(verdict.not_proved.iter().any(|said| said.contains("asked for by their ids")), "{:?}", verdict.not_proved);
@@ -128,4 +128,31 @@ fn the_commands_of_the_file_itself_find_what_is_not_as_the_manifest_says() {
     assert_eq!(said(&fewer), wrong("entries/1.3.cose"));
     let other = rebuilt(&bytes, false, |members| members.get_mut("timeline.jsonl").unwrap().push(b'\n'));
     assert_eq!(said(&other), wrong("timeline.jsonl"));
+}
+
+/// What is missed follows from the entries: who makes a file can hide none of it, nor miss what is there.
+#[test]
+fn what_was_not_found_is_what_the_entries_give() {
+    let log = log();
+    let (_dir, trust) = trust(&log);
+    let bytes = contents(&log, log.size(), &[3]).write().unwrap().0;
+    let with = |change: &dyn Fn(&mut crate::custody::NotFound)| {
+        let altered = rebuilt(&bytes, false, |members| {
+            let mut manifest = crate::custody::Manifest::parse(&members["manifest.json"]).unwrap();
+            change(&mut manifest.not_found);
+            members.insert("manifest.json".to_owned(), manifest.to_bytes().unwrap());
+        });
+        why(&judge(&trust, &altered))
+    };
+    assert_eq!(with(&|_| ()), "VERIFIED");
+    let wrong = "manifest.json: not_found: not what the entries give";
+    assert_eq!(with(&|said| drop(said.links.pop().unwrap())), wrong);
+    assert_eq!(with(&|said| said.revocations.push("1.3".to_owned())), wrong);
+    let paths = vec!["input".to_owned()];
+    assert_eq!(
+        with(&|said| said.sealed.push(crate::custody::Sealed { entry: "1.3".to_owned(), paths: paths.clone() })),
+        wrong
+    );
+    assert_eq!(with(&|said| said.cut_at = Some(1)), "VERIFIED", "a claim");
+    assert!(with(&|said| said.cut_at = Some(u64::MAX)).contains("stopped"));
 }

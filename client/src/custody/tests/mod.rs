@@ -15,7 +15,7 @@ use govlog_formats::receipt::{ReceiptClaims, SignedRoot};
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::transparent;
 
-use super::manifest::{NotFound, Query};
+use super::manifest::Query;
 use super::{Contents, CustodyVerdict, Earlier, Evidence, archive, verify};
 use crate::testing::{ORIGIN, TestLog, decision, issuance};
 use crate::trust::{Trust, TrustDir};
@@ -68,7 +68,7 @@ pub(super) fn contents(log: &TestLog, at: TreeSize, indexes: &[u64]) -> Contents
         purpose: Some("case 2031".to_owned()),
         completeness: "index".to_owned(),
         starts: vec![LeafIndex::new(indexes[0])],
-        not_found: NotFound::default(),
+        cut_at: None,
     }
 }
 

@@ -180,7 +180,7 @@ fn a_file_that_is_refused_has_no_page() {
 fn what_was_cut_or_is_missing_is_said_first() {
     let story = Story::whole();
     let mut cut = story.contents(story.log.size());
-    cut.not_found.cut_at = Some(14);
+    cut.cut_at = Some(14);
     cut.entries.retain(|index, _| index.get() != 9);
     let page = page(&verify(&story.trust, "case.zip", &cut.write().unwrap().0, &[]));
     let elements = markup::check(&page);
