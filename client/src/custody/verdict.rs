@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::closure::{DeadLink, Edge};
 use super::contents::id;
 use super::found::{Custody, Held};
+use super::manifest::Query;
 use super::streams::StreamSeen;
 use super::{judge, record};
 use crate::openings::State;
@@ -63,12 +64,7 @@ fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
     if let Some(most) = manifest.not_found.cut_at {
         list.push(format!("completeness: the collector stopped at {most} entries, and there are more"));
     }
-    if ["since", "until"].iter().any(|bound| manifest.query.search.contains_key(*bound)) {
-        list.push(
-            "completeness: the query bounds times, which are those that issuers state; what states another time is not here"
-                .to_owned(),
-        );
-    }
+    list.extend(stated_times(&manifest.query));
     let independent = head.witnesses.iter().filter(|witness| witness.relation == Relation::Independent).count();
     if !head.asks_for_witnesses && head.witnesses.is_empty() {
         list.push("that everybody is shown the same log: your policy asks for no witness".to_owned());
@@ -121,6 +117,13 @@ fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
     list.push("whether what the issuers state is true".to_owned());
     list.push(format!("what came after the checkpoint of size {}, such as revocations", head.size));
     list
+}
+
+/// What a query leaves out that bounds times.
+fn stated_times(query: &Query) -> Option<String> {
+    let is_bounded = ["since", "until"].iter().any(|bound| query.search.contains_key(*bound));
+    let said = "completeness: the query bounds times, which are those that issuers state; what states another time is not here";
+    is_bounded.then(|| said.to_owned())
 }
 
 impl CustodyVerdict {
