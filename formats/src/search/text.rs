@@ -21,7 +21,8 @@ pub(super) fn canonical(text: &str) -> String {
     }
 }
 
-/// Gives the spelling of a list `A,B`: each part for itself. A comma or a backslash within a part has a backslash before it.
+/// Gives the spelling of a list `A,B`: each part for itself. A comma or a backslash within a part has a backslash before it; one at the very end
+/// stands for itself.
 pub(super) fn canonical_list(text: &str) -> String {
     let (mut parts, mut part, mut escaped) = (Vec::new(), String::new(), false);
     for c in text.chars() {
@@ -33,6 +34,9 @@ pub(super) fn canonical_list(text: &str) -> String {
                 part.push(c);
             }
         }
+    }
+    if escaped {
+        part.push('\\');
     }
     parts.push(part);
     join(parts.iter().map(String::as_str))
