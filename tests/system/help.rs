@@ -19,6 +19,20 @@ fn help_of_every_command_is_as_it_was_reviewed() {
     harness::golden::folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("data/help"), &files, AGAIN);
 }
 
+/// As `head` ends what it reads from: the result is lost on nobody, and what the command ends with stands.
+#[test]
+fn a_reader_that_has_had_enough_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let key = folder.path().join("a.key");
+    let mut command = std::process::Command::new(crate::NODE);
+    let ended =
+        command.args(["govlog", "key", "new", "--alg", "ed25519", "--out"]).arg(&key).stdout(writer).output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success() && !said.contains("panicked") && key.is_file(), "{}: {said}", ended.status);
+}
+
 /// Whoever reads help sees what each command and each option is for, in every line of it.
 #[test]
 fn every_command_and_every_option_says_what_it_is_for() {

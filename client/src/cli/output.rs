@@ -1,11 +1,12 @@
 //! What a command has to do with the world: what goes to stdout and what to stderr, and how servers are reached.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one module that prints")]
+#![expect(clippy::print_stderr, reason = "this is the one module that prints")]
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write as _};
 
 use serde_json::{Value, json};
 
+use super::exit::Exit;
 use crate::source::{Outbound, Source, SourceError};
 
 /// The version of every `--json` document; it grows when a reader of the old ones would misread a new one.
@@ -31,16 +32,16 @@ impl Output {
     /// Prints a result: `text` for people, or `document` for programs.
     pub(crate) fn result(&self, text: &str, document: Value) {
         if self.json {
-            println!("{}", versioned(document));
+            print(&versioned(document).to_string());
         } else {
-            println!("{}", text.trim_end());
+            print(text.trim_end());
         }
     }
 
     /// Ends a result of many lines: people are told on stderr, so that stdout has the lines alone, and programs in a last document.
     pub(crate) fn end(&self, text: &str, document: Value) {
         if self.json {
-            println!("{}", versioned(document));
+            print(&versioned(document).to_string());
         } else {
             eprintln!("{text}");
         }
@@ -69,7 +70,7 @@ impl Output {
     /// Says why the command failed, with every cause.
     pub(crate) fn error(&self, error: &anyhow::Error) {
         if self.json {
-            println!("{}", versioned(json!({ "error": format!("{error:#}") })));
+            print(&versioned(json!({ "error": format!("{error:#}") })).to_string());
         }
         eprintln!("govlog: {error:#}");
     }
@@ -77,6 +78,19 @@ impl Output {
     /// Whether progress can be drawn: on a terminal only, never into a pipe.
     pub(crate) fn draws_progress(&self) -> bool {
         std::io::stderr().is_terminal()
+    }
+}
+
+/// Prints a line of a result. Whoever reads it may have had enough, as `head` has: what the command ends with is then still its verdict. A result
+/// that could not be written is none.
+fn print(line: &str) {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("govlog: the result could not be written: {error}");
+            std::process::exit(i32::from(Exit::CannotEvaluate.code()));
+        }
+        _ => {}
     }
 }
 
