@@ -1,6 +1,6 @@
 //! What is known of the server's entries and keys, shared by the feed that polls it and the feed that reads its log.
 //!
-//! Nothing is lost with it: it is in memory alone, but for what was [told](super::ends) of, and what a record takes from it is what the server
+//! Nothing is lost with it: it is in memory alone, but for what was told of (`ends`), and what a record takes from it is what the server
 //! said under the same id and revision.
 
 use std::collections::HashMap;

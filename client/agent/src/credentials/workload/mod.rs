@@ -1,7 +1,7 @@
 //! What a Workload API gives this program: its X.509-SVIDs, the bundles of the trust domains it is to trust, X.509 and JWT, and JWT-SVIDs for the
 //! audiences that are configured.
 //!
-//! Trust: whoever answers at the socket says what this program is given. Of a JWT-SVID only its handles leave [`api`].
+//! Trust: whoever answers at the socket says what this program is given. Of a JWT-SVID only its handles leave `api`.
 
 mod api;
 mod jwt;
