@@ -33,7 +33,7 @@ pub(crate) const POINTS: [&str; 9] = [
 const KILLS: usize = 216;
 
 /// A life ends when its place is reached, however long that takes on a busy machine; this ends only one that never comes there.
-const STUCK: Duration = Duration::from_secs(240);
+const STUCK: Duration = Duration::from_secs(60);
 
 /// How often at each place, at least.
 const KILLS_AT_EACH: usize = 8;
