@@ -113,6 +113,18 @@ impl Column {
         }
     }
 
+    /// Gives the form of the values that are taken, as the regular expression of a JSON schema; any text that is not empty where there is none.
+    #[must_use]
+    pub fn pattern(self) -> Option<&'static str> {
+        match self {
+            Self::LEAF | Self::LINKS_TO | Self::SIG_STRUCTURE | Self::PAYLOAD => {
+                Some(r"^\s*(sha256:)?:*([0-9A-Fa-f]:*){64}\s*$")
+            }
+            Self::HANDLE => Some(r"^[^:]+:[\s\S]+$"),
+            _ => None,
+        }
+    }
+
     /// Says whether a field is one that entries are found by.
     pub(super) fn is_found_by(field: &Field) -> bool {
         field.indexed || CORRELATION.contains(&field.key)

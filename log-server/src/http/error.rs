@@ -8,6 +8,7 @@ use govlog_daemon::access::Denied;
 use govlog_formats::admission;
 use govlog_formats::batch::{BatchError, BatchResult};
 use govlog_formats::cbor::CborFault;
+use govlog_formats::merkle::TreeSize;
 use govlog_formats::problem::{self, Problem};
 use govlog_formats::statement::StatementError;
 
@@ -189,6 +190,11 @@ impl Failure {
         let Progress { ready, size, of, retry_after_s } = *progress;
         let why = if ready { "the search index covers" } else { "the search index is being built: it covers" };
         Self::NotIndexed { why: format!("{why} {size} of {of} entries"), retry_after_s }
+    }
+
+    /// A search is to speak of entries that no checkpoint covers yet: they come with the next ones.
+    pub(super) fn not_published(at: TreeSize, published: u64) -> Self {
+        Self::NotIndexed { why: format!("{at} entries are not published yet, {published} are"), retry_after_s: 1 }
     }
 
     fn problem(&self) -> Problem {

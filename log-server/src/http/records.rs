@@ -14,7 +14,7 @@ use super::error::Failure;
 use super::journal::json;
 use super::query::{Query, bad};
 use super::{App, wait::Reached};
-use crate::index::SearchError;
+use crate::index::{Progress, SearchError};
 
 /// `GET /v1/records?kind=&subject=&…&since=&until=&cursor=&at=&limit=`
 ///
@@ -32,7 +32,7 @@ pub(super) async fn search(State(app): State<App>, request: Request) -> Result<R
     let limit = limit(&query)?;
     let as_of = match query.number::<TreeSize>("at")? {
         Some(at) if at.get() == 0 => return Err(bad("at is 0: the empty tree has no entries")),
-        Some(at) => app.indexed(at).await.map(|()| at).map_err(|Reached(progress)| Failure::not_indexed(&progress))?,
+        Some(at) => app.indexed(at).await.map(|()| at).map_err(|Reached(progress)| not_reached(&app, at, &progress))?,
         None => newest(&app).await?,
     };
     let page = app.index.search(filter, from, as_of, limit).await.map_err(|error| failure(&app, error))?;
@@ -66,7 +66,7 @@ pub(super) async fn by_leaf(app: &App, leaf: &Digest, size: TreeSize) -> Result<
 
 /// The newest size that the index has and that is published. The index follows the log within milliseconds, which are waited for.
 async fn newest(app: &App) -> Result<TreeSize, Failure> {
-    let published = app.0.published.borrow().as_ref().map_or(0, |published| published.size().get());
+    let published = newest_published(app);
     let mut indexed = app.index.progress();
     let reached = indexed.wait_for(|progress| !progress.ready || progress.size >= published);
     drop(tokio::time::timeout(LAG, reached).await);
@@ -75,15 +75,21 @@ async fn newest(app: &App) -> Result<TreeSize, Failure> {
 }
 
 fn limit(query: &Query) -> Result<usize, Failure> {
-    let wrong = || bad(format!("limit must be from 1 to {PAGE}"));
-    match query.get("limit") {
-        None => Ok(PAGE),
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit: &usize| (1..=PAGE).contains(limit) && limit.to_string() == text)
-            .ok_or_else(wrong),
+    let Some(limit) = query.number::<TreeSize>("limit")? else { return Ok(PAGE) };
+    let limit = usize::try_from(limit.get()).ok().filter(|limit| (1..=PAGE).contains(limit));
+    limit.ok_or_else(|| bad(format!("limit must be from 1 to {PAGE}")))
+}
+
+/// Says why there is no answer for the first `at` entries yet: they are not published, or not all of them are in the index.
+fn not_reached(app: &App, at: TreeSize, progress: &Progress) -> Failure {
+    match newest_published(app) {
+        published if published < at.get() => Failure::not_published(at, published),
+        _ => Failure::not_indexed(progress),
     }
+}
+
+fn newest_published(app: &App) -> u64 {
+    app.0.published.borrow().as_ref().map_or(0, |published| published.size().get())
 }
 
 fn failure(app: &App, error: SearchError) -> Failure {
@@ -95,8 +101,8 @@ fn failure(app: &App, error: SearchError) -> Failure {
 }
 
 /// Ids of one page.
-const PAGE: usize = 1000;
+pub(in crate::http) const PAGE: usize = 1000;
 /// Values that an entry can be asked to have all of: each is looked up in every segment.
-const MAX_TERMS: usize = 16;
+pub(in crate::http) const MAX_TERMS: usize = 16;
 /// For the index to have what is published.
 const LAG: Duration = Duration::from_millis(500);

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cbor::to_deterministic;
+use crate::digest::Digest;
 use crate::record::arbitrary::{any_record, typed_record};
 
 /// Puts `v` and a time into a record, as admission wants it.
@@ -53,6 +54,22 @@ proptest! {
         }
     }
 
+    /// Whoever follows the description of the interface is understood.
+    #[test]
+    fn what_has_the_form_of_its_column_is_taken((column, text) in of_its_form()) {
+        prop_assert!(Term::new(column, &text).is_ok(), "{}: {:?}", column, text);
+    }
+
+    /// And nothing else is.
+    #[test]
+    fn what_has_another_form_is_refused(text in "[^:]{0,70}|:[0-9a-f]{0,70}|sha256:[0-9a-f]{0,63}|[0-9a-f]{65,70}") {
+        for column in Column::all().iter().filter(|column| column.pattern().is_some()) {
+            let is_digest = *column != Column::HANDLE && Digest::from_hex_lenient(&text).is_ok();
+            let is_handle = *column == Column::HANDLE && text.starts_with("sha256:") && text.len() > 7;
+            prop_assert_eq!(Term::new(*column, &text).is_ok(), is_digest || is_handle, "{}: {:?}", column, text);
+        }
+    }
+
     /// An entry that lacks one of the terms is not found.
     #[test]
     fn a_foreign_term_excludes(kind in prop::sample::select(KINDS.to_vec()), column in prop::sample::select(Column::all().to_vec()), text in "[a-z]{1,8}") {
@@ -62,6 +79,15 @@ proptest! {
             prop_assert_eq!(Filter::default().with(term).matches(&statement), has);
         }
     }
+}
+
+fn of_its_form() -> impl Strategy<Value = (Column, String)> {
+    prop::sample::select(Column::all().to_vec()).prop_flat_map(|column| {
+        // The generator takes no anchors.
+        let pattern =
+            column.pattern().map_or("[\\s\\S]{1,40}", |form| form.trim_start_matches('^').trim_end_matches('$'));
+        (Just(column), prop::string::string_regex(pattern).unwrap())
+    })
 }
 
 /// Reads a query string as a server does.

@@ -68,7 +68,10 @@ async fn only_what_is_published_is_found() {
     );
     let waited = rig.get(&format!("/v1/records?leaf={leaf}&at=3")).await;
     assert_eq!((waited.status, waited.retry_after()), (503, 1), "{waited:?}");
-    assert!(waited.json_problem()["detail"].as_str().unwrap().contains("of 3 entries"), "{waited:?}");
+    assert!(
+        waited.json_problem()["detail"].as_str().unwrap().contains("3 entries are not published yet, 2 are"),
+        "{waited:?}"
+    );
     assert_eq!(rig.get(&format!("/v1/proofs/inclusion?leaf={leaf}&size=2")).await.status, 404);
     assert_eq!(rig.get(&format!("/v1/proofs/inclusion?leaf={leaf}&size=3")).await.status, 404);
     rig.release();

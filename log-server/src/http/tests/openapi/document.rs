@@ -32,10 +32,11 @@ pub(super) fn assemble() -> Value {
 fn columns(document: &mut Value) {
     let parameters = document.pointer_mut("/paths/~1v1~1records/get/parameters").unwrap().as_array_mut().unwrap();
     let of = |column: &Column| {
-        json!({
-            "name": column.name(), "in": "query", "required": false, "description": column.about(),
-            "schema": { "type": "string", "minLength": 1 },
-        })
+        let schema = match column.pattern() {
+            Some(pattern) => json!({ "type": "string", "pattern": pattern }),
+            None => json!({ "type": "string", "minLength": 1 }),
+        };
+        json!({ "name": column.name(), "in": "query", "required": false, "description": column.about(), "schema": schema })
     };
     let all: Vec<Value> = Column::all().iter().map(of).collect();
     parameters.splice(0..0, all);

@@ -191,7 +191,13 @@ fn hints() -> Vec<Example> {
             ],
         ),
         ask("records", "nobody", "No entry has that trace", 200, &[("trace", json!("none")), ("at", json!(4))]),
-        ask("records", "unknown", "A column that there is not", 400, &[("cursor", json!("first"))]),
+        ask(
+            "records",
+            "empty",
+            "No time is within",
+            400,
+            &[("since", json!(2)), ("until", json!(1)), ("at", json!(4))],
+        ),
         ask(
             "checkpoints",
             "page",

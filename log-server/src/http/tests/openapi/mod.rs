@@ -184,6 +184,9 @@ fn the_description_has_the_bounds_of_the_code() {
         MAX_BATCH_BYTES, MAX_BATCH_STATEMENTS, MAX_ENTRY_BYTES, MAX_PROOF_HASHES, MAX_SUBMISSION_BYTES,
     };
     use govlog_formats::merkle::TreeSize;
+
+    use crate::http::Times;
+    use crate::http::records::{MAX_TERMS, PAGE};
     let document: Value = serde_json::from_slice(DOCUMENT).unwrap();
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
     let schemas = &document["components"]["schemas"];
@@ -195,4 +198,20 @@ fn the_description_has_the_bounds_of_the_code() {
     let post = |path: &str| document["paths"][path]["post"].to_string();
     assert!(post("/entries").contains("128 KiB") && schemas["SignedStatement"].to_string().contains("65,535"));
     assert!(post("/v1/batches").contains("1,024 statements and 8 MiB"));
+    let search = &document["paths"]["/v1/records"]["get"];
+    let maximum = |name: &str| {
+        let parameters = search["parameters"].as_array().unwrap();
+        parameters.iter().find(|one| one["name"] == name).unwrap()["schema"]["maximum"].clone()
+    };
+    assert_eq!(
+        (schemas["Records"]["properties"]["ids"]["maxItems"].clone(), maximum("limit")),
+        (PAGE.into(), PAGE.into())
+    );
+    assert_eq!(
+        (maximum("since"), maximum("until"), maximum("at")),
+        (u64::MAX.into(), u64::MAX.into(), TreeSize::MAX.get().into())
+    );
+    assert_eq!((PAGE, MAX_TERMS, Times::default().at.as_secs()), (1_000, 16, 5));
+    let search = search.to_string();
+    assert!(["by default 1,000", "sixteen in all", "up to 5 s"].iter().all(|bound| search.contains(bound)));
 }
