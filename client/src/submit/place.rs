@@ -6,6 +6,7 @@ use govlog_formats::cose::PublicKey;
 use govlog_formats::digest::Digest;
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::LeafIndex;
+use govlog_formats::search::percent_encode;
 use govlog_formats::statement::{SignedStatement, Signer};
 use govlog_formats::transparent::TransparentStatement;
 
@@ -79,7 +80,7 @@ impl Own<'_> {
 /// The log cannot be reached, or what it says does not hold.
 pub fn place(http: &Http, iss: &str, stream: &str, own: Own<'_>) -> Result<Place, PlaceError> {
     let wrong = |why: String| PlaceError::Wrong { stream: stream.to_owned(), why };
-    let path = format!("v1/streams?issuer={}&stream={}", encode(iss), encode(stream));
+    let path = format!("v1/streams?issuer={}&stream={}", percent_encode(iss), percent_encode(stream));
     let reply = http.ask(&path, MAX_HINT_BYTES)?;
     if reply.status != 200 {
         return Err(http.unexpected(&path, reply.status, &reply.body).into());
@@ -107,12 +108,6 @@ pub fn place(http: &Http, iss: &str, stream: &str, own: Own<'_>) -> Result<Place
 #[derive(serde::Deserialize)]
 struct Hint {
     last: Option<String>,
-}
-
-/// Percent-encodes a query value.
-fn encode(text: &str) -> String {
-    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 const MAX_HINT_BYTES: usize = 64 * 1024;

@@ -157,7 +157,7 @@ impl Filter {
     #[must_use]
     pub fn to_query(&self) -> String {
         let pairs = self.pairs();
-        pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&")
+        pairs.iter().map(|(name, value)| format!("{name}={}", percent_encode(value))).collect::<Vec<_>>().join("&")
     }
 }
 
@@ -167,8 +167,11 @@ fn set(name: &'static str, bound: &mut Option<u64>, value: &str) -> Result<(), F
     if bound.replace(time).is_some() { Err(FilterError::Twice(name)) } else { Ok(()) }
 }
 
+/// Writes a value of a query string.
+///
 /// "unreserved = ALPHA / DIGIT / "-" / "." / "_" / "~"" (RFC 3986 §2.3): all else is percent-encoded.
-fn encode(text: &str) -> String {
+#[must_use]
+pub fn percent_encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

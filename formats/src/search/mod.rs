@@ -23,6 +23,6 @@ mod walk;
 mod tests;
 
 pub use column::Column;
-pub use filter::{Filter, FilterError};
+pub use filter::{Filter, FilterError, percent_encode};
 pub use marks::{Marks, fingerprint};
 pub use term::Term;
