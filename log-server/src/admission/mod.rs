@@ -2,7 +2,7 @@
 //!
 //! The rules themselves are [`govlog_formats::admission`], the same code that an auditor replays. Here they meet what can not be replayed: the
 //! duplicate table, the clock, the time that signatures take, and the issuers' rates. The order is that of DESIGN §6: bytes → duplicate →
-//! issuer → signature → (rate) → kind, subject, `iat`; a statement's place in its stream is settled by the sequencer.
+//! issuer → signature → kind, subject, `iat` → (a conflict that is kept already) → (rate); a statement's place in its stream is settled by the sequencer.
 
 mod collided;
 mod door;

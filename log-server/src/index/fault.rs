@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::failpoints::Injected;
-use crate::store::{ManifestError, StoreError, StoreId};
+use crate::store::{ManifestError, StoreError, StoreId, hex};
 
 /// Why an index can not be used. All but [`Fault::Store`] and [`Fault::NotOurs`] are mended by building it anew.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +80,7 @@ pub enum Fault {
 
 impl Fault {
     pub(super) fn row(key: &[u8], why: &'static str) -> Self {
-        Self::Row { key: key.iter().map(|byte| format!("{byte:02x}")).collect(), why }
+        Self::Row { key: hex(key), why }
     }
 }
 

@@ -142,7 +142,7 @@ fn concat<const N: usize>(head: &[u8], tail: &[u8]) -> [u8; N] {
 }
 
 /// Writes bytes as lower-case hexadecimal, for messages.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
         // Writing to a `String` cannot fail.

@@ -23,6 +23,7 @@ use crate::failpoints::Injected;
 use crate::sequencer::Batch;
 use crate::tree::TreeHead;
 
+pub(crate) use keys::hex;
 pub use keys::{StreamId, StreamKey};
 pub use memory::MemoryStore;
 pub use meta::{Identity, StoreId};
