@@ -108,6 +108,12 @@ impl Searched {
         launch.arg(self.network.log.dir.join("log.toml")).env("FAILPOINTS", faults.to_string())
     }
 
+    fn rebuilds(&self) -> u64 {
+        let metrics = self.network.log.admin().get("/metrics").unwrap().text();
+        let counted = metrics.lines().find_map(|line| line.strip_prefix("govlog_index_rebuilds_total "));
+        counted.map_or(0, |count| count.parse().unwrap())
+    }
+
     fn restart(&mut self) {
         self.network.log.start(&Faults::none());
         self.network.log.ready();
@@ -157,6 +163,7 @@ fn flipped_bits_change_no_answer() {
         }
         log.restart();
         log.check();
+        assert!(log.rebuilds() >= 1, "no harm was noticed");
         log.network.log.stop();
         assert!(log.rebuild(&Faults::none()).finish().status.success());
         log.restart();
