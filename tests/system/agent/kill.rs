@@ -10,6 +10,7 @@ use harness::agent::{QUICK_BATCHED, captured_groups};
 use harness::network::Plan;
 use harness::opa::Sources;
 use harness::power::Random;
+use harness::wait::SOON;
 use harness::witness::Witness;
 use harness::{Ended, Faults};
 
@@ -31,9 +32,6 @@ pub(crate) const POINTS: [&str; 9] = [
 
 /// How often the agent is killed.
 const KILLS: usize = 216;
-
-/// A life ends when its place is reached, however long that takes on a busy machine; this ends only one that never comes there.
-const STUCK: Duration = Duration::from_secs(60);
 
 /// How often at each place, at least.
 const KILLS_AT_EACH: usize = 8;
@@ -178,7 +176,7 @@ impl Loop {
     /// The sources upload until the blow falls.
     fn work(&mut self, blow: &Blow, next: Weather) {
         let (begun, world) = (Instant::now(), &mut self.world);
-        let limit = if let Blow::After(time) = blow { *time } else { STUCK };
+        let limit = if let Blow::After(time) = blow { *time } else { SOON };
         let turns_at = Duration::from_millis(self.random.below(40) as u64);
         let uploaded = self.sources.upload(world.scene.agent.address(), || {
             if begun.elapsed() >= turns_at {
