@@ -30,7 +30,7 @@ pub struct Asked {
 pub struct Answered {
     /// The size of the checkpoint that everything was proved under.
     pub size: TreeSize,
-    /// When the newest of its witnesses cosigned it, POSIX seconds.
+    /// Since when a quorum has signed it, by its slowest clock, POSIX seconds.
     pub time_s: Option<u64>,
     /// How many entries were given.
     pub found: usize,
@@ -73,11 +73,7 @@ pub fn query(
     let mut trust = trust.clone();
     learn_listed(source, &mut trust, &head)?;
     let tree = Tree::new(source, head.size());
-    let mut answered = Answered {
-        size: head.size(),
-        time_s: head.verified().cosigned().iter().map(|cosigned| cosigned.timestamp).max(),
-        ..Answered::default()
-    };
+    let mut answered = Answered { size: head.size(), time_s: head.verified().lower_time(), ..Answered::default() };
     let (finder, indexes) = find(source, &head, &tree, asked, &mut answered, progress)?;
     let mut reader = Reader::new(source, &trust, &head, &tree, finder);
     let count = u64::try_from(indexes.len()).unwrap_or(u64::MAX);

@@ -78,8 +78,7 @@ pub fn show(
 ) -> Result<Option<Shown>, ShowError> {
     let head = head(source, trust, wanted.at)?;
     let tree = Tree::new(source, head.size());
-    let at_ms = head.verified().cosigned().iter().map(|cosigned| cosigned.timestamp).max();
-    let at_ms = at_ms.unwrap_or_else(crate::time::now_s).saturating_mul(1000);
+    let at_ms = head.verified().lower_time().unwrap_or_else(crate::time::now_s).saturating_mul(1000);
     let mut place: Box<dyn Place + '_> = match source.http() {
         Some(http) => Box::new(OfLog { http, at: head.size() }),
         None => {

@@ -30,8 +30,7 @@ pub(super) fn words(
         *from = (*from).min(marks.earliest_ms());
         *to = (*to).max(marks.latest_ms());
     }
-    let at_ms = reader.head.verified().cosigned().iter().map(|cosigned| cosigned.timestamp).max();
-    let at_ms = at_ms.map_or(u64::MAX, |at| at.saturating_mul(1000));
+    let at_ms = reader.head.verified().lower_time().map_or(u64::MAX, |at| at.saturating_mul(1000));
     let mut words = Vec::new();
     for ((iss, stream), (from, to)) in streams {
         let of = |kind: &str| {

@@ -34,7 +34,7 @@ pub struct Included {
     pub witnesses: Vec<WitnessSeen>,
     /// What they prove of the entry's time.
     pub bracket: Bracket,
-    /// When the newest of them cosigned, POSIX seconds.
+    /// Since when a quorum has signed it, by its slowest clock, POSIX seconds.
     pub checkpoint_time_s: Option<u64>,
 }
 
@@ -226,7 +226,7 @@ fn included(
         witnesses: head.cosigned().iter().map(witness).collect(),
         // A lower bound needs the note that the statement's `head` names, which does not travel with it.
         bracket: Bracket { lower_s: None, upper_s: head.upper_time() },
-        checkpoint_time_s: head.cosigned().iter().map(|cosigned| cosigned.timestamp).max(),
+        checkpoint_time_s: head.lower_time(),
     })
 }
 

@@ -167,6 +167,12 @@ fn entries_are_found_by_what_they_say_and_verified() {
 }
 
 #[test]
+fn an_answer_is_as_old_as_its_quorum_and_not_as_its_newest_witness() {
+    let (_, answered) = Asking::new(honest).query(&[("trace", TRACE)], false);
+    assert_eq!(answered.time_s, Some(COSIGNED + 200));
+}
+
+#[test]
 fn no_more_are_given_than_were_asked_for_and_it_is_said_that_there_are_more() {
     let asking = Asking::new(honest);
     let filter = Filter::from_pairs([("issuer", ISSUER)]).unwrap();

@@ -53,7 +53,7 @@ fn a_member_is_verified_by_its_batch_and_says_what_an_entry_would() {
     let batched = Batched::new();
     let verdict = batched.judge(&batched.proof(2), &[batched.index]);
     assert_eq!(verdict.outcome(), Outcome::Verified, "{}", because(&verdict));
-    let text = verdict.text(batched.setup.trust(), COSIGNED + 310);
+    let text = verdict.text(batched.setup.trust(), COSIGNED + 110);
     for part in [
         "member       2 of 5 in the decision-batch 1.5 of log.example/test",
         "subject      spiffe://prod.example/pay",
@@ -78,9 +78,9 @@ fn a_member_is_verified_by_its_batch_and_says_what_an_entry_would() {
 fn a_member_is_as_old_as_the_checkpoint_over_its_batch() {
     let batched = Batched::new();
     let mut verdict = batched.judge(&batched.proof(2), &[batched.index]);
-    verdict.require_age(10, COSIGNED + 310);
+    verdict.require_age(10, COSIGNED + 110);
     assert_eq!(verdict.outcome(), Outcome::Verified, "{}", because(&verdict));
-    verdict.require_age(9, COSIGNED + 310);
+    verdict.require_age(9, COSIGNED + 110);
     assert_eq!(verdict.outcome(), Outcome::PolicyNotSatisfied);
     assert!(because(&verdict).contains("more than --max-age 9 s"), "{}", because(&verdict));
 }

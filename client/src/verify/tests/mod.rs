@@ -59,7 +59,7 @@ fn a_published_entry_is_verified_with_its_witnesses_and_its_upper_time_bound() {
     assert_eq!(seen, [("w0", COSIGNED + 100), ("w2", COSIGNED + 300)]);
     // Two of three are the quorum, so its last member bounds the time.
     assert_eq!(entry.included().bracket.upper_s, Some(COSIGNED + 300));
-    let text = verdict.text(setup.trust(), COSIGNED + 310);
+    let text = verdict.text(setup.trust(), COSIGNED + 110);
     assert!(text.contains("2 of 3 witnesses cosigned (w0, w2), 0 independent"), "{text}");
     assert!(text.contains("no later than 2023-11-14T22:18:20Z") && text.contains("age 10 s"), "{text}");
 }
@@ -100,9 +100,39 @@ fn a_maximum_age_is_the_readers_own_policy() {
     let setup = Setup::new();
     let bytes = setup.log.transparent(LeafIndex::new(3), &setup.note());
     let mut verdict = setup.judge(&bytes);
-    verdict.require_age(60, COSIGNED + 300 + 60);
+    // Two of three are the quorum: it has signed since the slower of these two did.
+    verdict.require_age(60, COSIGNED + 100 + 60);
     assert_eq!(verdict.outcome(), Outcome::Verified);
-    verdict.require_age(60, COSIGNED + 300 + 61);
+    verdict.require_age(60, COSIGNED + 100 + 61);
+    assert_eq!(verdict.outcome(), Outcome::PolicyNotSatisfied);
+}
+
+/// One witness whose clock is ahead, or that belongs to the log's operator, could otherwise hide that the rest saw nothing for long.
+#[test]
+fn one_witness_alone_makes_no_checkpoint_newer() {
+    let setup = Setup::new();
+    let note = setup.log.note_of(setup.log.size(), &[0, 1, 2]);
+    let mut verdict = setup.judge(&setup.log.transparent(LeafIndex::new(3), &note));
+    let included = verdict.result.as_ref().unwrap().included();
+    assert_eq!((included.witnesses.len(), included.checkpoint_time_s), (3, Some(COSIGNED + 200)));
+    assert_eq!(verdict.json(setup.trust(), COSIGNED + 211)["checkpoint_age_s"], 11);
+    verdict.require_age(10, COSIGNED + 211);
+    assert_eq!(verdict.outcome(), Outcome::PolicyNotSatisfied);
+}
+
+/// Without a quorum nobody whom the reader relies on says when.
+#[test]
+fn where_no_quorum_is_asked_for_the_age_is_unknown() {
+    let setup = Setup::new();
+    let policy = setup.log.policy().replace("quorum two", "quorum none");
+    let path = setup._dir.path().join("none");
+    let mut dir = TrustDir::create(&path, &policy, &setup.log.entries[0]).unwrap();
+    let change = LeafIndex::new(1);
+    dir.add_change(change, &setup.log.entries[1], &setup.log.tlog_proof(change, &setup.note())).unwrap();
+    let mut verdict =
+        transparent_statement(dir.trust(), "file", &setup.log.transparent(LeafIndex::new(3), &setup.note()));
+    assert_eq!(verdict.result.as_ref().unwrap().included().checkpoint_time_s, None, "{}", why(&verdict));
+    verdict.require_age(u64::MAX, COSIGNED);
     assert_eq!(verdict.outcome(), Outcome::PolicyNotSatisfied);
 }
 
