@@ -216,8 +216,8 @@ fn is_uuid(text: &str) -> bool {
     lengths == [8, 4, 4, 4, 12].map(Some)
 }
 
-/// The COSE thumbprint of a key's file: what statements name their key by.
-fn thumbprint(path: &Path) -> Option<String> {
+/// The COSE thumbprint of a key's file, public or private: what statements name their key by.
+pub(crate) fn thumbprint(path: &Path) -> Option<String> {
     let pem = std::fs::read_to_string(path).ok()?;
     let key = PublicKey::from_spki_pem(&pem).ok();
     let key = key.or_else(|| Some(SigningKey::from_pkcs8_pem(&pem).ok()?.public()))?;

@@ -5,13 +5,12 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use clap::Args;
-use govlog_formats::cose::PublicKey;
 use govlog_formats::record::Handle;
 use govlog_formats::search::Term;
 
 use crate::cli::exit::Usage;
 use crate::custody::Query;
-use crate::resolve::{Found, ResolveError, Resolver, What};
+use crate::resolve::{Found, ResolveError, Resolver, What, thumbprint};
 use crate::time;
 
 /// What is asked for: all that are given must hold; entries that are named come besides.
@@ -167,12 +166,6 @@ fn shown(handles: &[Handle], with_name: bool, of: &[&str]) -> Vec<String> {
     values
 }
 
-/// The COSE thumbprint of a public key's file: what statements name their key by.
-fn thumbprint(path: &Path) -> Option<String> {
-    let pem = std::fs::read_to_string(path).ok()?;
-    Some(PublicKey::from_spki_pem(&pem).ok()?.thumbprint().to_string())
-}
-
 fn is_entry(text: &str) -> bool {
     text.parse::<govlog_formats::entry_id::EntryId>().is_ok()
 }
@@ -182,4 +175,37 @@ fn moment(flag: &str, text: &str) -> Result<u64, Usage> {
     let is_relative = text == "now" || time::span(text).is_ok();
     let when = if is_relative { None } else { time::when_ms(text, 0).ok() };
     when.ok_or_else(|| Usage(format!("{flag} {text:?}: give a moment, such as 2026-11-28T16:00:00Z or 2026-11-28")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use govlog_formats::cose::{Curve, SigningKey};
+
+    use super::*;
+    use crate::testing::TestLog;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        asked: Asked,
+    }
+
+    /// Whoever finds a stolen key has its private half: what it signed is found by that, too.
+    #[test]
+    fn a_private_key_asks_for_all_that_its_public_half_asks_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let trust = TestLog::new().trusted_in(&dir.path().join("trust"));
+        let resolver = Resolver { trust: trust.trust(), http: None, unverified: false, pdp: None };
+        let key = SigningKey::from_seed(Curve::P256, &[7; 32]).unwrap();
+        let asked =
+            [("public.pem", key.public().to_spki_pem()), ("stolen.pem", key.to_pkcs8_pem())].map(|(name, pem)| {
+                let path = dir.path().join(name);
+                std::fs::write(&path, pem).unwrap();
+                let command = Command::parse_from(["export", "--key-handle", path.to_str().unwrap()]);
+                command.asked.query(&resolver).unwrap().search.remove("key").unwrap()
+            });
+        assert!(asked[0].contains(&key.public().thumbprint().to_string()), "{asked:?}");
+        assert_eq!(asked[0], asked[1]);
+    }
 }
