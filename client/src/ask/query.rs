@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::search::Filter;
+use govlog_formats::transparent::{TransparentError, TransparentStatement};
 
 use super::Hit;
 use crate::custody::{ExportError, FindError, Finder, Index, Progress, Read, Reader, Scan, head};
@@ -83,10 +84,13 @@ pub fn query(
             break;
         }
         match reader.read(index) {
-            Ok(read) if asked.filter.matches(&read.statement) => {
-                answered.found += 1;
-                each(&hit(&trust, &read));
-            }
+            Ok(read) if asked.filter.matches(&read.statement) => match hit(&trust, &read) {
+                Ok(hit) => {
+                    answered.found += 1;
+                    each(&hit);
+                }
+                Err(failure) => answered.refused.push((id(index), failure)),
+            },
             Ok(_) => answered.wrong.push(not_asked_for(index)),
             Err(ExportError::Entry { failure, .. }) => answered.refused.push((id(index), failure)),
             Err(error) => return Err(error),
@@ -159,12 +163,27 @@ fn not_asked_for(index: LeafIndex) -> String {
 }
 
 /// The tightest bounds: the receipt is of the first size that covers the entry, the checkpoint of a later one.
-fn hit(trust: &Trust, read: &Read) -> Hit {
+fn hit(trust: &Trust, read: &Read) -> Result<Hit, Failure> {
     let own = read.entry.included().bracket;
-    let by_receipt = verify::judge_transparent(trust, &read.evidence.statement, &mut Vec::new()).ok();
-    let receipt = by_receipt.map(|entry| entry.included().bracket).unwrap_or_default();
-    let upper_s = own.upper_s.into_iter().chain(receipt.upper_s).min();
-    Hit { entry: read.entry.clone(), bracket: Bracket { lower_s: own.lower_s, upper_s } }
+    let upper_s = own.upper_s.into_iter().chain(by_receipt(trust, read)?.upper_s).min();
+    Ok(Hit { entry: read.entry.clone(), bracket: Bracket { lower_s: own.lower_s, upper_s } })
+}
+
+/// What an entry's receipts prove of its time: nothing where it has none, or none that can be judged. One that lies is no matter of time.
+fn by_receipt(trust: &Trust, read: &Read) -> Result<Bracket, Failure> {
+    let bytes = &read.evidence.statement;
+    if matches!(TransparentStatement::parse(bytes), Err(TransparentError::NoReceipts)) {
+        return Ok(Bracket::default());
+    }
+    let here = read.entry.included().index;
+    match verify::judge_transparent(trust, bytes, &mut Vec::new()) {
+        Ok(entry) if entry.included().index != here => {
+            Err(Failure::refuted(format!("its receipt is for index {}", entry.included().index)))
+        }
+        Ok(entry) => Ok(entry.included().bracket),
+        Err(failure) if failure.outcome == Outcome::Refuted => Err(failure),
+        Err(_) => Ok(Bracket::default()),
+    }
 }
 
 fn id(index: LeafIndex) -> EntryId {

@@ -4,6 +4,7 @@ mod drawn;
 mod server;
 
 use govlog_formats::admission::{ChangeFields, Expected, IssuerRow};
+use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::view;
 use govlog_formats::search::Filter;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::source::Source;
 use crate::testing::{COSIGNED, ISSUER, ORIGIN, TestLog};
-use crate::trust::Trust;
+use crate::trust::{Trust, TrustDir};
 use crate::verify::Outcome;
 use server::{Index, Server, honest};
 
@@ -112,9 +113,14 @@ impl Asking {
     }
 
     fn of(log: TestLog, index: Index) -> Self {
+        Self::giving(log, index, None)
+    }
+
+    /// Of a server that gives other bytes for one entry.
+    fn giving(log: TestLog, index: Index, other: Option<(u64, Vec<u8>)>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let trust = log.trusted_in(&dir.path().join("trust")).trust().clone();
-        let server = Server::new(log, index);
+        let server = Server::new(log, index, other);
         let source = Source::open(&server.url()).unwrap();
         Self { _server: server, _dir: dir, source, trust }
     }
@@ -233,4 +239,47 @@ fn what_does_not_verify_is_named_and_not_given() {
     assert!(found.is_empty());
     assert_eq!(answered.refused[0].0.to_string(), "1.12");
     assert_ne!(answered.outcome(), Outcome::Verified);
+}
+
+/// A receipt that lies proves that the log does, whoever was asked for nothing but the entry: it is not left out in silence.
+#[test]
+fn a_receipt_that_is_refuted_refuses_its_entry() {
+    let decision = LeafIndex::new(7);
+    let note = |log: &TestLog| log.note_of(log.size(), &[0, 1, 2]);
+    // Another last entry, in a tree of the size that is pinned.
+    let mut forked = organisation();
+    forked.entries[11] = forked.entries[10].clone();
+    let split = forked.transparent(decision, &note(&forked));
+    // The decision in the place of its effect, in a tree of a size that nobody compares.
+    let mut moved = organisation();
+    moved.entries.swap(7, 8);
+    moved.append(moved.entries[10].clone());
+    let elsewhere = moved.transparent(LeafIndex::new(8), &note(&moved));
+    // What cannot be judged, and what is not there, says nothing.
+    let log = organisation();
+    let stranger = SigningKey::from_seed(Curve::P256, &[99; 32]).unwrap();
+    let unknown = log.receipt_for(decision, &note(&log), &stranger);
+    let unknown = govlog_formats::transparent::assemble(&log.entries[7], &[unknown]);
+    let cases = [
+        (split, Some("split view")),
+        (elsewhere, Some("its receipt is for index 8")),
+        (unknown.unwrap(), None),
+        (log.entries[7].clone(), None),
+    ];
+    for (bytes, why) in cases {
+        let mut asking = Asking::giving(organisation(), honest, Some((7, bytes)));
+        let mut dir = TrustDir::load(&asking._dir.path().join("trust")).unwrap();
+        dir.pin(&note(&log)).unwrap();
+        asking.trust = dir.trust().clone();
+        let (found, answered) = asking.query(&[("trace", TRACE)], false);
+        let refused: Vec<_> =
+            answered.refused.iter().map(|(id, failure)| (id.to_string(), failure.why.as_str())).collect();
+        match why {
+            Some(why) => {
+                assert_eq!((found, answered.found, answered.outcome()), (vec!["1.8".to_owned()], 1, Outcome::Refuted));
+                assert!(refused[0].0 == "1.7" && refused[0].1.contains(why), "{why}: {refused:?}");
+            }
+            None => assert_eq!((found.len(), answered.outcome(), refused.len()), (2, Outcome::Verified, 0)),
+        }
+    }
 }

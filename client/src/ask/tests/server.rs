@@ -27,7 +27,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(log: TestLog, index: Index) -> Self {
+    pub(super) fn new(log: TestLog, index: Index, other: Option<(u64, Vec<u8>)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let is_over = Arc::new(AtomicBool::new(false));
@@ -41,7 +41,9 @@ impl Server {
                 }
                 let mut stream = stream.unwrap();
                 let target = target(&mut stream);
-                let (status, body) = match answer(&log, index, &target) {
+                let other = other.as_ref().filter(|(index, _)| target == format!("/entries/1.{index}/statement"));
+                let other = other.map(|(_, bytes)| bytes.clone());
+                let (status, body) = match other.or_else(|| answer(&log, index, &target)) {
                     Some(body) => ("200 OK", body),
                     None => match std::fs::read(files.path().join(target.trim_start_matches('/'))) {
                         Ok(body) => ("200 OK", body),
