@@ -316,13 +316,14 @@ impl<'f> File<'f> {
         &self,
         verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>,
     ) -> Result<BTreeMap<Digest, Openings>, Failure> {
+        // Hashed once, and not for every member: a hostile file has as many of each as there may be.
+        let entries: BTreeMap<Digest, &SignedStatement> =
+            verified.values().map(|(entry, _)| (entry.statement().leaf_hash(), entry.statement())).collect();
         let mut found = BTreeMap::new();
         for (place, bytes) in &self.places {
             let Place::Openings(leaf) = place else { continue };
             let fail = |why: String| Failure::refuted(format!("{}: {why}", place.name()));
-            let mut entries = verified.values().map(|(entry, _)| entry.statement());
-            let entry = entries.find(|statement| statement.leaf_hash() == *leaf);
-            let statement = entry.ok_or_else(|| fail("the file has no such entry".to_owned()))?;
+            let statement = entries.get(leaf).ok_or_else(|| fail("the file has no such entry".to_owned()))?;
             let openings = Openings::decode(bytes).map_err(|error| fail(error.to_string()))?;
             if openings.kind != statement.kind() || openings.refused.is_some() || !openings.members.is_empty() {
                 return Err(fail("it is not openings of fields of that entry".to_owned()));
