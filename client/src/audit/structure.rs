@@ -3,17 +3,14 @@
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{self, BuildError, ConsistencyProof, EMPTY_ROOT, LeafIndex, TreeSize};
 use govlog_formats::tile::{self, TilePath};
-use serde::Deserialize;
 
 use super::conflicts::conflicts;
 use super::report::{Check, Report};
 use super::walk::Walk;
-use crate::source::{Head, HeadError, Source, SourceError, Tree, TreeError};
+use crate::source::{Head, HeadError, Published, Source, SourceError, Tree, TreeError, published_page};
 use crate::trust::Trust;
 use crate::verify::Outcome;
 
-/// A page of `/v1/checkpoints`: a thousand notes.
-const MAX_PAGE_BYTES: usize = 64 * 1024 * 1024;
 const MAX_BUNDLE_BYTES: usize = 256 * (65_535 + 2);
 
 /// Told how far the audit has come: entries done, entries in all.
@@ -35,7 +32,7 @@ pub enum AuditError {
     /// The list of statements that collided cannot be understood.
     #[error("v1/conflicts: {0}")]
     Conflicts(String),
-    /// The list of checkpoints cannot be understood.
+    /// The list of checkpoints does not go on as it says.
     #[error("v1/checkpoints: {0}")]
     List(String),
 }
@@ -165,18 +162,6 @@ fn root_of(hashes: &[Digest]) -> Digest {
     frontier.root()
 }
 
-#[derive(Deserialize)]
-struct Page {
-    checkpoints: Vec<Listed>,
-    next: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    size: u64,
-    note: String,
-}
-
 /// Compares every published note with the audited head.
 fn checkpoints(
     source: &Source,
@@ -185,17 +170,14 @@ fn checkpoints(
     walk: &mut Walk<'_>,
     not_checked: &mut Vec<String>,
 ) -> Result<u64, AuditError> {
-    let (mut from, mut compared) = (1, 0);
+    let (mut from, mut compared) = (TreeSize::new(1), 0);
     loop {
-        let path = format!("v1/checkpoints?from={from}&to={}", head.size());
-        let body = if source.http().is_some() { source.get(&path, MAX_PAGE_BYTES)? } else { None };
-        let Some(body) = body else {
+        let Some(page) = published_page(source, from, head.size())? else {
             not_checked.push("earlier published checkpoints: the source lists none".to_owned());
             return Ok(compared);
         };
-        let page: Page = serde_json::from_slice(&body).map_err(|error| AuditError::List(error.to_string()))?;
-        for listed in &page.checkpoints {
-            checkpoint(source, trust, head, listed, walk)?;
+        for published in &page.notes {
+            checkpoint(source, trust, head, published, walk)?;
             compared += 1;
         }
         match page.next {
@@ -210,13 +192,13 @@ fn checkpoint(
     source: &Source,
     trust: &Trust,
     head: &Head,
-    listed: &Listed,
+    published: &Published,
     walk: &mut Walk<'_>,
 ) -> Result<(), AuditError> {
     let refute = |walk: &mut Walk<'_>, check, why: String| {
-        walk.finding(check, Outcome::Refuted, format!("the published checkpoint of size {}: {why}", listed.size));
+        walk.finding(check, Outcome::Refuted, format!("the published checkpoint of size {}: {why}", published.size));
     };
-    let verified = match trust.policy().verify_checkpoint(listed.note.as_bytes()) {
+    let verified = match trust.policy().verify_checkpoint(&published.note) {
         Ok(verified) => verified,
         Err(error) => {
             refute(walk, Check::Checkpoint, error.to_string());
@@ -224,7 +206,7 @@ fn checkpoint(
         }
     };
     let old = verified.checkpoint();
-    if old.size.get() != listed.size {
+    if old.size != published.size {
         refute(walk, Check::Checkpoint, format!("its note is of size {}", old.size));
         return Ok(());
     }

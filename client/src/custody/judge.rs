@@ -24,7 +24,7 @@ use super::streams::streams;
 use super::{archive, claims};
 use crate::openings::{self, Openings, State};
 use crate::trust::{Trust, TrustError};
-use crate::verify::{self, Bracket, Failure, VerifiedEntry, WitnessSeen};
+use crate::verify::{self, Bracket, Failure, VerifiedEntry};
 
 /// Judges a file; gives your trust with what the file taught it, too. What was left unjudged is added to `remarks`.
 pub(super) fn judge(trust: &Trust, bytes: &[u8], remarks: &mut Vec<String>) -> Result<(Custody, Trust), Failure> {
@@ -285,9 +285,7 @@ impl<'f> File<'f> {
         let (mut remarks, mut is_placed) = (Vec::new(), false);
         for attached in transparent.receipts() {
             if !self.trust.history().knows_receipt_key(attached.kid()) {
-                let kid: String = attached.kid().iter().take(32).map(|byte| format!("{byte:02x}")).collect();
-                remarks
-                    .push(format!("the receipt signed with key {kid}, which is no receipt key of the log you trust"));
+                remarks.push(verify::unknown_key(attached.kid()));
                 continue;
             }
             let receipt = attached.parse().map_err(|error| refuse(error.to_string()))?;
@@ -428,27 +426,15 @@ impl<'f> File<'f> {
         let (edges, dead_links) = shelf.survey(roles);
         let statements: Vec<&SignedStatement> = held.iter().map(|held| held.entry.statement()).collect();
         let redactions = verify::redactions(&statements);
-        let witness = |cosigned: &govlog_formats::tlog_policy::Cosigned| {
-            let name = cosigned.witness.to_string();
-            WitnessSeen { relation: self.trust.notes().relation(&name), name, time_s: cosigned.timestamp }
-        };
-        let witnesses: Vec<WitnessSeen> = self.head.cosigned().iter().map(witness).collect();
         let checkpoint = Head {
             size: self.head.checkpoint().size,
             root: self.head.checkpoint().root,
             known_witnesses: self.trust.policy().witnesses().len(),
             asks_for_witnesses: self.trust.policy().quorum().is_some(),
             time_s: self.head.lower_time(),
-            witnesses,
+            witnesses: verify::seen(&self.trust, &self.head, self.remarks),
             earlier: self.notes.keys().copied().filter(|size| *size < self.head.checkpoint().size).collect(),
         };
-        for line in self.head.ignored() {
-            self.remarks.push(format!(
-                "the checkpoint's line of {} (key ID {}): not in your policy",
-                line.name(),
-                line.id()
-            ));
-        }
         Custody {
             manifest_digest: Digest::sha256(manifest_bytes),
             file_digest: Digest::sha256(bytes),

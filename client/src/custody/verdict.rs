@@ -14,7 +14,7 @@ use super::{judge, record};
 use crate::openings::State;
 use crate::time;
 use crate::trust::{Relation, Trust};
-use crate::verify::{Failure, Outcome, Redacted, WitnessSeen, summary};
+use crate::verify::{Failure, Outcome, Redacted, WitnessSeen, summary, too_old};
 
 /// The verdict on one file.
 #[derive(Clone, Debug)]
@@ -135,15 +135,10 @@ impl CustodyVerdict {
 
     /// Asks that the checkpoint be no older than `max_age_s` by the reader's clock.
     pub fn require_age(&mut self, max_age_s: u64, now_s: u64) {
-        let Ok(custody) = &self.result else { return };
-        let why = match custody.checkpoint.time_s {
-            None => "no witness says how old the checkpoint is".to_owned(),
-            Some(at) if now_s.saturating_sub(at) > max_age_s => {
-                format!("the checkpoint is {} old, more than --max-age {max_age_s} s", time::age(at, now_s))
-            }
-            Some(_) => return,
-        };
-        self.result = Err(Failure::policy(why));
+        let at = self.result.as_ref().ok().map(|custody| custody.checkpoint.time_s);
+        if let Some(failure) = at.and_then(|at| too_old(at, max_age_s, now_s)) {
+            self.result = Err(failure);
+        }
     }
 
     /// What witnesses say of times that the reader's clock has not reached.

@@ -10,7 +10,7 @@ mod sought;
 
 pub use found::{Entry, Found, Standing, What};
 pub use sought::Sought;
-pub(crate) use sought::thumbprint;
+pub(crate) use sought::{OF_CREDENTIALS, thumbprint};
 
 use std::fs::File;
 use std::io::Read;

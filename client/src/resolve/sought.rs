@@ -53,7 +53,8 @@ const OF_SIGNERS: [&str; 3] = ["issuer", "pdp", "sponsor"];
 /// Handles that have no column of their own.
 const DIGEST_HANDLES: [&str; 2] = ["schema_digest", "entities_digest"];
 /// The handles that name one credential; the others of it name its key, which other credentials can have too.
-const OF_CREDENTIALS: [&str; 6] = ["cert_s256", "tbs_s256", "serial_aki", "tok_s256", "jws_input_s256", "jti_iss"];
+pub(crate) const OF_CREDENTIALS: [&str; 6] =
+    ["cert_s256", "tbs_s256", "serial_aki", "tok_s256", "jws_input_s256", "jti_iss"];
 
 impl Resolver<'_> {
     /// Finds out what words can be found by, whatever they are.

@@ -35,7 +35,7 @@ struct Listed {
 ///
 /// The source does not answer, or gives what is no list.
 pub fn published(source: &Source, from: TreeSize, to: TreeSize) -> Result<Vec<Published>, SourceError> {
-    Ok(page(source, from, to)?.0)
+    Ok(page(source, from, to)?.map(|page| page.notes).unwrap_or_default())
 }
 
 /// Tells the notes of these sizes, both inclusive, from so many pages at most; gives how many it read.
@@ -52,10 +52,11 @@ pub(crate) fn each_published(
 ) -> Result<usize, SourceError> {
     let (mut from, mut pages) = (from, 0);
     while pages < most && from <= to {
-        let (notes, next) = page(source, from, to)?;
+        let page = page(source, from, to)?;
         pages += 1;
-        notes.into_iter().for_each(&mut *told);
-        match next.filter(|next| *next > from) {
+        let Some(page) = page else { break };
+        page.notes.into_iter().for_each(&mut *told);
+        match page.next.filter(|next| *next > from) {
             Some(next) => from = next,
             None => break,
         }
@@ -63,10 +64,18 @@ pub(crate) fn each_published(
     Ok(pages)
 }
 
-fn page(source: &Source, from: TreeSize, to: TreeSize) -> Result<(Vec<Published>, Option<TreeSize>), SourceError> {
+/// A page of published notes.
+pub(crate) struct NotesPage {
+    pub(crate) notes: Vec<Published>,
+    /// The size where the next page begins, if there is one.
+    pub(crate) next: Option<TreeSize>,
+}
+
+/// Reads one page of them. `None`: the source lists none.
+pub(crate) fn page(source: &Source, from: TreeSize, to: TreeSize) -> Result<Option<NotesPage>, SourceError> {
     let path = format!("v1/checkpoints?from={from}&to={to}");
     let body = if source.http().is_some() { source.get(&path, MAX_PAGE_BYTES)? } else { None };
-    let Some(body) = body else { return Ok((Vec::new(), None)) };
+    let Some(body) = body else { return Ok(None) };
     let page: Page = serde_json::from_slice(&body).map_err(|error| SourceError::Status {
         url: path,
         status: 200,
@@ -74,5 +83,5 @@ fn page(source: &Source, from: TreeSize, to: TreeSize) -> Result<(Vec<Published>
     })?;
     let listed = page.checkpoints.into_iter();
     let notes = listed.map(|listed| Published { size: TreeSize::new(listed.size), note: listed.note.into_bytes() });
-    Ok((notes.collect(), page.next.map(TreeSize::new)))
+    Ok(Some(NotesPage { notes: notes.collect(), next: page.next.map(TreeSize::new) }))
 }

@@ -109,16 +109,8 @@ pub fn update(source: &Source, dir: &mut TrustDir) -> Result<Updated, UpdateErro
 /// As [`update`].
 pub fn read_history(source: &Source, trust: &Trust) -> Result<History, UpdateError> {
     let head = Head::read(source, trust)?;
-    let tree = Tree::new(source, head.size());
-    let mut history = trust.history().clone();
-    let known = history.newest().index;
-    for_each_listed(source, head.size(), known, |index| {
-        let (entry, _) = prove(&tree, &head, index)?;
-        let statement = SignedStatement::parse(&entry)
-            .map_err(|error| UpdateError::NotIncluded { index, why: error.to_string() })?;
-        history.push(index, statement).map_err(|error| missing(error.into(), "DIR"))
-    })?;
-    Ok(history)
+    let mut trust = trust.clone();
+    if learn_listed(source, &mut trust, &head)? { Ok(trust.history) } else { Err(UpdateError::NoList) }
 }
 
 /// Learns the admission-policy entries that a source lists below a head, for as long as `trust` lives. `false`: the source lists none.
@@ -130,8 +122,10 @@ pub(crate) fn learn_listed(source: &Source, trust: &mut Trust, head: &Head) -> R
     let tree = Tree::new(source, head.size());
     let known = trust.history().newest().index;
     let learnt = for_each_listed(source, head.size(), known, |index| {
-        let (entry, proof) = prove(&tree, head, index)?;
-        trust.learn(index, &entry, &proof.to_bytes()).map_err(|error| missing(error, "DIR"))
+        let (entry, _) = prove(&tree, head, index)?;
+        let statement = SignedStatement::parse(&entry)
+            .map_err(|error| UpdateError::NotIncluded { index, why: error.to_string() })?;
+        trust.history.push(index, statement).map_err(|error| missing(error.into(), "DIR"))
     });
     match learnt {
         Ok(()) => Ok(true),

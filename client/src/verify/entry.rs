@@ -114,11 +114,11 @@ fn judge_receipt(
     attached: &AttachedReceipt,
     remarks: &mut Vec<String>,
 ) -> Result<Option<Included>, Failure> {
-    let kid = hex(attached.kid());
     if !trust.history().knows_receipt_key(attached.kid()) {
-        remarks.push(format!("the receipt signed with key {kid}, which is no receipt key of the log you trust"));
+        remarks.push(unknown_key(attached.kid()));
         return Ok(None);
     }
+    let kid = hex(attached.kid());
     let refuted = |why: String| Failure::refuted(format!("the receipt of key {kid}: {why}"));
     let receipt = attached.parse().map_err(|error| refuted(error.to_string()))?;
     // Index and size inside a COSE receipt are not authenticated: the size is taken from the note.
@@ -213,6 +213,18 @@ fn included(
     if !head.quorum().met() {
         return Err(Failure::policy(format!("the checkpoint of size {}: {}", checkpoint.size, head.quorum())));
     }
+    Ok(Included {
+        index,
+        size: checkpoint.size,
+        witnesses: seen(trust, head, remarks),
+        // A lower bound needs the note that the statement's `head` names, which does not travel with it.
+        bracket: Bracket { lower_s: None, upper_s: head.upper_time() },
+        checkpoint_time_s: head.lower_time(),
+    })
+}
+
+/// The witnesses of the reader's policy that signed a checkpoint; whoever else did is named as not checked.
+pub(crate) fn seen(trust: &Trust, head: &VerifiedCheckpoint, remarks: &mut Vec<String>) -> Vec<WitnessSeen> {
     for line in head.ignored() {
         remarks.push(format!("the checkpoint's line of {} (key ID {}): not in your policy", line.name(), line.id()));
     }
@@ -220,14 +232,7 @@ fn included(
         let name = cosigned.witness.to_string();
         WitnessSeen { relation: trust.notes().relation(&name), name, time_s: cosigned.timestamp }
     };
-    Ok(Included {
-        index,
-        size: checkpoint.size,
-        witnesses: head.cosigned().iter().map(witness).collect(),
-        // A lower bound needs the note that the statement's `head` names, which does not travel with it.
-        bracket: Bracket { lower_s: None, upper_s: head.upper_time() },
-        checkpoint_time_s: head.lower_time(),
-    })
+    head.cosigned().iter().map(witness).collect()
 }
 
 /// One size with two roots is proof of a split view, offline; two sizes need the log's tiles to compare.
@@ -280,6 +285,11 @@ fn admission_failure(refusal: &Refusal, as_of_change: usize) -> Failure {
             "{refusal} (admission policy as of change {as_of_change}); a later change may say otherwise: run govlog trust update"
         )),
     }
+}
+
+/// Names a receipt as not checked for want of its key.
+pub(crate) fn unknown_key(kid: &[u8]) -> String {
+    format!("the receipt signed with key {}, which is no receipt key of the log you trust", hex(kid))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -129,7 +129,8 @@ impl MemberVerdict {
 
     /// Asks that the checkpoint over its batch be no older than `max_age_s` by the reader's clock.
     pub fn require_age(&mut self, max_age_s: u64, now_s: u64) {
-        let too_old = self.result.as_ref().ok().and_then(|member| verdict::too_old(member.batch(), max_age_s, now_s));
+        let at = self.result.as_ref().ok().map(|member| member.batch().included().checkpoint_time_s);
+        let too_old = at.and_then(|at| verdict::too_old(at, max_age_s, now_s));
         if let Some(failure) = too_old {
             self.result = Err(failure);
         }

@@ -13,12 +13,13 @@ mod said;
 mod verdict;
 
 pub use entry::{Included, VerifiedEntry};
-pub(crate) use entry::{checkpoint, judge_transparent, judge_under, place};
+pub(crate) use entry::{checkpoint, judge_transparent, judge_under, place, seen, unknown_key};
 pub use join::{Join, Said, joins};
 pub use member::{MemberVerdict, VerifiedMember, member};
 pub use outcome::{Bracket, Failure, Outcome, WitnessSeen};
 pub use redacted::{Redacted, redactions};
 pub(crate) use said::summary;
+pub(crate) use verdict::too_old;
 pub use verdict::{Verdict, proof_file, transparent_statement};
 
 #[cfg(test)]

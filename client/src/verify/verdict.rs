@@ -60,7 +60,8 @@ impl Verdict {
 
     /// Asks that the checkpoint be no older than `max_age_s` by the reader's clock.
     pub fn require_age(&mut self, max_age_s: u64, now_s: u64) {
-        let too_old = self.result.as_ref().ok().and_then(|entry| too_old(entry, max_age_s, now_s));
+        let at = self.result.as_ref().ok().map(|entry| entry.included().checkpoint_time_s);
+        let too_old = at.and_then(|at| too_old(at, max_age_s, now_s));
         if let Some(failure) = too_old {
             self.result = Err(failure);
         }
@@ -113,9 +114,9 @@ impl Verdict {
     }
 }
 
-/// Says why an entry's checkpoint is older than asked for, if it is.
-pub(super) fn too_old(entry: &VerifiedEntry, max_age_s: u64, now_s: u64) -> Option<Failure> {
-    match entry.included().checkpoint_time_s {
+/// Says why a checkpoint of this time is older than asked for, if it is.
+pub(crate) fn too_old(at: Option<u64>, max_age_s: u64, now_s: u64) -> Option<Failure> {
+    match at {
         None => Some(Failure::policy("no witness says how old the checkpoint is")),
         Some(at) if now_s.saturating_sub(at) > max_age_s => {
             let age = time::age(at, now_s);

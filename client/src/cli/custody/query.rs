@@ -10,7 +10,7 @@ use govlog_formats::search::Term;
 
 use crate::cli::exit::Usage;
 use crate::custody::Query;
-use crate::resolve::{Found, ResolveError, Resolver, What, thumbprint};
+use crate::resolve::{Found, OF_CREDENTIALS, ResolveError, Resolver, What, thumbprint};
 use crate::time;
 
 /// What is asked for: all that are given must hold; entries that are named come besides.
@@ -88,7 +88,7 @@ impl Asked {
             None => {}
         }
         if let Some(credential) = &self.credential {
-            put("credential", values(resolver, credential, &CREDENTIAL)?);
+            put("credential", values(resolver, credential, &OF_CREDENTIALS)?);
         }
         if let Some(key) = &self.key_handle {
             let mut values = values(resolver, key, &KEY)?;
@@ -130,8 +130,7 @@ impl Asked {
     }
 }
 
-/// The handles that name one credential, and those that name a key.
-const CREDENTIAL: [&str; 6] = ["cert_s256", "tbs_s256", "serial_aki", "tok_s256", "jws_input_s256", "jti_iss"];
+/// The handles that name a key.
 const KEY: [&str; 3] = ["spki_s256", "jkt", "key_iss"];
 
 /// Every spelling under which a credential or key is searched: one of a file's handles, or what was written.

@@ -9,6 +9,7 @@ use govlog_formats::record::sealed::Sealed;
 use govlog_formats::record::{Handle, LinkTarget, about_field};
 
 use super::super::layout::Place;
+use super::super::timeline::hex;
 use super::html::Html;
 use super::matter::{Matter, Told, link};
 use super::words::time_ms;
@@ -267,8 +268,4 @@ fn long(html: &mut Html, text: &str) {
 fn start(text: &str, most: usize) -> &str {
     let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
     text.get(..end.min(text.len())).unwrap_or_default()
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,7 +5,7 @@ use govlog_formats::cbor::{self, Value, to_deterministic};
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::sealed::Opening;
-use govlog_formats::record::view;
+use govlog_formats::record::{KINDS, view};
 use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, StreamPosition, content_type_of};
 use serde_json::{Value as Json, json};
 
@@ -30,30 +30,9 @@ impl Story {
     /// The log's admission policy alone, which lets its issuer submit every kind.
     pub(super) fn begin() -> Self {
         let mut log = TestLog::new();
-        let kinds = [
-            "policy",
-            "activation",
-            "approval",
-            "ownership",
-            "agent",
-            "registration",
-            "attestation",
-            "issuance",
-            "signing-key",
-            "revocation",
-            "federation",
-            "delegation",
-            "decision",
-            "effect",
-            "observation",
-            "quarantine",
-            "redaction",
-            "finding",
-            "stream",
-            "gap",
-            "text/plain",
-        ];
-        let row = IssuerRow { kinds: kinds.map(str::to_owned).to_vec(), ..log.issuer_row() };
+        let records = KINDS.into_iter().filter(|kind| *kind != "admission-policy");
+        let kinds = records.chain(["text/plain"]).map(str::to_owned).collect();
+        let row = IssuerRow { kinds, ..log.issuer_row() };
         log.change(ChangeFields { set: vec![row], ..ChangeFields::default() });
         let (dir, trust) = trust(&log);
         Self { log, trust, entries: Vec::new(), openings: Vec::new(), _dir: dir }
