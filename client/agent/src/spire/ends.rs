@@ -1,9 +1,10 @@
 //! Which ends and bans were told of: the log tells of each, and what the server has shows each as well. Whoever comes second finds it told.
 //!
 //! What is found told is noted with what told it, and noted no more with what found it so: the process may end between the two, and either may be
-//! far behind the other. One whose second never comes is forgotten.
+//! far behind the other. What a line told and no listing shows is forgotten after some. What was found waits for its line however long: the log
+//! may be far behind. Where there are too many, as where the server writes no audit log, the one that has waited for longest is forgotten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,11 +13,19 @@ use crate::outbox::Note;
 /// Ends of entries and bans of agents, by kind and id.
 #[derive(Debug, Default)]
 pub(super) struct Ends {
-    marks: BTreeMap<String, Mark>,
+    marks: Marks,
     /// What is to be noted with what the log tells, and was not given yet.
     by_line: Changes,
     /// The same, of what was found.
     by_poll: Changes,
+}
+
+/// What is known of each.
+#[derive(Debug, Default)]
+struct Marks {
+    by_name: BTreeMap<String, Mark>,
+    /// Those that were found, in the order of their times.
+    found: BTreeSet<(u64, String)>,
 }
 
 type Changes = BTreeMap<String, Option<Mark>>;
@@ -51,38 +60,38 @@ impl Ends {
             let mark = note.as_deref().and_then(|note| serde_json::from_slice(note).ok());
             let of = name.strip_prefix(NOTE).map(str::to_owned);
             let (of, mark) = of.zip(mark).ok_or(name)?;
-            self.marks.insert(of, mark);
+            self.marks.put(&of, Some(mark));
         }
         Ok(())
     }
 
     /// Takes what a line tells; says whether that was told of already.
     pub(super) fn line(&mut self, name: &str, at_ms: Option<u64>) -> bool {
-        let is_told = match self.marks.get(name) {
+        let is_told = match self.marks.by_name.get(name) {
             Some(Mark::Poll { until_ms }) => at_ms.is_none_or(|at_ms| at_ms <= *until_ms),
             _ => false,
         };
         let mark = (!is_told).then_some(Mark::Line { listings: 0 });
-        set(&mut self.marks, &mut self.by_line, name, mark);
+        self.marks.set(&mut self.by_line, name, mark);
         is_told
     }
 
     /// Takes what was found and is told of.
     pub(super) fn poll(&mut self, name: &str, now_ms: u64) {
         let mark = Mark::Poll { until_ms: now_ms.saturating_add(WITHIN_MS) };
-        set(&mut self.marks, &mut self.by_poll, name, Some(mark));
+        self.marks.set(&mut self.by_poll, name, Some(mark));
     }
 
     /// Whether a line told of it.
     pub(super) fn is_told(&self, name: &str) -> bool {
-        matches!(self.marks.get(name), Some(Mark::Line { .. }))
+        matches!(self.marks.by_name.get(name), Some(Mark::Line { .. }))
     }
 
     /// Whether a line told of what was found now; the next is another.
     pub(super) fn finds_told(&mut self, name: &str) -> bool {
         let is_told = self.is_told(name);
         if is_told {
-            set(&mut self.marks, &mut self.by_poll, name, None);
+            self.marks.set(&mut self.by_poll, name, None);
         }
         is_told
     }
@@ -91,7 +100,8 @@ impl Ends {
     /// for behind that it was found told, or it was never known to be there.
     pub(super) fn listed(&mut self, kind: &str) {
         let mut over = Vec::new();
-        for (name, mark) in self.marks.range_mut(kind.to_owned()..).take_while(|(name, _)| name.starts_with(kind)) {
+        let of_kind = self.marks.by_name.range_mut(kind.to_owned()..).take_while(|(name, _)| name.starts_with(kind));
+        for (name, mark) in of_kind {
             if let Mark::Line { listings } = mark {
                 *listings = listings.saturating_add(1);
                 if *listings > LISTINGS && over.len() < AT_ONCE {
@@ -100,7 +110,7 @@ impl Ends {
             }
         }
         for name in over {
-            set(&mut self.marks, &mut self.by_poll, &name, None);
+            self.marks.set(&mut self.by_poll, &name, None);
         }
     }
 
@@ -115,15 +125,34 @@ impl Ends {
     }
 }
 
-fn set(marks: &mut BTreeMap<String, Mark>, changes: &mut Changes, name: &str, mark: Option<Mark>) {
-    match mark {
-        Some(mark) => drop(marks.insert(name.to_owned(), mark)),
-        None => drop(marks.remove(name)),
+impl Marks {
+    fn set(&mut self, changes: &mut Changes, name: &str, mark: Option<Mark>) {
+        self.put(name, mark);
+        changes.insert(name.to_owned(), mark);
+        while self.by_name.len() > MOST {
+            let Some(over) = self.least_but(name) else { break };
+            self.put(&over, None);
+            changes.insert(over, None);
+        }
     }
-    changes.insert(name.to_owned(), mark);
-    while marks.len() > MOST {
-        let Some((name, _)) = marks.pop_first() else { break };
-        changes.insert(name, None);
+
+    fn put(&mut self, name: &str, mark: Option<Mark>) {
+        let was = match mark {
+            Some(mark) => self.by_name.insert(name.to_owned(), mark),
+            None => self.by_name.remove(name),
+        };
+        if let Some(Mark::Poll { until_ms }) = was {
+            self.found.remove(&(until_ms, name.to_owned()));
+        }
+        if let Some(Mark::Poll { until_ms }) = mark {
+            self.found.insert((until_ms, name.to_owned()));
+        }
+    }
+
+    /// Which goes first where there are too many: what was found first. Those that lines told are forgotten by themselves.
+    fn least_but(&self, name: &str) -> Option<String> {
+        let found = self.found.iter().map(|(_, found)| found);
+        found.chain(self.by_name.keys()).find(|other| *other != name).cloned()
     }
 }
 
@@ -140,8 +169,8 @@ const WITHIN_MS: u64 = 60_000;
 const LISTINGS: u8 = 2;
 /// What goes into one write.
 const AT_ONCE: usize = 500;
-/// More than end between two polls.
-const MOST: usize = 65_536;
+/// More than end between two polls. In tests few.
+const MOST: usize = if cfg!(test) { 8 } else { 65_536 };
 
 #[cfg(test)]
 mod tests {
@@ -177,5 +206,42 @@ mod tests {
         assert!(!next.line("agent/b", Some(1_100_000)), "another");
         let damaged = vec![("told/agent/a".to_owned(), Some(b"{".to_vec()))];
         assert_eq!(next.recall(damaged), Err("told/agent/a".to_owned()));
+    }
+
+    #[test]
+    fn where_there_are_too_many_what_was_found_first_goes_and_nothing_else() {
+        let mut ends = Ends::default();
+        // By name the first, and the only one that a line told.
+        ends.line("agent/a", None);
+        for number in 0..MOST {
+            ends.poll(&format!("entry/{}", MOST - number), 1_000 * number as u64);
+        }
+        let first = format!("told/entry/{MOST}");
+        assert_eq!(
+            ends.notes_of_polls().iter().filter(|(_, note)| note.is_none()).collect::<Vec<_>>(),
+            [&(first, None)]
+        );
+        // Another process knows which is the first of them.
+        let mut next = Ends::default();
+        for (name, mark) in &ends.marks.by_name {
+            next.recall(vec![(format!("told/{name}"), Some(serde_json::to_vec(mark).unwrap()))]).unwrap();
+        }
+        for ends in [&mut ends, &mut next] {
+            ends.poll("agent/0", 1_000_000);
+            let gone = format!("entry/{}", MOST - 1);
+            assert_eq!((ends.marks.by_name.len(), ends.marks.by_name.contains_key(&gone)), (MOST, false));
+            assert!(ends.is_told("agent/a") && ends.line("agent/0", Some(1_000_000)), "what was found last");
+            assert_eq!(ends.marks.found.len(), MOST - 2);
+        }
+    }
+
+    #[test]
+    fn among_very_many_lines_what_was_just_found_stays() {
+        let mut ends = Ends::default();
+        for number in 0..MOST {
+            ends.line(&format!("entry/{number}"), None);
+        }
+        ends.poll("agent/a", 1_000_000);
+        assert!(ends.line("agent/a", Some(900_000)));
     }
 }
