@@ -276,3 +276,21 @@ const UNPUBLISHED: &str = "govlog_agent_oldest_unpublished_seconds";
 
 /// From a small upload on a good disk to one that waits.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_that_are_forgotten_early_are_an_alarm() {
+        let telemetry = Telemetry::new().unwrap();
+        let told = || {
+            let told = telemetry.render(&Depth::default());
+            told.lines().filter(|line| line.starts_with(ALARMS)).map(str::to_owned).collect::<Vec<_>>()
+        };
+        telemetry.received(Taken { new: 1, ..Taken::default() });
+        assert_eq!(told(), [""; 0]);
+        telemetry.received(Taken { new: 1, forgotten: 2, ..Taken::default() });
+        assert_eq!(told(), [format!("{ALARMS}{{kind=\"joins\"}} 2")]);
+    }
+}
