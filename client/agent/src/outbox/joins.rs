@@ -206,7 +206,9 @@ impl Tables<'_> {
             if !is_reused {
                 self.joined.insert(decided.id.as_str(), request_id.as_str())?;
             }
-            known.push((terms.kept_ms, Decided { is_reused, ..decided.clone() }));
+            // What it was asked for is kept to be compared, and this one joins nothing, whatever that says. It is no row of `joined`, which counts.
+            let asked = if is_reused { Asked::default() } else { decided.asked.clone() };
+            known.push((terms.kept_ms, Decided { is_reused, asked, ..decided.clone() }));
         }
         // Each has its own time, or whoever goes on with an id would keep all that was ever decided under it.
         let mut room = known.len().saturating_sub(MOST_DECISIONS);
@@ -323,7 +325,8 @@ mod tests {
     impl Finds for Words {
         fn find(&self, event: &[u8]) -> Option<Join> {
             let (request_id, id) = std::str::from_utf8(event).ok()?.split_once(' ')?;
-            let decided = Decided { id: id.to_owned(), ..Decided::default() };
+            let asked = Asked::default().with_method("GET");
+            let decided = Decided { id: id.to_owned(), asked, ..Decided::default() };
             Some(Join { request_id: request_id.to_owned(), decided })
         }
     }
@@ -398,6 +401,9 @@ mod tests {
         // Another instance used the id: which of the two decisions a link would name, nobody knows.
         assert_eq!(site.uploads("b", &["r-3 d", "r-1 d"]).new, 1);
         assert!(site.of("r-3")[0].is_reused && !site.of("r-1")[0].is_reused);
+        let asked = |request_id| site.of(request_id)[0].asked.clone();
+        let nothing = Asked::default();
+        assert_eq!((asked("r-3"), asked("r-1")), (nothing.clone(), nothing.with_method("GET")), "it is never compared");
         assert_eq!(site.ids("r-1"), ["d"]);
     }
 
