@@ -128,8 +128,11 @@ impl<'a> Line<'a> {
 
     /// Says whether the caller is known to have shown no certificate: Envoy writes the member, and nothing in it.
     pub(super) fn has_no_peer(&self) -> bool {
-        let written = self.members.get(&self.names.peer_s256);
-        written.is_some_and(|raw| matches!(raw.get(), "null" | "\"-\"" | "\"\""))
+        self.members.get(&self.names.peer_s256).is_some_and(|raw| match json::kind(raw) {
+            Kind::Null => true,
+            Kind::Text => json::text(raw).is_ok_and(|text| says_nothing(&text)),
+            _ => false,
+        })
     }
 
     /// SHA-256 of the caller's certificate.
@@ -156,8 +159,13 @@ impl<'a> Line<'a> {
             Kind::Number => Cow::Borrowed(raw.get()),
             _ => return None,
         };
-        Some(text).filter(|text| (1..=MAX_MEMBER_BYTES).contains(&text.len()) && text != "-")
+        Some(text).filter(|text| text.len() <= MAX_MEMBER_BYTES && !says_nothing(text))
     }
+}
+
+/// As Envoy writes what it does not know.
+fn says_nothing(text: &str) -> bool {
+    matches!(text, "" | "-")
 }
 
 /// Text that may stand in clear.

@@ -73,6 +73,12 @@ fn what_line_and_decision_both_know_must_agree() {
     for (of_line, of_event, expected) in cases {
         assert_eq!(compared(&envoy, &of_line, &decided(&group, &of_event)), expected, "{of_line} {of_event}");
     }
+    // However nothing is written.
+    let plain = String::from_utf8(line(&json!({"peer_s256": "-"}))).unwrap();
+    let escaped = plain.replace("\"peer_s256\":\"-\"", "\"peer_s256\":\"\\u002d\"");
+    assert_ne!(escaped, plain);
+    let line = Line::read(escaped.as_bytes(), &envoy.names).unwrap();
+    assert_eq!(contradictions(&line, &envoy, &decided(&group, &nothing)), ["certificate"]);
 }
 
 #[test]
