@@ -39,6 +39,7 @@ pub mod seal;
 pub mod sign;
 pub mod sources;
 pub mod spire;
+mod stamp;
 pub mod tail;
 pub mod telemetry;
 #[cfg(test)]

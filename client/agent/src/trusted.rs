@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use govlog_client::trust::{Trust, TrustDir, TrustError};
 use govlog_formats::merkle::TreeSize;
 
 use crate::pump::{PumpError, Shared};
+use crate::stamp::Stamp;
 use crate::telemetry::Telemetry;
 
 /// A trust directory, as it was last when it could be read.
@@ -33,8 +33,8 @@ struct Now {
     wrong: Option<String>,
 }
 
-/// What changes when a file of the directory does, or when one is added below it.
-type Files = BTreeMap<OsString, (u64, u64, [i64; 4])>;
+/// What is in the directory, by name.
+type Files = BTreeMap<OsString, Stamp>;
 
 impl Trusted {
     /// Reads a directory, and looks at it again this often.
@@ -145,8 +145,7 @@ fn files(path: &Path) -> Files {
         let entry = entry.ok()?;
         // Of a folder below it tells that a file was put into it: none of those is written twice.
         let found = std::fs::metadata(entry.path()).ok()?;
-        let times = [found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()];
-        Some((entry.file_name(), (found.ino(), found.size(), times)))
+        Some((entry.file_name(), Stamp::of(&found)))
     };
     std::fs::read_dir(path).into_iter().flatten().filter_map(of).collect()
 }

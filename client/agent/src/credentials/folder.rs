@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 use super::read::{Seen, is_looked_into, read};
 use super::watch::{Look, Looked};
 use crate::feed::FeedError;
+use crate::stamp::Stamp;
 
 /// A folder. What lies in folders below it is not looked at; links are followed, as they are where secrets are mounted.
 #[derive(Debug)]
@@ -27,15 +28,6 @@ struct Known {
     stamp: Stamp,
     seen: Vec<Seen>,
     is_readable: bool,
-}
-
-/// What changes when a file does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    file: (u64, u64),
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 impl Folder {
@@ -98,23 +90,6 @@ impl Look for Folder {
             looked.seen.extend(known.seen.iter().map(|seen| (at.clone(), seen.clone())));
         }
         Ok(looked)
-    }
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            file: (metadata.dev(), metadata.ino()),
-            size: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// Says whether the file would get another stamp if it were written to now: clocks of file systems have steps.
-    fn is_settled(&self, now_ms: u64) -> bool {
-        let now = i64::try_from(now_ms / 1_000).unwrap_or(i64::MAX);
-        now.abs_diff(self.changed.0) > 2
     }
 }
 

@@ -1,8 +1,7 @@
 //! Reading a bundle, now and then, from where OPA has it too.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use super::{MAX_BUNDLE_BYTES, Origin, Signer, SignerKey, Table, Verified, record
 use crate::feed::{Alarm, Feed, FeedError, Found};
 use crate::opa::SYSTEM;
 use crate::outbox::{Arrival, Content, idempotency_key};
+use crate::stamp::Stamp;
 
 /// How often it is asked whether a decision named a revision that is not known.
 const LOOK: Duration = Duration::from_secs(1);
@@ -58,26 +58,6 @@ struct Place {
     v: u32,
     seen: Option<String>,
     revisions: Vec<Revision>,
-}
-
-/// What tells that a file was written anew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    inode: (u64, u64),
-    len: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            inode: (metadata.dev(), metadata.ino()),
-            len: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
 }
 
 impl BundleFeed {

@@ -3,23 +3,20 @@
 use std::collections::HashMap;
 use std::fs::File as Opened;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::api::snapshot::{FILES, File};
 use super::poll::{Look, Looked};
 use crate::feed::FeedError;
+use crate::stamp::Stamp;
 
 /// The folder.
 pub(super) struct Folder {
     path: PathBuf,
     domain: String,
-    /// What tells a file's content from the one before it, by name.
-    seen: HashMap<&'static str, Mark>,
+    /// The files that were read, by name.
+    seen: HashMap<&'static str, Stamp>,
 }
-
-/// Inode, size, and when it was written.
-type Mark = (u64, u64, i64, i64);
 
 impl Folder {
     pub(super) fn new(path: &Path, domain: &str) -> Self {
@@ -30,14 +27,14 @@ impl Folder {
     fn file(&mut self, name: &'static str, file: File, looked: &mut Looked) -> Result<bool, FeedError> {
         let path = self.path.join(name);
         let said = |error: &dyn std::fmt::Display| FeedError::new(format!("{}: {error}", path.display()));
-        let (mark, bytes) = match content(&path, self.seen.get(name)) {
+        let (stamp, bytes) = match content(&path, self.seen.get(name)) {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(said(&error)),
         };
         file.read(&bytes, &self.domain, &mut looked.listing).map_err(|error| said(&error))?;
-        self.seen.insert(name, mark);
+        self.seen.insert(name, stamp);
         Ok(true)
     }
 }
@@ -65,15 +62,14 @@ impl Look for Folder {
 }
 
 /// Gives a file's content, if it is another than before.
-fn content(path: &Path, seen: Option<&Mark>) -> io::Result<Option<(Mark, Vec<u8>)>> {
+fn content(path: &Path, seen: Option<&Stamp>) -> io::Result<Option<(Stamp, Vec<u8>)>> {
     let wrong = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidData, why.to_owned()));
-    let of = |file: &std::fs::Metadata| (file.ino(), file.size(), file.mtime(), file.mtime_nsec());
     // A pipe would be waited for.
     if !std::fs::metadata(path)?.is_file() {
         return wrong("no regular file");
     }
     let mut opened = Opened::open(path)?;
-    let before = of(&opened.metadata()?);
+    let before = Stamp::of(&opened.metadata()?);
     if seen == Some(&before) {
         return Ok(None);
     }
@@ -81,7 +77,7 @@ fn content(path: &Path, seen: Option<&Mark>) -> io::Result<Option<(Mark, Vec<u8>
     opened.by_ref().take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     match opened.metadata() {
         _ if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_BYTES => wrong("more than 256 MiB"),
-        Ok(after) if of(&after) == before => Ok(Some((before, bytes))),
+        Ok(after) if Stamp::of(&after) == before => Ok(Some((before, bytes))),
         Ok(_) => wrong("it is being written; it is read again"),
         Err(error) => Err(error),
     }

@@ -1,5 +1,6 @@
 //! Recorded answers that change, are cut off, or are none.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, SystemTime};
 
 use super::*;
@@ -61,6 +62,30 @@ fn entries(change: impl FnOnce(&mut Vec<Json>)) -> String {
 fn shown(made: &[Made]) -> Vec<(&str, String, String)> {
     let text = |made: &Made, name: &str| made.view[name].as_str().unwrap_or_default().to_owned();
     made.iter().map(|made| (made.kind, text(made, "op"), text(made, "subject"))).collect()
+}
+
+/// As copies are made that keep times: no longer than the one before, and no younger.
+#[test]
+fn a_file_that_is_written_over_and_made_as_old_as_it_was_is_read_again() {
+    let mut snapshots = Snapshots::new();
+    let of = |id: &str| {
+        entries(|entries| {
+            entries.truncate(1);
+            entries[0]["id"] = json!(id);
+        })
+    };
+    snapshots.write("entries.json", &of("a"));
+    assert_eq!(snapshots.look().arrivals.len(), 1);
+    assert_eq!(snapshots.look().arrivals, []);
+    let path = snapshots.dir.path().join("entries.json");
+    let changed = || std::fs::metadata(&path).map(|found| (found.ctime(), found.ctime_nsec())).unwrap();
+    let before = changed();
+    // Clocks of file systems have steps.
+    while changed() == before {
+        snapshots.written -= 1;
+        snapshots.write("entries.json", &of("b"));
+    }
+    assert_eq!(snapshots.look().arrivals.len(), 2, "one is gone, another is there");
 }
 
 #[test]
