@@ -46,13 +46,9 @@ impl Reader {
     /// The outbox is not well.
     pub fn begin(&mut self) -> Result<Result<(), FeedError>, OutboxError> {
         if !self.has_begun {
-            let (route, reads, remembers) = (self.feed.route(), self.feed.reads(), self.feed.remembers());
-            let place = self.shared.outbox.place(route, reads)?;
-            if remembers != reads {
-                // A crash behind this leaves them all there.
-                self.shared.outbox.gather(route, remembers, reads)?;
-            }
-            let notes = self.shared.outbox.notes(route, remembers)?;
+            let route = self.feed.route();
+            let place = self.shared.outbox.place(route, self.feed.reads())?;
+            let notes = self.shared.outbox.notes(route, self.feed.remembers())?;
             if let Err(error) = self.feed.resume(place.as_deref()).and_then(|()| self.feed.recall(notes)) {
                 return Ok(Err(error));
             }

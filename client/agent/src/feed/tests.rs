@@ -10,7 +10,7 @@ use crate::testing::{Bench, INSTANCE, ROUTE, event};
 
 /// Finds what a test puts into it, one by one, and fails when there is nothing.
 #[derive(Clone, Default)]
-struct Shelf(Arc<Mutex<State>>, Option<&'static str>);
+struct Shelf(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -30,10 +30,6 @@ impl Feed for Shelf {
 
     fn reads(&self) -> &str {
         "shelf"
-    }
-
-    fn remembers(&self) -> &str {
-        self.1.unwrap_or(self.reads())
     }
 
     fn resume(&mut self, place: Option<&[u8]>) -> Result<(), FeedError> {
@@ -163,23 +159,4 @@ fn what_is_remembered_of_single_things_is_kept_with_what_was_found_and_recalled(
     reader(&bench, &shelf, ROOM).begin().unwrap().unwrap();
     let recalled = &shelf.0.lock().unwrap().recalled;
     assert_eq!(recalled[1], [note("b", Some("1")), note("c", Some("2"))]);
-}
-
-#[test]
-fn what_was_remembered_by_what_was_read_is_known_to_a_feed_that_remembers_it_by_another_name() {
-    let bench = Bench::new();
-    let note = |name: &str, note: &str| (name.to_owned(), Some(note.as_bytes().to_vec()));
-    let keep = |shelf: &Shelf, notes: &[Note]| {
-        let found = Found { place: None, notes: notes.to_vec(), ..found(&[], "") };
-        shelf.0.lock().unwrap().finds.push_back(found);
-        reader(&bench, shelf, ROOM).round().unwrap();
-    };
-    keep(&Shelf::default(), &[note("a", "1"), note("b", "1")]);
-    let named = Shelf(Arc::default(), Some("whose it is"));
-    keep(&named, &[note("b", "2"), note("c", "2")]);
-    reader(&bench, &named, ROOM).begin().unwrap().unwrap();
-    let recalled = &named.0.lock().unwrap().recalled;
-    assert_eq!(recalled[0], [note("a", "1"), note("b", "1")]);
-    assert_eq!(recalled[1], [note("a", "1"), note("b", "2"), note("c", "2")]);
-    assert_eq!(bench.shared.outbox.notes(ROUTE, "shelf").unwrap(), []);
 }

@@ -1,6 +1,6 @@
 //! How far something was read, and what is remembered of single things in it: kept with what was taken of it, or neither is.
 
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::WriteTransaction;
 
 use super::tables::{NOTES, PLACES};
 use super::{Outbox, OutboxError};
@@ -46,34 +46,6 @@ impl Outbox {
     /// The store is not well.
     pub fn place(&self, route: &str, of: &str) -> Result<Option<Vec<u8>>, OutboxError> {
         self.look(|tx| Ok(tx.open_table(PLACES)?.get((route, of))?.map(|place| place.value().to_vec())))
-    }
-
-    /// Puts all that is remembered of single things of a route under one name. Of one thing stays what was remembered under `last`.
-    ///
-    /// # Errors
-    ///
-    /// The store is not well.
-    pub fn gather(&self, route: &str, of: &str, last: &str) -> Result<(), OutboxError> {
-        self.change(|tx, _| {
-            let (mut notes, mut found) = (tx.open_table(NOTES)?, Vec::new());
-            for row in notes.range((route, "", "")..)? {
-                let (key, bytes) = row?;
-                let (row_route, row_of, name) = key.value();
-                if row_route != route {
-                    break;
-                }
-                if row_of != of {
-                    found.push((row_of.to_owned(), name.to_owned(), bytes.value().to_vec()));
-                }
-            }
-            found.sort_by_key(|(from, ..)| from == last);
-            for (from, name, note) in &found {
-                notes.remove((route, from.as_str(), name.as_str()))?;
-                notes.insert((route, of, name.as_str()), note.as_slice())?;
-            }
-            Ok((!found.is_empty()).then_some(()))
-        })?;
-        Ok(())
     }
 
     /// Gives what is remembered of single things that were read of a source, by their names.

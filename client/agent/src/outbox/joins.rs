@@ -270,12 +270,11 @@ impl Tables<'_> {
 /// A decision, and until when it is kept.
 type Kept = (u64, Decided);
 
-/// The decisions of a row. Up to version 4 of the outbox they were ids alone, up to version 5 without a time of their own.
+/// The decisions of a row. Up to version 3 of the outbox they were ids alone.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Row {
     Id(String),
-    Decided(Decided),
     Kept(u64, Decided),
 }
 
@@ -283,7 +282,6 @@ fn read((kept_ms, row): (u64, &str)) -> Result<Vec<Kept>, redb::Error> {
     let rows: Vec<Row> = serde_json::from_str(row).map_err(damaged)?;
     let kept = |row| match row {
         Row::Id(id) => (kept_ms, Decided { id, ..Decided::default() }),
-        Row::Decided(decided) => (kept_ms, decided),
         Row::Kept(kept_ms, decided) => (kept_ms, decided),
     };
     Ok(rows.into_iter().map(kept).collect())
@@ -436,7 +434,6 @@ mod tests {
             read((7, row)).unwrap().into_iter().map(|(kept_ms, decided)| (kept_ms, decided.id)).collect()
         };
         assert_eq!(ids(r#"["d"]"#), [(7, "d".to_owned())]);
-        assert_eq!(ids(r#"[{"id":"d","route":"/r","asked":{}}]"#), [(7, "d".to_owned())]);
         assert_eq!(
             ids(&write(&[(9, Decided { id: "e".to_owned(), ..Decided::default() })]).unwrap()),
             [(9, "e".to_owned())]

@@ -162,7 +162,7 @@ impl Outbox {
                 let found = meta.get(key)?.map(|found| found.value().to_owned());
                 match found {
                     // What is in an older one is in the same form: version 1 had no batches, version 2 no sources that are read,
-                    // version 3 no notes. Version 4 kept of decisions only their ids, version 5 no times: they are read all the same.
+                    // version 3 no notes. That kept of decisions only their ids: they are read all the same.
                     Some(found) if key == "version" && OLDER.contains(&found.as_str()) => {
                         meta.insert(key, wanted)?;
                     }
@@ -295,7 +295,7 @@ const fn all_of(number: StreamNumber) -> std::ops::RangeInclusive<(u64, u64)> {
 }
 
 const FILE: &str = "outbox.redb";
-const VERSION: &str = "6";
-const OLDER: [&str; 5] = ["1", "2", "3", "4", "5"];
+const VERSION: &str = "4";
+const OLDER: [&str; 3] = ["1", "2", "3"];
 /// Uploads are written once and read once or twice, soon after: little is gained by more.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;

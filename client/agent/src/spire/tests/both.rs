@@ -1,11 +1,10 @@
 //! A server whose log is read and that is asked what it has, as is recommended: what both tell of is recorded once, whichever is ahead, and
 //! whatever ends the process between them.
 
-use super::cuts::{ROOM, kept, read};
+use super::cuts::{kept, read};
 use super::lines::called;
 use super::*;
-use crate::names::Fresh;
-use crate::outbox::{HowFar, Outbox};
+use crate::outbox::Outbox;
 use crate::spire::api::changes::Before;
 use crate::spire::api::{Agent, Listing};
 use crate::spire::known::Known;
@@ -162,26 +161,9 @@ fn what_is_remembered_of_a_server_is_known_when_it_is_asked_elsewhere() {
     lab.settings = settings(None, Some(lab.dir.path()));
     lab.agents(&[agent(false)]);
     assert_eq!(lab.agents(&[agent(true)]), ["banned-agent"]);
-    let first = lab.dir;
     lab.dir = tempfile::tempdir().unwrap();
     lab.settings = settings(None, Some(lab.dir.path()));
     assert_eq!(lab.agents(&[agent(true)]), [""; 0]);
     assert_eq!(lab.agents(&[agent(false)]), [""; 0]);
     assert_eq!(lab.agents(&[agent(true)]), ["banned-agent"]);
-    // As an earlier version noted it, by where it was asked; the newest is what it was asked last.
-    let (now, route) = (lab.dir.path().display().to_string(), lab.settings.route.clone());
-    let notes = lab.outbox.notes(&route, NAME).unwrap();
-    let older = first.path().display().to_string();
-    let name = |_: &str| Fresh { name: "spire-1".into(), predecessor: None };
-    let note = |of: &str, notes: &[crate::outbox::Note]| {
-        let how_far = HowFar { of, place: None, notes_of: of, notes };
-        lab.outbox.receive_read(&route, &[], Some(how_far), ROOM, NOW_MS, &name).unwrap();
-    };
-    let none: Vec<crate::outbox::Note> = notes.iter().map(|(name, _)| (name.clone(), None)).collect();
-    note(NAME, &none);
-    note(&now, &notes);
-    note(&older, &[(notes[0].0.clone(), Some(b"{\"ended\":7}".to_vec()))]);
-    assert_eq!(lab.look(), [""; 0]);
-    assert_eq!(lab.outbox.notes(&route, NAME).unwrap(), notes);
-    assert_eq!((lab.outbox.notes(&route, &now).unwrap(), lab.outbox.notes(&route, &older).unwrap()), (vec![], vec![]));
 }

@@ -22,7 +22,6 @@ pub(super) fn read(settings: &Arc<Settings>, outbox: &Outbox, rounds: usize) {
     for feed in &mut feeds {
         let place = outbox.place(feed.route(), feed.reads()).unwrap();
         feed.resume(place.as_deref()).unwrap();
-        outbox.gather(feed.route(), feed.remembers(), feed.reads()).unwrap();
         feed.recall(outbox.notes(feed.route(), feed.remembers()).unwrap()).unwrap();
     }
     for _ in 0..rounds {
