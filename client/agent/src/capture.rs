@@ -13,6 +13,7 @@ use govlog_formats::record::decision::{DecisionResult, Enforcement};
 use govlog_formats::record::{Decision, Record, RecordError, Recorded, SchemeDigest};
 
 use crate::seal::Draft;
+use crate::world::millis;
 
 /// The rule by which permits are batched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,11 +63,10 @@ impl Capture {
     /// The rule as it is logged.
     fn content(&self) -> Value {
         let texts = |texts: &[String]| Value::Array(texts.iter().map(|text| text.as_str().into()).collect());
-        let window_ms = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
         let mut map: Vec<(Value, Value)> = vec![
             ("batch".into(), "permits".into()),
             ("together".into(), Value::Array(vec!["pdp".into(), "pep".into()])),
-            ("window_ms".into(), window_ms.into()),
+            ("window_ms".into(), millis(self.window).into()),
             ("members".into(), u64::try_from(self.members).unwrap_or(u64::MAX).into()),
             ("bytes".into(), self.bytes.into()),
             ("alone".into(), Value::Array(ALONE.iter().map(|name| (*name).into()).collect())),

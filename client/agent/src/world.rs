@@ -1,6 +1,6 @@
 //! What an agent takes from the machine it runs on: the time, and randomness.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Clock and randomness, given from outside so that tests can set both.
 pub trait World: Send + Sync {
@@ -17,12 +17,16 @@ pub struct Machine;
 
 impl World for Machine {
     fn now_ms(&self) -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
     }
 
     fn random(&self) -> Option<[u8; 32]> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).ok().map(|()| bytes)
     }
+}
+
+/// A time span in milliseconds; more than there are numbers for is the most.
+pub(crate) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

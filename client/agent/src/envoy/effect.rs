@@ -29,7 +29,7 @@ pub struct Known {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contradictions: Vec<String>,
     /// How often a line of the same bytes came before.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::json::is_default")]
     pub before: u32,
 }
 
@@ -118,11 +118,6 @@ pub fn decisions(line: &Line<'_>, known: &Known) -> Vec<String> {
         Some(id) => vec![id.into_owned()],
         None => known.decisions.clone(),
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-const fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 type Fields = Vec<(&'static str, Value)>;

@@ -11,6 +11,7 @@ use super::line::Line;
 use crate::feed::FeedError;
 use crate::outbox::{Arrival, Awaited, Decided, Decisions, Question};
 use crate::tail::Place;
+use crate::world::millis;
 
 /// What was read and not handed on yet.
 pub(super) struct Held {
@@ -125,8 +126,4 @@ fn compared(bytes: &[u8], found: Vec<Decided>, envoy: &Envoy) -> Known {
         known.contradictions.clear();
     }
     known
-}
-
-fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -182,6 +182,11 @@ pub fn excerpt(text: &str) -> String {
     }
 }
 
+/// Whether a value is what its absence says, for serde to leave it out.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 fn expect(raw: &RawValue, expected: Kind) -> Result<(), JsonError> {
     let found = kind(raw);
     if found == expected { Ok(()) } else { Err(JsonError::Kind { found, expected }) }

@@ -15,6 +15,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::world::millis;
+
 /// What is known of all who upload.
 #[derive(Debug, Default)]
 pub struct Heard(Mutex<State>);
@@ -215,10 +217,6 @@ impl Question<'_> {
     fn is_over(&self, since_ms: u64) -> bool {
         self.now_ms.saturating_sub(since_ms) >= millis(self.most)
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// As many as there may be streams. In tests few.

@@ -16,6 +16,7 @@ use super::heard::{Awaited, Question};
 use super::receive::{Arrival, Content, Limits};
 use super::tables::{FORGET_JOINS, JOINED, JOINS};
 use super::{Outbox, OutboxError};
+use crate::world::millis;
 
 /// A decision, and the request it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +130,7 @@ impl Outbox {
     /// On which terms decisions are kept that come now.
     pub(super) fn terms(&self, keep: Duration, limits: Limits, now_ms: u64) -> Terms {
         Terms {
-            kept_ms: now_ms.saturating_add(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX)),
+            kept_ms: now_ms.saturating_add(millis(keep)),
             until_ms: self.forget_joins_until(now_ms),
             most: (limits.bytes / BYTES_EACH).max(LEAST),
         }

@@ -13,7 +13,7 @@ use govlog_formats::statement::SignedStatement;
 use super::{Backoff, Item, Items, Log, PumpError, Round, Shared};
 use crate::failpoints;
 use crate::outbox::StreamNumber;
-use crate::world::World;
+use crate::world::{World, millis};
 
 /// A statement that is published, and its leaf hash.
 type Proved<'i> = (&'i Item, Digest);
@@ -150,10 +150,9 @@ impl<'a> Confirmer<'a> {
         }
         // A crash here leaves the openings in both places; they are put again, the same.
         failpoints::hit("confirm::after_openings")?;
-        let remember_ms = u64::try_from(self.remember.as_millis()).unwrap_or(u64::MAX);
         // A local clock that is ahead lengthens what is remembered, and shortens nothing.
         let known_ms = self.shared.witnessed_ms.load(Ordering::Relaxed).max(self.world.now_ms());
-        let until_ms = known_ms.saturating_add(remember_ms);
+        let until_ms = known_ms.saturating_add(millis(self.remember));
         let mut by_stream: BTreeMap<StreamNumber, Vec<(u64, &[u8])>> = BTreeMap::new();
         for (item, _) in published {
             by_stream.entry(item.number).or_default().push((item.seq, &item.row.entry));

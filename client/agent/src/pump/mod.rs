@@ -36,7 +36,7 @@ use crate::keys::Credential;
 use crate::outbox::{Outbox, OutboxError, Signed, Stream, StreamNumber};
 use crate::sign::{SignError, Signer};
 use crate::telemetry::Telemetry;
-use crate::world::World;
+use crate::world::{World, millis};
 
 /// What the stations share.
 #[derive(Debug)]
@@ -253,9 +253,8 @@ impl Shared {
             self.telemetry.signed(step);
             worked |= step != crate::sign::Step::default();
         }
-        let keep_ms = u64::try_from(keep_closed.as_millis()).unwrap_or(u64::MAX);
         let witnessed_ms = self.witnessed_ms.load(Ordering::Relaxed);
-        let forgotten = self.outbox.forget(witnessed_ms, world.now_ms().saturating_sub(keep_ms))?;
+        let forgotten = self.outbox.forget(witnessed_ms, world.now_ms().saturating_sub(millis(keep_closed)))?;
         if worked {
             self.bell.ring();
         }

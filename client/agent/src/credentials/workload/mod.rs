@@ -42,13 +42,15 @@ impl Look for Workload {
 
     fn look(&mut self, _now_ms: u64) -> Result<Looked, FeedError> {
         let Self { endpoint, audiences, asked } = self;
-        if asked.is_none() {
-            let no_thread =
-                |error: std::io::Error| FeedError(format!("{endpoint}: no thread can be started to ask it: {error}"));
-            let svids = Svids::start(endpoint).map_err(no_thread)?;
-            *asked = Some((svids, Jwts::start(endpoint, audiences).map_err(no_thread)?));
-        }
-        let Some((svids, jwts)) = asked else { return Ok(Looked::default()) };
+        let no_thread =
+            |error: std::io::Error| FeedError(format!("{endpoint}: no thread can be started to ask it: {error}"));
+        let (svids, jwts) = match asked {
+            Some(there) => there,
+            None => {
+                let svids = Svids::start(endpoint).map_err(no_thread)?;
+                asked.insert((svids, Jwts::start(endpoint, audiences).map_err(no_thread)?))
+            }
+        };
         let shown = svids.shown().map_err(|why| FeedError(format!("{endpoint}: {why}")))?;
         let leaves = shown.leaves.iter().map(|der| certificate(der));
         let bundles = shown.bundles.iter().map(|(domain, bytes)| bundle(domain, bytes));

@@ -180,14 +180,14 @@ impl Feed for BundleFeed {
         }
         let pem = key_text(&self.table.key)?;
         // Judged again when another key is there: the signer may have been known too late.
-        let judged_with = Some(Digest::sha256(pem.as_bytes()));
-        if self.judged_with != judged_with {
+        let judged_with = Digest::sha256(pem.as_bytes());
+        if self.judged_with != Some(judged_with) {
             self.mark = None;
         }
         let fetched = self.fetch()?;
         self.due = Instant::now().checked_add(self.table.poll);
         let Some((bundle, mark)) = fetched else { return Ok(found) };
-        let seen = Digest::sha256_of(&[Digest::sha256(pem.as_bytes()).as_bytes(), &bundle]);
+        let seen = Digest::sha256_of(&[judged_with.as_bytes(), &bundle]);
         if self.seen != Some(seen) {
             let key = SignerKey::from_pem(&pem)
                 .map_err(|error| FeedError(format!("{}: {error}", self.table.key.display())))?;
@@ -195,7 +195,7 @@ impl Feed for BundleFeed {
             self.seen = Some(seen);
             found.place = Some(self.place()?);
         }
-        (self.mark, self.judged_with) = (mark, judged_with);
+        (self.mark, self.judged_with) = (mark, Some(judged_with));
         Ok(found)
     }
 }

@@ -240,7 +240,7 @@ impl Step {
             Self::Entry(entry) => entry_name(&entry.id),
             Self::Agent(agent) => agent_name(&agent.id),
             Self::Gone(name) => name.clone(),
-            Self::Bundle(bundle) => format!("bundle/{}", bundle.domain),
+            Self::Bundle(bundle) => bundle_name(&bundle.domain),
             Self::Authority(authority) => authority.native_id(),
         }
     }
@@ -256,6 +256,11 @@ pub fn entry_name(id: &str) -> String {
 #[must_use]
 pub fn agent_name(id: &str) -> String {
     format!("{AGENT}{id}")
+}
+
+/// Under which name a trust domain's bundle is remembered.
+pub(super) fn bundle_name(domain: &str) -> String {
+    format!("bundle/{domain}")
 }
 
 fn formed(form: Form, native_id: String, semantic: Digest, what: &impl Serialize) -> Event {

@@ -26,12 +26,12 @@ pub(super) struct Memory {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Was {
-    #[serde(skip_serializing_if = "super::model::is_first")]
+    #[serde(skip_serializing_if = "crate::json::is_default")]
     pub(super) generation: u64,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) digest: String,
     /// Of an entry.
-    #[serde(skip_serializing_if = "super::model::is_first")]
+    #[serde(skip_serializing_if = "crate::json::is_default")]
     pub(super) revision: u64,
     /// Of an entry.
     #[serde(skip_serializing_if = "String::is_empty")]

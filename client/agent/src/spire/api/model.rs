@@ -53,7 +53,7 @@ pub struct Entry {
     /// For its holder.
     pub hint: String,
     /// How many that bore its id came before it and ended. The server does not say: it is counted, so that each is told of.
-    #[serde(skip_serializing_if = "is_first")]
+    #[serde(skip_serializing_if = "crate::json::is_default")]
     pub generation: u64,
 }
 
@@ -76,7 +76,7 @@ pub struct Agent {
     /// Whether it attests again to renew its certificate.
     pub can_reattest: bool,
     /// How many states of it came before this one and ended. The server does not say: it is counted, so that each is told of.
-    #[serde(skip_serializing_if = "is_first")]
+    #[serde(skip_serializing_if = "crate::json::is_default")]
     pub generation: u64,
 }
 
@@ -93,7 +93,7 @@ pub struct Bundle {
     /// Its keys, in order.
     pub keys: Vec<BundleKey>,
     /// How many of that domain came before it. The server does not say: it is counted, so that each is told of.
-    #[serde(skip_serializing_if = "is_first")]
+    #[serde(skip_serializing_if = "crate::json::is_default")]
     pub generation: u64,
 }
 
@@ -237,11 +237,6 @@ impl Authority {
 /// Tells what has the same id apart. No id of SPIRE's has this sign in it.
 fn mark(generation: u64) -> String {
     if generation == 0 { String::new() } else { format!("#{generation}") }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-pub(super) fn is_first(generation: &u64) -> bool {
-    *generation == 0
 }
 
 fn ordered<T: Ord>(mut items: Vec<T>) -> Vec<T> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use super::changes::{agent_name, bundle_name, entry_name};
 use super::memory::{Memory, Was};
 
 #[derive(Default, Deserialize)]
@@ -35,14 +36,14 @@ impl Memory {
     pub(super) fn take_older(&mut self, place: &[u8]) -> Result<(), serde_json::Error> {
         let Older { entries, agents, banned, bundles, authorities } = serde_json::from_slice(place)?;
         for (id, Entry { revision, digest, subject }) in entries {
-            self.put(format!("entry/{id}"), Was { revision, digest, subject, ..Was::default() });
+            self.put(entry_name(&id), Was { revision, digest, subject, ..Was::default() });
         }
         for (id, digest) in agents {
             let banned = banned.contains(&id);
-            self.put(format!("agent/{id}"), Was { digest, banned, ..Was::default() });
+            self.put(agent_name(&id), Was { digest, banned, ..Was::default() });
         }
         for (domain, digest) in bundles {
-            self.put(format!("bundle/{domain}"), Was { digest, ..Was::default() });
+            self.put(bundle_name(&domain), Was { digest, ..Was::default() });
         }
         for name in authorities {
             self.put(name, Was::default());
