@@ -24,6 +24,8 @@ pub mod envoy;
 pub mod failpoints;
 pub mod feed;
 pub mod forward;
+#[cfg(any(test, feature = "spiffe"))]
+mod grpc;
 mod hex;
 pub mod http;
 pub mod json;

@@ -12,6 +12,7 @@ use tonic::{Code, Request, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use crate::credentials::read::{Seen, Token, Unseen, bundle, is_domain, token};
+use crate::grpc::ask;
 
 /// A connection to a Workload API.
 #[derive(Clone, Debug)]
@@ -60,12 +61,10 @@ impl Client {
     ///
     /// [`ApiError`]
     pub(super) async fn svids(&mut self, audience: &str) -> Result<Vec<Token>, ApiError> {
-        self.ready(FETCH_SVID).await?;
         let request = JwtSvidRequest { audience: vec![audience.to_owned()], spiffe_id: String::new() };
-        let codec: ProstCodec<JwtSvidRequest, JwtSvidResponse> = ProstCodec::default();
-        let asked = self.0.unary(meant(request), PathAndQuery::from_static(FETCH_SVID), codec);
+        let asked = ask(&mut self.0, FETCH_SVID, meant(request));
         let answer = timeout(PATIENCE, asked).await.map_err(|_| ApiError::Slow(FETCH_SVID))?;
-        let svids = answer.map_err(refused(FETCH_SVID))?.into_inner().svids;
+        let JwtSvidResponse { svids } = answer.map_err(|code| ApiError::Refused { method: FETCH_SVID, code })?;
         let handles = |svid: &JwtSvid| token(&svid.svid);
         let tokens: Result<Vec<Token>, Unseen> = svids.iter().map(handles).collect();
         tokens.ok().filter(|tokens| !tokens.is_empty()).ok_or(ApiError::Answer(FETCH_SVID))
@@ -77,20 +76,16 @@ impl Client {
     ///
     /// [`ApiError`]
     pub(super) async fn bundles(&mut self) -> Result<Bundles, ApiError> {
-        self.ready(FETCH_BUNDLES).await?;
+        timeout(PATIENCE, self.0.ready())
+            .await
+            .map_err(|_| ApiError::Slow(FETCH_BUNDLES))?
+            .map_err(|_| ApiError::Refused { method: FETCH_BUNDLES, code: Code::Unavailable })?;
         let codec: ProstCodec<JwtBundlesRequest, JwtBundlesResponse> = ProstCodec::default();
         let path = PathAndQuery::from_static(FETCH_BUNDLES);
         // Only that it begins to answer is waited for; the next bundles may be months away.
         let asked = self.0.server_streaming(meant(JwtBundlesRequest {}), path, codec);
         let answer = timeout(PATIENCE, asked).await.map_err(|_| ApiError::Slow(FETCH_BUNDLES))?;
-        answer.map(|answer| Bundles(answer.into_inner())).map_err(refused(FETCH_BUNDLES))
-    }
-
-    async fn ready(&mut self, method: &'static str) -> Result<(), ApiError> {
-        timeout(PATIENCE, self.0.ready())
-            .await
-            .map_err(|_| ApiError::Slow(method))?
-            .map_err(|_| ApiError::Refused { method, code: Code::Unavailable })
+        answer.map(|answer| Bundles(answer.into_inner())).map_err(refused)
     }
 }
 
@@ -101,7 +96,7 @@ impl Bundles {
     ///
     /// [`ApiError`]
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Seen>>, ApiError> {
-        let Some(answer) = self.0.message().await.map_err(refused(FETCH_BUNDLES))? else { return Ok(None) };
+        let Some(answer) = self.0.message().await.map_err(refused)? else { return Ok(None) };
         let of = |(id, keys): (String, Vec<u8>)| {
             let domain = id.strip_prefix("spiffe://").unwrap_or(&id);
             is_domain(domain).then(|| bundle(domain, &keys))
@@ -120,8 +115,9 @@ fn meant<T>(request: T) -> Request<T> {
 }
 
 /// What a server says in words may repeat what it was asked, or what it has.
-fn refused(method: &'static str) -> impl Fn(Status) -> ApiError {
-    move |status| ApiError::Refused { method, code: status.code() }
+#[expect(clippy::needless_pass_by_value, reason = "it stands where errors are mapped")]
+fn refused(status: Status) -> ApiError {
+    ApiError::Refused { method: FETCH_BUNDLES, code: status.code() }
 }
 
 /// `JWTSVIDRequest` of workload.proto.

@@ -4,15 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use tonic::client::Grpc;
-use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
-use tonic_prost::ProstCodec;
+use tonic::{Code, Request};
 
 use super::messages::{
     ListAgentsResponse, ListBundlesRequest, ListBundlesResponse, ListEntriesResponse, ListRequest, Nothing, RawBundle,
     States,
 };
+use crate::grpc::ask;
 use crate::spire::api::{Agent, Authority, Bundle, Entry, Listing};
 
 /// A connection to a server's own socket. Whoever may use that socket may do everything; this asks, and changes nothing.
@@ -147,12 +146,8 @@ impl Client {
         Q: prost::Message + 'static,
         A: prost::Message + Default + 'static,
     {
-        // What a server says in words may repeat what it has.
-        let refused = |status: Status| AskError::Refused { method, code: status.code() };
-        self.0.ready().await.map_err(|_| AskError::Refused { method, code: Code::Unavailable })?;
-        let codec: ProstCodec<Q, A> = ProstCodec::default();
-        let answer = self.0.unary(Request::new(request), PathAndQuery::from_static(method), codec).await;
-        answer.map(tonic::Response::into_inner).map_err(refused)
+        let answer = ask(&mut self.0, method, Request::new(request)).await;
+        answer.map_err(|code| AskError::Refused { method, code })
     }
 }
 
