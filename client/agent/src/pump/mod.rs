@@ -147,7 +147,7 @@ impl Shared {
         !self.is_unsigned.load(Ordering::Relaxed)
     }
 
-    fn signer(&self) -> MutexGuard<'_, Signer> {
+    pub(crate) fn signer(&self) -> MutexGuard<'_, Signer> {
         // Signing changes nothing in memory that a panic could leave half done.
         self.signer.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -63,7 +63,7 @@ impl Signer {
         let draft = self.with_sealer(|sealer| quarantined.draft(sealer))?.map_err(own)?;
         // What opened the refused statement's values opens those of its bytes, which the quarantine keeps.
         let of_refused = Some(refused.openings.clone()).filter(|openings| !openings.is_empty());
-        page.put(draft, None, refused.key, refused.received_ms, of_refused).map_err(own)?;
+        page.put(draft, refused.key, refused.received_ms, of_refused).map_err(own)?;
         self.follow(page, number, seq, followers, |counters| {
             // It was counted as emitted, if that is not told yet.
             counters.emitted = counters.emitted.saturating_sub(1);
@@ -101,11 +101,11 @@ impl Signer {
         let mut stream = Stream::new(&old.route, &old.instance, name, Some(old.name.clone()), old.heard_ms);
         let rule = self.capture.as_ref().filter(|_| old.capture.is_some());
         stream.capture = rule.map(Capture::digest);
-        let mut page = Page { chain: Chain::behind(&self.identity, &stream, now_ms)?, rows: Vec::new() };
+        let mut page = Page { chain: Chain::behind(&self.identity, &stream, self.head, now_ms)?, rows: Vec::new() };
         self.tell(&mut page, &stream, Op::Open, Counters::default(), 0)?;
         // Batches come along, and every stream says by which rule it has them.
         if let Some(capture) = rule {
-            page.put(capture.draft(&self.identity.iss, now_ms).map_err(own)?, None, OWN, now_ms, None).map_err(own)?;
+            page.put(capture.draft(&self.identity.iss, now_ms).map_err(own)?, OWN, now_ms, None).map_err(own)?;
         }
         for (_, row) in self.tail(number, from_seq)? {
             let statement = SignedStatement::parse_entry(&row.entry).map_err(own)?;
@@ -123,7 +123,7 @@ impl Signer {
     /// A page whose first statement takes the place of `first`.
     fn page_at<'a>(&'a self, stream: &'a Stream, first: &SignedStatement) -> Result<Page<'a>, SignError> {
         let (seq, prev) = first.claims().stream.as_ref().map_or((0, Digest::ZERO), |at| (at.seq, at.prev));
-        let chain = Chain::at(&self.identity, &stream.name, seq, prev, self.world.now_ms())?;
+        let chain = Chain::at(&self.identity, &stream.name, (seq, prev), self.head, self.world.now_ms())?;
         Ok(Page { chain, rows: Vec::new() })
     }
 

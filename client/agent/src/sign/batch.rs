@@ -145,7 +145,7 @@ impl Page<'_> {
     ) -> Result<(), SignError> {
         if group.is_batch() {
             let draft = group.draft(capture, source, iss).map_err(own)?;
-            match self.chain.sign(draft.kind, draft.sub.as_deref(), &draft.payload, None) {
+            match self.chain.sign(draft.kind, draft.sub.as_deref(), &draft.payload) {
                 Ok(statement) => {
                     self.rows.push(group.signed(statement.into_entry()).map_err(own)?);
                     return Ok(());
@@ -155,7 +155,7 @@ impl Page<'_> {
             }
         }
         for member in group.members {
-            self.put(member.draft, None, member.key, member.received_ms, None).map_err(own)?;
+            self.put(member.draft, member.key, member.received_ms, None).map_err(own)?;
         }
         Ok(())
     }
@@ -172,7 +172,7 @@ impl Page<'_> {
             let record = Record::parse("decision", &member.record).map_err(own)?;
             let sub = govlog_formats::record::default_subject(&record);
             let draft = Draft { kind: "decision", sub, payload: member.record, openings: member.openings };
-            self.put(draft, None, *key, batch.received_ms, None).map_err(own)?;
+            self.put(draft, *key, batch.received_ms, None).map_err(own)?;
         }
         Ok(())
     }

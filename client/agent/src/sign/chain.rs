@@ -27,6 +27,7 @@ pub(super) struct Chain<'a> {
     credential: Credential,
     stream: &'a str,
     iat: i64,
+    pub(super) head: Option<Digest>,
     pub(super) next_seq: u64,
     pub(super) prev: Digest,
 }
@@ -37,11 +38,17 @@ impl<'a> Chain<'a> {
     /// # Errors
     ///
     /// Nothing can be signed now.
-    pub(super) fn behind(identity: &'a Identity, stream: &'a Stream, now_ms: u64) -> Result<Self, Unsigned> {
-        Self::at(identity, &stream.name, stream.next_seq, stream.prev, now_ms)
+    pub(super) fn behind(
+        identity: &'a Identity,
+        stream: &'a Stream,
+        head: Option<Digest>,
+        now_ms: u64,
+    ) -> Result<Self, Unsigned> {
+        Self::at(identity, &stream.name, (stream.next_seq, stream.prev), head, now_ms)
     }
 
-    /// Begins at a place of a stream.
+    /// Begins at a place of a stream. `head`: the newest published checkpoint that was seen, which every statement names, for that is what
+    /// it can be shown to be no older than (records.md §5, lower bound).
     ///
     /// # Errors
     ///
@@ -49,13 +56,13 @@ impl<'a> Chain<'a> {
     pub(super) fn at(
         identity: &'a Identity,
         stream: &'a str,
-        next_seq: u64,
-        prev: Digest,
+        (next_seq, prev): (u64, Digest),
+        head: Option<Digest>,
         now_ms: u64,
     ) -> Result<Self, Unsigned> {
         let iat = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
         let credential = identity.keys.at(now_ms)?;
-        Ok(Self { identity, credential, stream, iat, next_seq, prev })
+        Ok(Self { identity, credential, stream, iat, head, next_seq, prev })
     }
 
     /// Signs the next statement. `sub`: none for a record about the stream itself.
@@ -68,7 +75,6 @@ impl<'a> Chain<'a> {
         kind: &str,
         sub: Option<&str>,
         payload: &[u8],
-        head: Option<Digest>,
     ) -> Result<SignedStatement, StatementError> {
         let claims = Claims {
             iss: self.identity.iss.clone(),
@@ -76,7 +82,7 @@ impl<'a> Chain<'a> {
             aud: Some(self.identity.origin.clone()),
             iat: self.iat,
             stream: Some(StreamPosition { stream: self.stream.to_owned(), seq: self.next_seq, prev: self.prev }),
-            head,
+            head: self.head,
         };
         let header = StatementHeader { content: Content::Plain(content_type_of(kind)), claims };
         let statement = self.credential.sign(&header, payload)?;

@@ -128,7 +128,7 @@ impl Signer {
         self.identity.keys.at(self.world.now_ms())
     }
 
-    /// Notes the newest archived checkpoint note seen, which bounds from below when later statements were made.
+    /// Notes the newest archived checkpoint note seen. Every later statement names it, and so was made after it.
     pub fn saw_head(&mut self, note: Digest) {
         self.head = Some(note);
     }
@@ -145,7 +145,7 @@ impl Signer {
         let now_ms = self.world.now_ms();
         let mut look = self.look(number, most, now_ms)?;
         self.hold_back(&stream, &mut look.waiting, now_ms);
-        let page = Page { chain: Chain::behind(&self.identity, &stream, now_ms)?, rows: Vec::new() };
+        let page = Page { chain: Chain::behind(&self.identity, &stream, self.head, now_ms)?, rows: Vec::new() };
         let mut work =
             Work { page, step: Step::default(), taken: Vec::new(), permits: Vec::new(), capture: stream.capture };
         if stream.next_seq == 0 {
@@ -266,7 +266,7 @@ impl Signer {
             if group.is_batch() && work.capture != rule {
                 let now_ms = self.world.now_ms();
                 let draft = capture.draft(&self.identity.iss, now_ms).map_err(own)?;
-                work.page.put(draft, None, outbox::OWN, now_ms, None).map_err(own)?;
+                work.page.put(draft, outbox::OWN, now_ms, None).map_err(own)?;
                 work.capture = rule;
                 work.step.told += 1;
             }
@@ -304,7 +304,7 @@ impl Signer {
         let now_ms = self.world.now_ms();
         let told = Told { op, stream, seq: page.chain.next_seq, counters, waiting, head: self.head, now_ms };
         let draft = told.draft().map_err(own)?;
-        page.put(draft, self.head, outbox::OWN, now_ms, None).map_err(own)
+        page.put(draft, outbox::OWN, now_ms, None).map_err(own)
     }
 
     /// Puts the record of an input on the page; a permit that may be batched is put with the others of its kind.
@@ -328,7 +328,7 @@ impl Signer {
             received_ms: waiting.received_ms,
         };
         let draft = self.with_sealer(|sealer| quarantined.draft(sealer))?.map_err(own)?;
-        work.page.put(draft, None, waiting.key, waiting.received_ms, None).map_err(own)?;
+        work.page.put(draft, waiting.key, waiting.received_ms, None).map_err(own)?;
         work.taken.push(waiting.arrival);
         work.step.quarantined += 1;
         Ok(())
@@ -440,7 +440,7 @@ impl Work<'_> {
             },
             None => draft,
         };
-        self.page.put(alone, None, waiting.key, waiting.received_ms, None)?;
+        self.page.put(alone, waiting.key, waiting.received_ms, None)?;
         self.taken.push(waiting.arrival);
         self.step.emitted += 1;
         Ok(())
@@ -457,12 +457,11 @@ impl Page<'_> {
     fn put(
         &mut self,
         draft: Draft,
-        head: Option<Digest>,
         key: [u8; 32],
         received_ms: u64,
         of_refused: Option<Vec<u8>>,
     ) -> Result<(), NotSigned> {
-        let statement = self.chain.sign(draft.kind, draft.sub.as_deref(), &draft.payload, head)?;
+        let statement = self.chain.sign(draft.kind, draft.sub.as_deref(), &draft.payload)?;
         let openings = Openings { refused: of_refused, ..Openings::new(draft.kind, draft.openings) };
         let openings = if openings.is_empty() { Vec::new() } else { openings.encode()? };
         self.rows.push(Signed { received_ms, key, members: Vec::new(), entry: statement.into_entry(), openings });
@@ -472,7 +471,9 @@ impl Page<'_> {
     /// Signs the content of a statement anew, for the next place.
     fn put_again(&mut self, old: &SignedStatement, row: &Signed) -> Result<(), SignError> {
         let sub = Some(old.claims().sub.as_str()).filter(|_| !is_about_its_stream(old.kind()));
-        let statement = self.chain.sign(old.kind(), sub, old.payload(), old.claims().head).map_err(own)?;
+        // An agent that has seen none yet since its start still knows what it had seen.
+        self.chain.head = self.chain.head.or(old.claims().head);
+        let statement = self.chain.sign(old.kind(), sub, old.payload()).map_err(own)?;
         self.rows.push(Signed { entry: statement.into_entry(), ..row.clone() });
         Ok(())
     }

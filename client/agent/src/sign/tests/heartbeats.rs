@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use govlog_formats::digest::Digest;
 use govlog_formats::record::stream::StreamOp;
 use govlog_formats::record::{Record, Stream};
 use serde_json::json;
@@ -43,6 +44,26 @@ fn a_heartbeat_counts_what_happened_since_the_last() {
     bench.world.wind(Duration::from_secs(60));
     bench.sign();
     assert_eq!(counters(&told(&bench, 0)[2]), [Some(0), Some(0), Some(0), Some(0), Some(0)]);
+}
+
+/// "*Lower bound*: only if the statement, or an earlier one in its `prev` chain, carries `head`": of an entry alone, only its own shows it.
+#[test]
+fn every_statement_names_the_newest_checkpoint_that_was_seen() {
+    let bench = Bench::new();
+    bench.receive(&[event("d-1")]);
+    bench.sign();
+    let note = Digest::sha256(b"note");
+    bench.shared.signer().saw_head(note);
+    let mut unmapped = event("d-3");
+    unmapped["timestamp"] = json!("yesterday");
+    bench.receive(&[event("d-2"), unmapped]);
+    bench.world.wind(Duration::from_secs(60));
+    bench.sign();
+    let named = bench.signed(0).iter().map(|one| (one.kind().to_owned(), one.claims().head)).collect::<Vec<_>>();
+    let of = |kind: &str, head| (kind.to_owned(), head);
+    let before = [of("stream", None), of("decision", None)];
+    let behind = [of("decision", Some(note)), of("quarantine", Some(note)), of("stream", Some(note))];
+    assert_eq!(named, [&before[..], &behind[..]].concat());
 }
 
 #[test]
