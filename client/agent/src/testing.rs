@@ -363,3 +363,28 @@ impl Log for FakeLog {
         })
     }
 }
+
+/// The group of the captured uploads, which believes the Envoy in front of them.
+pub(crate) fn captured_group(prefix: &str) -> Group {
+    toml::from_str::<RawGroup>(&format!("prefix = {prefix:?}\n{CAPTURED}")).unwrap().try_into().unwrap()
+}
+
+const CAPTURED: &str = r#"xfcc_from = ["spiffe://prod.example/pep/envoy"]
+[[mapping]]
+path = "ledger/authz"
+subject = "/input/subject/id"
+subject_type = "/input/subject/type"
+action = "/input/action/name"
+resource = "/input/resource/id"
+resource_type = "/input/resource/type"
+decision = "/result/allow"
+reasons = "/result/reasons"
+[[mapping]]
+path = "mcp/tools"
+subject = "/input/subject/id"
+subject_type = "workload"
+action = "/input/method"
+resource = "/input/params/name"
+resource_type = "tool"
+decision = "/result"
+"#;

@@ -38,8 +38,11 @@ impl Adapter for OpaAdapter {
 
     fn draft(&self, event: &Kept<'_>, sealer: Sealer<'_>) -> Result<Draft, String> {
         match event.form {
-            "" => decision::decision_under(event.bytes, &self.group, &self.policies, sealer)
-                .map_err(|unmapped| unmapped.to_string()),
+            "" => {
+                let known = |name: &str, revision: &str| self.policies.find(name, revision);
+                decision::decision_under(event.bytes, &self.group, &known, sealer)
+                    .map_err(|unmapped| unmapped.to_string())
+            }
             bundle::FORM => bundle::policy(event, sealer),
             watch::ACTIVATION => watch::activation(event, &self.group, &self.policies, sealer),
             watch::GAP => watch::gap(event, &self.group, sealer),

@@ -11,7 +11,7 @@ use super::*;
 use crate::adapter::{Adapter, Kept};
 use crate::feed::Feed;
 use crate::names::Fresh;
-use crate::opa::{Element, Group, Limits, RawGroup};
+use crate::opa::{Element, Group, Limits};
 use crate::outbox::{self, Arrival, Content, Decisions, Finds, Joining, Outbox, idempotency_key};
 
 fn capture() -> PathBuf {
@@ -20,8 +20,7 @@ fn capture() -> PathBuf {
 
 /// The OPAs behind this Envoy, which believe what it says of its clients.
 fn group() -> Group {
-    let proxy = "spiffe://prod.example/pep/envoy".to_owned();
-    Group::try_from(RawGroup { xfcc_from: vec![proxy], ..RawGroup::at("/opa") }).unwrap()
+    crate::testing::captured_group("/opa")
 }
 
 /// An outbox that took the uploads, knowing that effects will be joined to them.

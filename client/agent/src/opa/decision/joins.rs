@@ -1,16 +1,25 @@
 //! What joins a decision to the request that it was asked for: ids, and what a proxy in front of OPA knows of that request as well.
 //!
+//! What gives no `decision` record is none, and joins nothing: it would be linked to for ever, and never be there.
+//!
 //! Trust: the request's id and all that the event says of the request may be the caller's words, but for the certificate, which a proxy saw
 //! that the operator names. It is compared with what that proxy logged; it never makes a decision fit.
 
+use govlog_formats::digest::Digest;
+
+use super::decision_under;
 use super::fields::Fields;
 use super::headers::Headers;
 use crate::json::{self, Kind, Pointer};
 use crate::opa::Group;
 use crate::outbox::{Asked, Decided, Finds, Join};
+use crate::seal::Sealer;
 
 impl Finds for Group {
     fn find(&self, event: &[u8]) -> Option<Join> {
+        if !is_mapped(event, self) {
+            return None;
+        }
         let event = Fields::read(event).ok()?;
         let headers = Headers::read(&event.members);
         let request_id = headers.correlation(&event.members).request_id?.into_owned();
@@ -19,6 +28,13 @@ impl Finds for Group {
         let decided_ms = super::event_ms(&event).ok();
         Some(Join { request_id, decided: Decided { id, route, asked, decided_ms, is_reused: false } })
     }
+}
+
+/// Says whether an event gives a record, whatever is known of its bundles by then: with a digest of each it is as long as it can be.
+fn is_mapped(event: &[u8], group: &Group) -> bool {
+    // Nothing of what is sealed is kept.
+    let mut zeros = || [0; 32];
+    decision_under(event, group, &|_, _| Some(Digest::ZERO), Sealer::new(&mut zeros)).is_ok()
 }
 
 fn asked(event: &Fields<'_>, headers: &Headers<'_>, group: &Group) -> Asked {

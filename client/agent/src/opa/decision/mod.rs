@@ -35,6 +35,9 @@ const SEALED: [(&str, &str); 4] =
 /// Members that the record has in clear, and whole; `native` need not have them.
 const IN_CLEAR: [&str; 3] = ["decision_id", "erased", "masked"];
 
+/// Knows the digest of what a bundle of this name and revision holds, if one was verified.
+pub type Known<'a> = dyn Fn(&str, &str) -> Option<Digest> + 'a;
+
 /// A map of the record under construction.
 type Map = Vec<(Value, Value)>;
 
@@ -44,10 +47,10 @@ type Map = Vec<(Value, Value)>;
 ///
 /// A field that the record needs is missing, of another form or too long, or the whole is too long for an entry. The error says where.
 pub fn decision(bytes: &[u8], group: &Group, sealer: Sealer<'_>) -> Result<Draft, Unmapped> {
-    decision_under(bytes, group, &Policies::default(), sealer)
+    decision_under(bytes, group, &|_, _| None, sealer)
 }
 
-/// The same, bound to the policies that verified bundles are known to hold.
+/// The same, bound to the policies that verified bundles are known to hold: by name and revision of the bundle, their digest.
 ///
 /// # Errors
 ///
@@ -55,7 +58,7 @@ pub fn decision(bytes: &[u8], group: &Group, sealer: Sealer<'_>) -> Result<Draft
 pub fn decision_under(
     bytes: &[u8],
     group: &Group,
-    known: &Policies,
+    known: &Known<'_>,
     mut sealer: Sealer<'_>,
 ) -> Result<Draft, Unmapped> {
     let event = Fields::read(bytes)?;
@@ -201,7 +204,7 @@ impl Policy {
 }
 
 /// Gives the policies, and the member that they say all of.
-fn policies(event: &Fields<'_>, known: &Policies) -> Result<(Vec<Policy>, Option<&'static str>), Unmapped> {
+fn policies(event: &Fields<'_>, known: &Known<'_>) -> Result<(Vec<Policy>, Option<&'static str>), Unmapped> {
     let Some(bundles) = event.object("bundles")? else {
         let revision = event.text("revision")?.map(Cow::into_owned);
         let policy = |revision| Policy { name: None, revision: Some(revision), digest: None };
@@ -220,7 +223,7 @@ fn policies(event: &Fields<'_>, known: &Policies) -> Result<(Vec<Policy>, Option
         let bundle = Object::parse(raw).map_err(at(&place))?;
         let revision = text_member(&bundle, "revision", &format!("{place}.revision"))?.map(Cow::into_owned);
         whole &= bundle.members().all(|(member, _)| member == "revision");
-        let digest = revision.as_ref().and_then(|revision| known.find(name, revision));
+        let digest = revision.as_ref().and_then(|revision| known(name, revision));
         policies.push(Policy { name: Some(name.to_string()), revision, digest });
     }
     Ok((policies, whole.then_some("bundles")))

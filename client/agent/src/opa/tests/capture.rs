@@ -13,28 +13,6 @@ use crate::opa::bundle::{BundleFeed, Policies, RawBundle, Table};
 use crate::opa::*;
 use crate::seal::{Draft, Sealer};
 
-const GROUP: &str = r#"
-prefix = "/ingest/opa/v1"
-xfcc_from = ["spiffe://prod.example/pep/envoy"]
-[[mapping]]
-path = "ledger/authz"
-subject = "/input/subject/id"
-subject_type = "/input/subject/type"
-action = "/input/action/name"
-resource = "/input/resource/id"
-resource_type = "/input/resource/type"
-decision = "/result/allow"
-reasons = "/result/reasons"
-[[mapping]]
-path = "mcp/tools"
-subject = "/input/subject/id"
-subject_type = "workload"
-action = "/input/method"
-resource = "/input/params/name"
-resource_type = "tool"
-decision = "/result"
-"#;
-
 #[derive(Deserialize)]
 struct Received {
     headers: BTreeMap<String, String>,
@@ -84,10 +62,16 @@ fn drafts() -> Vec<Draft> {
 }
 
 fn drafts_under(policies: &Policies) -> Vec<Draft> {
-    let group = Group::try_from(toml::from_str::<RawGroup>(GROUP).unwrap()).unwrap();
+    let group = crate::testing::captured_group("/ingest/opa/v1");
     let draft = |(_, bytes): &(Digest, Vec<u8>)| {
         let mut random = || [7; 32];
-        decision::decision_under(bytes, &group, policies, Sealer::new(&mut random)).unwrap()
+        decision::decision_under(
+            bytes,
+            &group,
+            &|name, revision| policies.find(name, revision),
+            Sealer::new(&mut random),
+        )
+        .unwrap()
     };
     events().0.values().map(draft).collect()
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::outbox::Finds as _;
 
 #[test]
 fn what_a_record_needs_is_named_where_it_is_missing() {
@@ -78,6 +79,36 @@ fn a_record_that_no_entry_holds_is_refused() {
     // What is sealed does not count.
     let large = event_with("/input/context", json!("x".repeat(4_000_000)));
     assert!(mapped(&large).payload.len() < 2048);
+}
+
+#[test]
+fn what_becomes_no_decision_joins_nothing() {
+    let joins = |event: &Json| group().find(event.to_string().as_bytes()).is_some();
+    assert!(joins(&event()));
+    for (pointer, value) in [
+        ("/result", json!("yes")),
+        ("/timestamp", json!("now")),
+        ("/input/subject", json!({"id": "alice"})),
+        ("/input/action", json!({})),
+        ("/labels/id", Json::Null),
+        ("/erased", json!(vec!["x".repeat(2000); 25])),
+    ] {
+        let event = event_with(pointer, value);
+        assert!(mapped_by(&event, &group()).is_err() && !joins(&event), "{pointer}");
+    }
+    // The digest of a bundle that is not known yet must have its place, too.
+    let full = |short_of: usize| {
+        let erased = |bytes| {
+            event_with(
+                "/erased",
+                json!([vec!["x".repeat(2000); 20], vec!["x".repeat(1000); 7], vec!["x".repeat(bytes)]].concat()),
+            )
+        };
+        let left = MAX_PAYLOAD_BYTES - mapped(&erased(300)).payload.len();
+        erased(300 + left - short_of)
+    };
+    assert_eq!(mapped(&full(0)).payload.len(), MAX_PAYLOAD_BYTES);
+    assert!(!joins(&full(0)) && joins(&full(200)));
 }
 
 #[test]
