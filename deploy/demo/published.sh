@@ -8,10 +8,11 @@ metric() { awk -v name="$1" '$1 == name { found = $2 } END { print found + 0 }' 
 
 # wait_published [SECONDS]: waits until nothing is in the outbox, twice in a row: everything is published then, and proved to be.
 wait_published() {
-    local left empty=0 end=$((SECONDS + ${1:-120}))
+    local left state empty=0 end=$((SECONDS + ${1:-120}))
     while [ "$empty" -lt 2 ]; do
         http_get "$admin" /metrics >"$work/metrics"
-        left=$(($(metric 'govlog_agent_outbox_depth{state="waiting"}') + $(metric 'govlog_agent_outbox_depth{state="signed"}')))
+        left=0
+        for state in waiting held signed; do left=$((left + $(metric "govlog_agent_outbox_depth{state=\"$state\"}"))); done
         [ "$(metric govlog_agent_streams_held)" -eq 0 ] || fail "the log refuses what the agent signs"
         [ "$SECONDS" -lt "$end" ] || fail "$left statements are not published after ${1:-120} s"
         if [ "$left" -eq 0 ]; then empty=$((empty + 1)); else empty=0; fi

@@ -212,11 +212,11 @@ impl Agent {
         until(&format!("{name} to change"), limit, || Some(self.metric(name)).filter(|found| is_well(*found)))
     }
 
-    /// How much is in the outbox: what waits to be signed, and what is signed and not proved to be published.
+    /// How much is in the outbox: what waits to be signed or for a decision, and what is signed and not proved to be published.
     #[must_use]
     pub fn depth(&self) -> (u64, u64) {
         let text = self.admin().get("/metrics").unwrap().text();
-        (metric_of(&text, WAITING), metric_of(&text, SIGNED))
+        (metric_of(&text, WAITING) + metric_of(&text, HELD), metric_of(&text, SIGNED))
     }
 
     /// Waits until nothing is left in the outbox.
@@ -252,6 +252,7 @@ const KINDS: [&str; 16] = [
 
 /// Inputs that wait to be signed.
 pub const WAITING: &str = "govlog_agent_outbox_depth{state=\"waiting\"}";
+const HELD: &str = "govlog_agent_outbox_depth{state=\"held\"}";
 /// Statements that are not proved to be published.
 pub const SIGNED: &str = "govlog_agent_outbox_depth{state=\"signed\"}";
 /// Statements that the log proved to have committed.

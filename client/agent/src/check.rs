@@ -261,7 +261,7 @@ fn outbox_of(config: &Config, origin: &str) -> Finding {
         {
             Ok(()) => {
                 let backlog = outbox.backlog();
-                ok(WHAT, format!("{} inputs and {} statements wait", backlog.waiting, backlog.signed))
+                ok(WHAT, format!("{} inputs and {} statements wait", backlog.waiting + backlog.held, backlog.signed))
             }
             Err(error) => wrong(WHAT, error.to_string()),
         },

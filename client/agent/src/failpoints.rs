@@ -6,6 +6,10 @@
 //! |---|---|
 //! | `receive::before_write` | nothing of this upload |
 //! | `receive::after_write` | the upload's events; the source has no answer yet |
+//! | `feed::before_write` | nothing of what was read |
+//! | `feed::after_write` | what was read, its lines that wait too, and how far it was read |
+//! | `feed::before_settle` | lines that wait |
+//! | `feed::after_settle` | the events that they became |
 //! | `sign::before_write` | the events |
 //! | `sign::after_write` | the signed statements |
 //! | `send::before` | the signed statements; the log has none |

@@ -339,8 +339,6 @@ fn readers(
     hold: outbox::Limits,
 ) -> Result<Vec<Reader>, OutboxError> {
     let mut readers = Vec::new();
-    // What is read waits where it is; what is uploaded has nowhere else to wait for long.
-    let hold = outbox::Limits { bytes: hold.bytes / 2, ..hold };
     for feed in feeds {
         let mut reader = Reader::new(feed, Arc::clone(shared), Arc::clone(names), Arc::clone(world), hold);
         // Why it does not take its place is said when it is read, and it is tried again then.
@@ -392,7 +390,9 @@ pub(crate) fn check_routes(outbox: &Outbox, adapters: &Adapters) -> Result<(), R
             return Err(RunError::Orphans { count, route: stream.route });
         }
     }
-    Ok(())
+    let mut held = outbox.holding()?.into_iter();
+    let of_nobody = held.find(|(route, _)| adapters.of(route).is_none());
+    of_nobody.map_or(Ok(()), |(route, count)| Err(RunError::Orphans { count, route }))
 }
 
 const ADMIN_CONNECTIONS: usize = 16;
@@ -401,3 +401,24 @@ const TRUST_EVERY: Duration = Duration::from_secs(5);
 const FOLD_EVERY: Duration = Duration::from_secs(5);
 /// What a station may take for the round it is in; one that waits for the log is left behind.
 const LAST_ROUND: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::Fresh;
+    use crate::outbox::HowFar;
+
+    #[test]
+    fn lines_that_wait_for_an_envoy_that_is_configured_no_more_are_not_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(&dir.path().join("outbox"), "log.example", "spiffe://prod.example/agent").unwrap();
+        check_routes(&outbox, &Adapters::default()).unwrap();
+        let held = [(0, Some(b"line".to_vec())), (1, Some(b"line".to_vec()))];
+        let how_far = HowFar { of: "log", place: None, notes_of: "log", notes: &[], held: &held };
+        let name = |instance: &str| Fresh { name: instance.to_owned(), predecessor: None };
+        let limits = outbox::Limits { bytes: 1 << 20, streams: 8 };
+        outbox.receive_read("envoy:gone", &[], Some(how_far), limits, 0, &name).unwrap();
+        let said = check_routes(&outbox, &Adapters::default()).unwrap_err().to_string();
+        assert!(said.contains("2 events of envoy:gone wait"), "{said}");
+    }
+}

@@ -73,6 +73,7 @@ impl Telemetry {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts up to 2^53 are exact")]
         self.record(|| {
             gauge!(DEPTH, "state" => "waiting").set(depth.backlog.waiting as f64);
+            gauge!(DEPTH, "state" => "held").set(depth.backlog.held as f64);
             gauge!(DEPTH, "state" => "signed").set(depth.backlog.signed as f64);
             gauge!(BYTES).set(depth.backlog.bytes() as f64);
             gauge!(AGE).set(depth.age_s);
@@ -239,7 +240,10 @@ fn describe() {
     describe_gauge!(UNSIGNED, "1: nothing is signed, for there is no valid X.509-SVID to sign with");
     describe_gauge!(SVID_UNTIL, Unit::Seconds, "when the X.509-SVID that signs ends, seconds since 1970");
     describe_gauge!(HELD, "streams that the log refuses for now");
-    describe_gauge!(DEPTH, "inputs that wait to be signed, and statements that are not proved to be published");
+    describe_gauge!(
+        DEPTH,
+        "inputs that wait to be signed, lines that wait for a decision, and statements that are not proved to be published"
+    );
     describe_gauge!(BYTES, Unit::Bytes, "bytes of both in the outbox");
     describe_gauge!(AGE, Unit::Seconds, "how long the oldest input has waited to be signed");
     describe_gauge!(UNPUBLISHED, Unit::Seconds, "how long the oldest input has waited to be published");

@@ -20,9 +20,11 @@ use super::{Scene, expect};
 use crate::NODE;
 
 /// Where the agent is killed: every place that what is read passes.
-const POINTS: [&str; 8] = [
+const POINTS: [&str; 10] = [
     "feed::before_write",
     "feed::after_write",
+    "feed::before_settle",
+    "feed::after_settle",
     "sign::before_write",
     "sign::after_write",
     "send::before",
@@ -33,6 +35,8 @@ const POINTS: [&str; 8] = [
 const KILLS: usize = 40;
 /// How long a life lasts in which the place is not reached.
 const LIFE: Duration = Duration::from_millis(700);
+/// The same where the place is reached a second later, when lines of the access log have waited for their decisions.
+const LONG_LIFE: Duration = Duration::from_secs(20);
 
 pub(super) fn capture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../client/agent/tests/data/capture")
@@ -223,14 +227,16 @@ fn what_is_read_is_logged_once_however_often_the_agent_is_killed() {
         let pieces = [random.below(9_000), random.below(1_500)];
         let turn = std::cell::Cell::new(0);
         sources.grow(|| pieces[turn.replace(turn.get() + 1) % 2]);
-        let passes = [0, 0, 1, 2][random.below(4)];
+        let settles = point.ends_with("settle");
+        let passes = if settles { 0 } else { [0, 0, 1, 2][random.below(4)] };
+        let most = if settles { LONG_LIFE } else { LIFE };
         if let Err(ended) = scene.agent.try_start(&Faults::kill(point, passes)) {
             assert!(ended.aborted(), "{point}: {} {}", ended.status, ended.stderr);
             *killed.entry(point).or_default() += 1;
             continue;
         }
         let begun = Instant::now();
-        until("the end of a life", SOON, || (!scene.agent.is_running() || begun.elapsed() > LIFE).then_some(()));
+        until("the end of a life", SOON, || (!scene.agent.is_running() || begun.elapsed() > most).then_some(()));
         let ended = scene.agent.kill();
         if ended.aborted() {
             *killed.entry(point).or_default() += 1;

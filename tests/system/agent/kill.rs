@@ -17,7 +17,7 @@ use harness::{Ended, Faults};
 use super::{Scene, expect};
 use crate::NODE;
 
-/// All fail points, in the order of their documentation.
+/// All fail points but those of what is read, in the order of their documentation.
 pub(crate) const POINTS: [&str; 9] = [
     "receive::before_write",
     "receive::after_write",

@@ -57,7 +57,8 @@ pub(super) fn join(known: &Known, line: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn split(bytes: &[u8]) -> Option<(Known, &[u8])> {
+/// Parts them again.
+pub(super) fn split(bytes: &[u8]) -> Option<(Known, &[u8])> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     let (known, line) = bytes.split_at_checked(end)?;
     Some((serde_json::from_slice(known).ok()?, line.get(1..)?))

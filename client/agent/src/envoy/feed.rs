@@ -1,56 +1,62 @@
-//! An access log, followed: each line waits until the decision of its request is known, or none can come any more.
+//! An access log, followed: a line whose decision is not known yet waits in the outbox, and those behind it are read meanwhile.
 //!
-//! Lines are handed on in their order, and the place that is kept is that of the last one handed on: after a crash those that were held are
-//! read again, and wait again.
+//! What is known at once is handed on with the place behind it, and what waits is put there with the same place: after a crash each line is one of
+//! the two, or is read again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use govlog_formats::digest::Digest;
 
-use super::adapter::{KNOWN, join};
+use super::adapter::{KNOWN, join, split};
 use super::counts::Counts;
 use super::effect::Known;
-use super::held::{Held, Settled, Waits};
+use super::held::Held;
 use super::line::Line;
 use super::occurrence::Occurrences;
+use super::settle::{Settled, settled};
 use super::{Envoy, SYSTEM};
 use crate::feed::{Feed, FeedError, Found};
 use crate::lost;
-use crate::outbox::{Arrival, Content, Decided, Decisions, Note, idempotency_key};
-use crate::tail::{self, Item, Limits, Place, Tail, What};
+use crate::outbox::{self, Arrival, Content, Decided, Decisions, Note, idempotency_key};
+use crate::tail::{self, Limits, Place, Tail, What};
 
 /// The access log of one Envoy.
 pub struct AccessLog {
-    envoy: Arc<Envoy>,
+    pub(super) envoy: Arc<Envoy>,
     reads: String,
     tail: Tail,
-    decisions: Option<Arc<dyn Decisions>>,
-    held: VecDeque<Held>,
-    held_bytes: usize,
-    /// Whether there was no more to be read the last time.
-    is_at_end: bool,
-    /// The place behind all that is held.
-    end: Option<Place>,
-    /// The place before all that was ever read, until it is handed on.
-    begins: Option<Place>,
+    pub(super) decisions: Option<Arc<dyn Decisions>>,
+    pub(super) held: Held,
     occurrences: Occurrences,
-    counts: Counts,
+    pub(super) counts: Counts,
+    /// Whether it could be read the last time.
+    is_there: bool,
     /// When, and with which counts, it was last said that this Envoy lives.
     told: (u64, Counts),
 }
 
+/// What was read.
+pub(super) enum Waits {
+    /// It waits for nothing: it is no line.
+    Ready(Arrival),
+    /// It waits for nothing: here it is not known any more what was read.
+    Lost(Arrival),
+    /// A line, which waits for the decision of a request where one is named.
+    Line { bytes: Vec<u8>, request_id: Option<String> },
+}
+
 /// What is handed on at a time.
 #[derive(Default)]
-struct Handed {
-    arrivals: Vec<Arrival>,
-    /// The place behind it.
-    place: Option<Place>,
+pub(super) struct Handed {
+    pub(super) arrivals: Vec<Arrival>,
+    /// What is held, and what no more.
+    pub(super) held: Vec<outbox::Held>,
     /// What changed of how often lines came.
     notes: Vec<Note>,
     /// How many effects have no decision because of what.
-    said: BTreeMap<String, u64>,
+    pub(super) said: BTreeMap<String, u64>,
 }
 
 impl AccessLog {
@@ -62,55 +68,73 @@ impl AccessLog {
             reads: envoy.log.display().to_string(),
             envoy,
             decisions: None,
-            held: VecDeque::new(),
-            held_bytes: 0,
-            is_at_end: false,
-            end: None,
-            begins: None,
+            held: Held::default(),
             occurrences: Occurrences::default(),
             counts: Counts::default(),
+            is_there: false,
             told: (0, Counts::default()),
         }
     }
 
-    /// Reads more, if there is room for it; says whether there is more.
-    fn fill(&mut self, now_ms: u64) -> Result<bool, FeedError> {
-        self.is_at_end = false;
-        if !self.has_room() {
-            return Ok(false);
-        }
+    /// Reads on; what was read and where to go on.
+    fn read_on(&mut self, now_ms: u64) -> Result<Found, FeedError> {
         let read = self.tail.read().map_err(FeedError::new)?;
-        let is_absent = read.absent && read.items.is_empty();
-        self.is_at_end = !read.more;
-        for Item { what, place } in read.items {
-            let what = self.take(what, now_ms);
-            self.held_bytes += what.bytes();
-            self.held.push_back(Held { what, since_ms: now_ms, place });
+        if read.absent && read.items.is_empty() && read.place.is_none() {
+            return Err(FeedError(format!("{}: no such file; it is waited for", self.reads)));
         }
-        self.end = read.place.or(self.end.take());
-        self.begins = read.begins.or(self.begins.take());
-        if is_absent {
-            Err(FeedError(format!("{}: no such file; it is waited for", self.reads)))
-        } else {
-            Ok(read.more)
+        let what: Vec<Waits> = read.items.into_iter().map(|item| self.take(item.what, now_ms)).collect();
+        // What cannot be looked up now waits, as what is not known does; it is read already.
+        let found = look_up(what.iter(), self.decisions.as_deref()).unwrap_or_default();
+        let mut found = found.into_iter();
+        let (before, mut handed) = (self.counts.clone(), Handed::default());
+        for what in what {
+            self.hand_on_or_hold(what, found.next().unwrap_or_default(), now_ms, &mut handed);
+        }
+        // Where all was read: what is known of decisions before the first that waits is of no more use here.
+        if let (Some(decisions), false) = (&self.decisions, read.more) {
+            decisions.reached(&self.envoy.route, self.held.since_ms().unwrap_or(now_ms));
+        }
+        let alarms = self.counts.alarms(&before, &handed.said, &self.envoy);
+        let Handed { arrivals, held, notes, .. } = handed;
+        let place = read.place.map(|place| place.encode());
+        Ok(Found { arrivals, held, notes, place, alarms, more: read.more, ..Found::default() })
+    }
+
+    /// Hands on what waits for nothing, or whose decision is known; puts the rest where it waits.
+    fn hand_on_or_hold(&mut self, what: Waits, found: Vec<Decided>, now_ms: u64, handed: &mut Handed) {
+        let before = match &what {
+            Waits::Line { bytes, .. } => self.occurrences.count(&Digest::sha256(bytes), &mut handed.notes),
+            Waits::Ready(_) => 0,
+            Waits::Lost(_) => {
+                self.occurrences.clear(&mut handed.notes);
+                0
+            }
+        };
+        let is_over = self.decisions.is_none() || self.envoy.settle.is_zero();
+        match (settled(&what, found, &self.envoy, is_over.then_some(false)), what) {
+            (None, Waits::Line { bytes, request_id: Some(request_id) }) => {
+                let row = join(&Known { before, ..Known::default() }, &bytes);
+                let number = self.held.hold(&request_id, now_ms, row.len());
+                handed.held.push((number, Some(row)));
+            }
+            (settled, what) => self.hand_on(what, before, settled.unwrap_or_default(), handed),
         }
     }
 
-    /// Whether more may be held.
-    fn has_room(&self) -> bool {
-        self.held.len() < MOST_HELD && self.held_bytes < MOST_HELD_BYTES
-    }
-
-    /// Makes of what was found what is held.
+    /// Makes of what was found what is handed on, or waits.
     fn take(&self, what: What, now_ms: u64) -> Waits {
-        let bytes = match what {
-            What::Line(tail::Line::Whole(bytes)) => bytes,
+        match what {
+            What::Line(tail::Line::Whole(bytes)) => self.line(bytes),
             What::Line(tail::Line::Long { digest, size }) => {
                 let reason = format!("a line of more than {} bytes; only its digest is kept", self.envoy.line_bytes);
-                return Waits::Ready(self.input(&digest, Content::Digest { reason, digest, size }));
+                Waits::Ready(self.input(&digest, Content::Digest { reason, digest, size }))
             }
-            What::Lost(lost) => return Waits::Lost(lost::arrival(&lost, SYSTEM, &self.envoy.node, now_ms)),
-        };
+            What::Lost(lost) => Waits::Lost(lost::arrival(&lost, SYSTEM, &self.envoy.node, now_ms)),
+        }
+    }
+
+    /// The same of a line.
+    pub(super) fn line(&self, bytes: Vec<u8>) -> Waits {
         let line = match Line::read(&bytes, &self.envoy.names) {
             Ok(line) => line,
             Err(unread) => {
@@ -131,78 +155,19 @@ impl AccessLog {
         Arrival { instance, key, semantic: *digest, content }
     }
 
-    /// Hands on what waits no more, in order.
-    fn hand_on(&mut self, now_ms: u64) -> Result<Handed, FeedError> {
-        let (mut handed, mut looked_up) = (Handed::default(), VecDeque::new());
-        while handed.arrivals.len() < AT_ONCE {
-            match self.next(&mut looked_up, now_ms) {
-                Ok(Some((held, settled))) => {
-                    self.held_bytes = self.held_bytes.saturating_sub(held.what.bytes());
-                    let arrival = self.arrival(held.what, settled, &mut handed);
-                    handed.arrivals.push(arrival);
-                    handed.place = Some(held.place);
-                }
-                Ok(None) => break,
-                // What is taken out already is handed on first.
-                Err(_) if !handed.arrivals.is_empty() => break,
-                Err(error) => return Err(error),
-            }
-        }
-        if self.held.is_empty() {
-            handed.place = self.end.take().or(handed.place);
-        }
-        // Before anything is handed on, so that the file is known again should it be moved aside while its first lines wait.
-        handed.place = handed.place.or(self.begins.take());
-        self.begins = None;
-        Ok(handed)
-    }
-
-    /// Takes out the first that is held, if it waits no more.
-    fn next(
-        &mut self,
-        looked_up: &mut VecDeque<Vec<Decided>>,
-        now_ms: u64,
-    ) -> Result<Option<(Held, Settled)>, FeedError> {
-        if looked_up.is_empty() {
-            *looked_up = self.look_up()?;
-        }
-        let (Some(held), Some(found)) = (self.held.front_mut(), looked_up.pop_front()) else { return Ok(None) };
-        // A clock that was set back starts the wait anew.
-        held.since_ms = held.since_ms.min(now_ms);
-        let Some(settled) = held.settled(found, &self.envoy, self.decisions.as_deref(), now_ms)? else {
-            return Ok(None);
-        };
-        Ok(self.held.pop_front().map(|held| (held, settled)))
-    }
-
-    /// Asks for the decisions of the first that are held, in their order.
-    fn look_up(&self) -> Result<VecDeque<Vec<Decided>>, FeedError> {
-        let first: Vec<Option<&str>> = self.held.iter().take(LOOK_UP).map(|held| held.what.request_id()).collect();
-        let ids: Vec<&str> = first.iter().filter_map(|id| *id).collect();
-        let mut found = match &self.decisions {
-            Some(decisions) if !ids.is_empty() => decisions.decisions_of(&ids).map_err(FeedError::new)?,
-            _ => Vec::new(),
-        }
-        .into_iter();
-        Ok(first.iter().map(|id| id.and_then(|_| found.next()).unwrap_or_default()).collect())
-    }
-
-    fn arrival(&mut self, what: Waits, settled: Settled, handed: &mut Handed) -> Arrival {
+    /// Hands on what waits no more. `before`: how often a line of the same bytes came before.
+    pub(super) fn hand_on(&mut self, what: Waits, before: u32, settled: Settled, handed: &mut Handed) {
         let bytes = match what {
             Waits::Line { bytes, .. } => bytes,
-            Waits::Ready(arrival) => {
+            Waits::Ready(arrival) | Waits::Lost(arrival) => {
                 self.counts.no_effect();
-                return arrival;
-            }
-            Waits::Lost(arrival) => {
-                self.counts.no_effect();
-                self.occurrences.clear(&mut handed.notes);
-                return arrival;
+                handed.arrivals.push(arrival);
+                return;
             }
         };
         let (semantic, instance) = (Digest::sha256(&bytes), self.envoy.node.clone());
         let Settled { mut known, is_early } = settled;
-        known.before = self.occurrences.count(&semantic, &mut handed.notes);
+        known.before = before;
         let native_id = match Line::read(&bytes, &self.envoy.names) {
             Ok(line) => {
                 if self.counts.effect(&line, &known, &self.envoy, is_early) {
@@ -221,27 +186,60 @@ impl AccessLog {
         } else {
             Content::Formed { form: KNOWN.to_owned(), bytes: join(&known, &bytes) }
         };
-        Arrival { instance, key, semantic, content }
+        handed.arrivals.push(Arrival { instance, key, semantic, content });
     }
 
-    /// Says up to when everything was looked at: what is known of decisions before that is of no more use here.
-    fn tell_reached(&self, now_ms: u64) {
-        if let (Some(decisions), true) = (&self.decisions, self.is_at_end) {
-            let reached_ms = self.held.front().map_or(now_ms, |held| held.since_ms);
-            decisions.reached(&self.envoy.route, reached_ms);
+    /// Finds the lines again that an earlier process held.
+    fn recall_held(&mut self) -> Result<(), FeedError> {
+        self.held = Held::default();
+        let Some(decisions) = self.decisions.clone() else { return Ok(()) };
+        let mut from = Some(0);
+        while let Some(first) = from {
+            let rows = decisions.held_of(&self.envoy.route, first, RECALLED).map_err(FeedError::new)?;
+            from = rows.last().and_then(|(number, _)| number.checked_add(1));
+            for (number, row) in rows {
+                let (_, line) = split(&row).ok_or_else(|| FeedError::new("a line that waits cannot be read"))?;
+                let what = self.line(line.to_vec());
+                self.held.recall(number, what.request_id(), row.len());
+            }
         }
+        Ok(())
     }
 
     /// Says that this Envoy lives, and what was counted: now and then.
     fn heard(&mut self, now_ms: u64) -> Vec<(String, BTreeMap<String, String>)> {
         let (last_ms, counts) = &self.told;
         let wait = if *counts == self.counts { LIVES_MS } else { TELL_MS };
-        if self.counts.is_empty() || now_ms.abs_diff(*last_ms) < wait {
+        if !self.is_there || self.counts.is_empty() || now_ms.abs_diff(*last_ms) < wait {
             return Vec::new();
         }
         self.told = (now_ms, self.counts.clone());
         vec![(self.envoy.node.clone(), self.counts.shown(self.held.len()))]
     }
+}
+
+impl Waits {
+    fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Ready(_) | Self::Lost(_) => None,
+            Self::Line { request_id, .. } => request_id.as_deref(),
+        }
+    }
+}
+
+/// Asks for the decisions of what was read, in its order.
+pub(super) fn look_up<'a>(
+    what: impl Iterator<Item = &'a Waits>,
+    decisions: Option<&dyn Decisions>,
+) -> Result<Vec<Vec<Decided>>, FeedError> {
+    let named: Vec<Option<&str>> = what.map(Waits::request_id).collect();
+    let ids: Vec<&str> = named.iter().filter_map(|id| *id).collect();
+    let found = match decisions {
+        Some(decisions) if !ids.is_empty() => decisions.decisions_of(&ids).map_err(FeedError::new)?,
+        _ => Vec::new(),
+    };
+    let mut found = found.into_iter();
+    Ok(named.iter().map(|id| id.and_then(|_| found.next()).unwrap_or_default()).collect())
 }
 
 impl Feed for AccessLog {
@@ -260,7 +258,7 @@ impl Feed for AccessLog {
     fn recall(&mut self, notes: Vec<Note>) -> Result<(), FeedError> {
         self.occurrences =
             Occurrences::recalled(&notes).ok_or_else(|| FeedError::new("how often lines came cannot be read"))?;
-        Ok(())
+        self.recall_held()
     }
 
     fn meet(&mut self, decisions: Arc<dyn Decisions>) {
@@ -275,18 +273,17 @@ impl Feed for AccessLog {
     }
 
     fn read(&mut self, now_ms: u64) -> Result<Found, FeedError> {
-        // What is held is handed on even while nothing can be read.
-        let filled = self.fill(now_ms);
-        let before = self.counts.clone();
-        let Handed { arrivals, place, notes, said } = self.hand_on(now_ms)?;
-        self.tell_reached(now_ms);
-        if arrivals.is_empty() && place.is_none() {
-            filled.clone()?;
-        }
-        let more = filled.unwrap_or(false) || arrivals.len() == AT_ONCE;
-        let place = place.map(|place| place.encode());
-        let (heard, alarms) = (self.heard(now_ms), self.counts.alarms(&before, &said, &self.envoy));
-        Ok(Found { arrivals, place, notes, heard, more, again: LOOK_AGAIN, alarms })
+        // What was read before is kept.
+        self.held.are_kept();
+        self.held.look(now_ms);
+        let found = if self.held.has_room() { self.read_on(now_ms) } else { Ok(Found::default()) };
+        self.is_there = found.is_ok();
+        Ok(Found { again: LOOK_AGAIN, ..found? })
+    }
+
+    fn settle(&mut self, now_ms: u64) -> Result<Found, FeedError> {
+        let found = self.settle_some(now_ms)?;
+        Ok(Found { heard: self.heard(now_ms), ..found })
     }
 }
 
@@ -301,14 +298,11 @@ impl std::fmt::Debug for AccessLog {
     }
 }
 
-/// The most lines that wait, and their bytes: while they do, the file keeps the rest.
-const MOST_HELD: usize = 65_536;
-const MOST_HELD_BYTES: usize = 64 << 20;
 /// The most lines that are read, or handed on, at a time.
-const AT_ONCE: usize = 1_000;
-const READ_BYTES: usize = 4 << 20;
-/// How many requests are asked for at a time.
-const LOOK_UP: usize = 256;
+pub(super) const AT_ONCE: usize = 1_000;
+pub(super) const READ_BYTES: usize = 4 << 20;
+/// How many lines that wait are found again at a time.
+const RECALLED: usize = 256;
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// How often it is told that the Envoy lives, and how often at most what is counted.
 const LIVES_MS: u64 = 60_000;

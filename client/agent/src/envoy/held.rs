@@ -1,129 +1,194 @@
-//! What was read and not handed on yet, and how long it waits.
+//! The lines that wait in the outbox: as much of them in memory as is needed to find them there.
 //!
-//! A line waits until a decision of its request fits it. It is said to have none when `settle` has passed *and* none can be under way any more:
-//! everybody who may have decided was in touch `settle` after the line was read, or after the last sign of a backlog. Who gives no sign of
-//! life at all is waited for `settle_most`, and no line waits longer than that.
+//! A row is looked at when a decision of its request came, and when its time may be up. Who begins anew looks at all of them once, and so does who
+//! missed which decisions came.
 
-use super::Envoy;
-use super::effect::Known;
-use super::fit::contradictions;
-use super::line::Line;
-use crate::feed::FeedError;
-use crate::outbox::{Arrival, Awaited, Decided, Decisions, Question};
-use crate::tail::Place;
-use crate::world::millis;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What was read and not handed on yet.
+use crate::outbox::{Joined, RequestName, request_name};
+
+/// The lines of one Envoy that wait.
+#[derive(Debug)]
 pub(super) struct Held {
-    pub(super) what: Waits,
-    /// When it was read.
-    pub(super) since_ms: u64,
-    /// The place behind it.
-    pub(super) place: Place,
+    /// In the order in which they were read.
+    rows: BTreeMap<u64, Row>,
+    of_requests: BTreeSet<(RequestName, u64)>,
+    /// Rows that are to be looked at.
+    due: BTreeSet<u64>,
+    /// From which row on all are to be looked at.
+    sweep: Option<u64>,
+    /// The number that the next row gets.
+    next: u64,
+    /// Rows with lesser numbers are in the outbox.
+    kept: u64,
+    /// How many decisions were heard of.
+    heard: u64,
+    /// When it was last looked: before the first time no time is known.
+    looked_ms: u64,
 }
 
-/// What it waits for.
-pub(super) enum Waits {
-    /// For nothing: it is no line.
-    Ready(Arrival),
-    /// For nothing: here it is not known any more what was read.
-    Lost(Arrival),
-    /// A line, for the decision of a request where one is named.
-    Line { bytes: Vec<u8>, request_id: Option<String> },
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    /// When it was read, by this process.
+    since_ms: u64,
+    request: RequestName,
+    bytes: u32,
 }
 
-/// What is known in the end.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Settled {
-    pub(super) known: Known,
-    /// Whether a decision may still be under way.
-    pub(super) is_early: bool,
-}
-
-impl Waits {
-    pub(super) fn bytes(&self) -> usize {
-        match self {
-            Self::Ready(arrival) | Self::Lost(arrival) => {
-                usize::try_from(arrival.content.bytes()).unwrap_or(usize::MAX)
-            }
-            Self::Line { bytes, .. } => bytes.len(),
-        }
-    }
-
-    pub(super) fn request_id(&self) -> Option<&str> {
-        match self {
-            Self::Ready(_) | Self::Lost(_) => None,
-            Self::Line { request_id, .. } => request_id.as_deref(),
+impl Default for Held {
+    fn default() -> Self {
+        Self {
+            rows: BTreeMap::new(),
+            of_requests: BTreeSet::new(),
+            due: BTreeSet::new(),
+            sweep: None,
+            next: 0,
+            kept: 0,
+            heard: 0,
+            looked_ms: u64::MAX,
         }
     }
 }
 
 impl Held {
-    /// Says what is known of it, if it waits no more. `found`: the decisions of its request, as they were looked up just now.
-    ///
-    /// # Errors
-    ///
-    /// What knows the decisions is not well.
-    pub(super) fn settled(
-        &self,
-        found: Vec<Decided>,
-        envoy: &Envoy,
-        decisions: Option<&dyn Decisions>,
-        now_ms: u64,
-    ) -> Result<Option<Settled>, FeedError> {
-        let Waits::Line { bytes, request_id: Some(request_id) } = &self.what else {
-            return Ok(Some(Settled::default()));
-        };
-        let known = compared(bytes, found, envoy);
-        if !known.decisions.is_empty() {
-            return Ok(Some(Settled { known, is_early: false }));
-        }
-        let Some(is_early) = self.is_over(envoy, decisions, now_ms) else { return Ok(None) };
-        let Some(decisions) = decisions else { return Ok(Some(Settled { known, is_early })) };
-        // Looked up again: what came between the look and the question is what everybody was waited for.
-        let found = decisions.decisions_of(&[request_id]).map_err(FeedError::new)?.pop().unwrap_or_default();
-        let known = compared(bytes, found, envoy);
-        let is_early = is_early && known.decisions.is_empty();
-        Ok(Some(Settled { known, is_early }))
+    /// Takes in a row that an earlier process held: it waits anew, and is to be looked at.
+    pub(super) fn recall(&mut self, number: u64, request_id: Option<&str>, bytes: usize) {
+        self.put(number, request_id, u64::MAX, bytes);
+        self.next = number.saturating_add(1);
+        self.kept = self.next;
+        self.sweep = Some(0);
     }
 
-    /// Whether it has had its time; `Some(true)`: although a decision may be under way.
-    fn is_over(&self, envoy: &Envoy, decisions: Option<&dyn Decisions>, now_ms: u64) -> Option<bool> {
-        let waited_ms = now_ms.saturating_sub(self.since_ms);
-        let (settle, most) = (envoy.settle, envoy.settle_most);
-        if settle.is_zero() {
-            return Some(false);
-        }
-        if waited_ms < millis(settle) {
-            return None;
-        }
-        let routes = envoy.decided_by.as_deref();
-        let question = Question { routes, since_ms: self.since_ms, settle, most, now_ms };
-        match decisions.map_or(Awaited::Nobody, |decisions| decisions.awaited(&question)) {
-            Awaited::Nobody => Some(false),
-            Awaited::Instance(_) => (waited_ms >= millis(most)).then_some(true),
-        }
+    /// Holds one more row; gives its number.
+    pub(super) fn hold(&mut self, request_id: &str, now_ms: u64, bytes: usize) -> u64 {
+        let number = self.next;
+        self.put(number, Some(request_id), now_ms, bytes);
+        self.next += 1;
+        number
     }
-}
 
-/// Parts decisions into those that may be a line's own and what the others say otherwise.
-fn compared(bytes: &[u8], found: Vec<Decided>, envoy: &Envoy) -> Known {
-    let mut known = Known::default();
-    // It was read before.
-    let Ok(line) = Line::read(bytes, &envoy.names) else { return known };
-    for decided in found {
-        let said = contradictions(&line, envoy, &decided);
-        if said.is_empty() {
-            known.decisions.push(decided.id);
+    fn put(&mut self, number: u64, request_id: Option<&str>, since_ms: u64, bytes: usize) {
+        let request = request_id.map_or(0, request_name);
+        self.of_requests.insert((request, number));
+        self.rows.insert(number, Row { since_ms, request, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) });
+    }
+
+    /// Lets go of a row.
+    pub(super) fn let_go(&mut self, number: u64) {
+        if let Some(row) = self.rows.remove(&number) {
+            self.of_requests.remove(&(row.request, number));
         }
-        for what in said {
-            if known.contradictions.iter().all(|known| known != what) {
-                known.contradictions.push(what.to_owned());
+        self.due.remove(&number);
+    }
+
+    /// Takes note that all rows are in the outbox.
+    pub(super) fn are_kept(&mut self) {
+        self.kept = self.next;
+    }
+
+    /// Takes note of the time. A clock that was set back starts every wait anew.
+    pub(super) fn look(&mut self, now_ms: u64) {
+        if now_ms < self.looked_ms {
+            for row in self.rows.values_mut() {
+                row.since_ms = row.since_ms.min(now_ms);
             }
         }
+        self.looked_ms = now_ms;
     }
-    if !known.decisions.is_empty() {
-        known.contradictions.clear();
+
+    /// With what to ask which decisions came.
+    pub(super) const fn heard(&self) -> u64 {
+        self.heard
     }
-    known
+
+    /// Takes note of the requests that had a decision.
+    pub(super) fn hear(&mut self, joined: Joined) {
+        self.heard = joined.so_far;
+        let Some(requests) = joined.requests else {
+            self.sweep = (!self.rows.is_empty()).then_some(0);
+            return;
+        };
+        for request in requests {
+            let rows = self.of_requests.range((request, 0)..=(request, u64::MAX));
+            self.due.extend(rows.map(|(_, number)| *number));
+        }
+    }
+
+    /// Gives the rows that are to be looked at now. `is_over`: whether what waits since then has had its time, and how.
+    pub(super) fn due(&mut self, most: Most, mut is_over: impl FnMut(u64) -> Option<bool>) -> Due {
+        let kept = self.kept;
+        // None that was read later has had its time before the first has.
+        let over = self.rows.range(..kept).map_while(|(number, row)| Some((*number, Some(is_over(row.since_ms)?))));
+        let mut due = self.some(most, over);
+        due.add(self.some(most, self.due.range(..kept).map(|number| (*number, None))));
+        if let Some(from) = self.sweep {
+            let swept = self.some(most, self.rows.range(from..kept).map(|(number, _)| (*number, None)));
+            let last = swept.rows.last_key_value().filter(|_| swept.more).map(|(number, _)| number + 1);
+            self.sweep = last.or((kept < self.next).then_some(kept));
+            due.add(swept);
+        }
+        due
+    }
+
+    /// The first of some rows.
+    fn some(&self, most: Most, rows: impl Iterator<Item = (u64, Option<bool>)>) -> Due {
+        let (mut due, mut bytes) = (Due::default(), 0);
+        for (number, over) in rows {
+            if due.rows.len() >= most.rows || bytes >= most.bytes {
+                due.more = true;
+                break;
+            }
+            let size = self.rows.get(&number).map_or(0, |row| row.bytes);
+            bytes += usize::try_from(size).unwrap_or(usize::MAX);
+            due.rows.insert(number, over);
+        }
+        due
+    }
+
+    /// Takes note that a row was looked at, and waits on.
+    pub(super) fn waits(&mut self, number: u64) {
+        self.due.remove(&number);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether more may be held.
+    pub(super) fn has_room(&self) -> bool {
+        self.rows.len() < MOST
+    }
+
+    /// Since when the first of them waits.
+    pub(super) fn since_ms(&self) -> Option<u64> {
+        self.rows.first_key_value().map(|(_, row)| row.since_ms)
+    }
 }
+
+/// Rows that are to be looked at.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Due {
+    /// Of those that have had their time: whether a decision may be under way all the same.
+    pub(super) rows: BTreeMap<u64, Option<bool>>,
+    /// Whether there are more.
+    pub(super) more: bool,
+}
+
+impl Due {
+    fn add(&mut self, others: Self) {
+        for (number, over) in others.rows {
+            self.rows.entry(number).or_insert(over);
+        }
+        self.more |= others.more;
+    }
+}
+
+/// How much is looked at at a time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Most {
+    pub(super) rows: usize,
+    pub(super) bytes: usize,
+}
+
+/// The most lines that wait: about a hundred bytes of memory each. While there are as many, the file keeps the rest. In tests few.
+const MOST: usize = if cfg!(test) { 2_048 } else { 1 << 20 };

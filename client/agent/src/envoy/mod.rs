@@ -1,13 +1,13 @@
 //! Envoy: its JSON access log, line by line, becomes `effect` records.
 //!
 //! ```text
-//! access log ─▶ feed (tail) ─▶ held until a decision of its request fits, or none can come any more ─▶ outbox ─▶ effect
-//!                                        ▲
+//! access log ─▶ feed (tail) ─▶ outbox: held until a decision of its request fits, or none can come any more ─▶ effect
+//!                                     ▲
 //! OPA's uploads ─▶ outbox: x-request-id → decisions, and what each was asked for; who was heard, and when
 //! ```
 //!
 //! [`table`] is what an operator says, [`mod@line`] reads a line, [`outcome`] judges it, [`mod@effect`] makes the record, [`feed`] follows the file.
-//! In between, `held` says how long a line waits, `fit` which decision is its own, `occurrence` how often the same line came before.
+//! In between, `held` knows which lines wait in the outbox, `settle` says how long, `fit` which decision is a line's own, `occurrence` how often the same line came before.
 //!
 //! Trust: whoever can write the log says what was done. A request's path, its id where Envoy keeps the caller's, and its trace are the
 //! caller's to choose: none of them keeps an effect from being recorded, and a query never stands in clear. A decision that says otherwise than
@@ -23,6 +23,7 @@ mod held;
 pub mod line;
 mod occurrence;
 pub mod outcome;
+mod settle;
 pub mod table;
 #[cfg(test)]
 mod tests;

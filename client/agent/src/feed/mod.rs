@@ -3,6 +3,9 @@
 //! What was read and how far is noted together or not at all, so a crash neither loses nor repeats: the file, or the system behind the
 //! interface, is what a feed reads again. While the outbox is full nothing more is read.
 //!
+//! What waits for something before it is an event waits in the outbox, where its feed reads on behind it. It takes its room when it is read, so
+//! that it becomes an event however full the outbox is.
+//!
 //! A feed that cannot read says so and tries again; it stops no other part of the agent.
 
 mod reader;
@@ -15,7 +18,7 @@ use std::time::Duration;
 
 pub use reader::Reader;
 
-use crate::outbox::{Arrival, Decisions, Note};
+use crate::outbox::{Arrival, Decisions, Held, Note};
 
 /// Something that is read.
 pub trait Feed: Send {
@@ -49,7 +52,7 @@ pub trait Feed: Send {
         Ok(())
     }
 
-    /// Is told, before anything is read, who knows the decisions that other sources tell of.
+    /// Is told, before anything is read, who knows the decisions that other sources tell of, and what it held itself.
     fn meet(&mut self, _decisions: Arc<dyn Decisions>) {}
 
     /// Reads what is new since the last call; called again only when what this gave is kept.
@@ -58,6 +61,15 @@ pub trait Feed: Send {
     ///
     /// What is wrong, for people; it is tried again.
     fn read(&mut self, now_ms: u64) -> Result<Found, FeedError>;
+
+    /// Gives what was held and waits no more, beside what is read; called again only when what this gave is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    fn settle(&mut self, _now_ms: u64) -> Result<Found, FeedError> {
+        Ok(Found::default())
+    }
 }
 
 /// What a feed found.
@@ -69,6 +81,8 @@ pub struct Found {
     pub place: Option<Vec<u8>>,
     /// What is to be remembered of single things, beside the place: a change costs as much as changed, however much there is.
     pub notes: Vec<Note>,
+    /// What is held from now on, and what no more. What a feed [settles](Feed::settle) holds nothing more.
+    pub held: Vec<Held>,
     /// Which instances live, and what they count themselves: their heartbeats repeat it.
     pub heard: Vec<(String, BTreeMap<String, String>)>,
     /// Whether there is more to be read at once.

@@ -1,4 +1,4 @@
-//! The station that reads one feed: what it finds goes into the outbox with the place at which to go on.
+//! The station that reads one feed: what it finds goes into the outbox with the place at which to go on; what waited there becomes an event.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Feed, FeedError, Found};
 use crate::failpoints;
 use crate::names::Names;
-use crate::outbox::{self, Decisions, HowFar, OutboxError, ReceiveError};
+use crate::outbox::{Decisions, HowFar, Limits, OutboxError, ReceiveError};
 use crate::pump::{PumpError, Round, Shared};
 use crate::world::World;
 
@@ -16,10 +16,12 @@ pub struct Reader {
     shared: Arc<Shared>,
     names: Arc<Names>,
     world: Arc<dyn World>,
-    pub(super) hold: outbox::Limits,
+    pub(super) hold: Limits,
     has_begun: bool,
-    /// What was found and not kept yet.
-    held: Option<Found>,
+    /// What was read and not kept yet.
+    read: Option<Found>,
+    /// What was settled and not kept yet.
+    settled: Option<Found>,
     /// Whether the last try failed: what stays wrong is said once.
     pub(super) fails: bool,
 }
@@ -32,10 +34,10 @@ impl Reader {
         shared: Arc<Shared>,
         names: Arc<Names>,
         world: Arc<dyn World>,
-        hold: outbox::Limits,
+        hold: Limits,
     ) -> Self {
         feed.meet(Arc::clone(&shared.outbox) as Arc<dyn Decisions>);
-        Self { feed, shared, names, world, hold, has_begun: false, held: None, fails: false }
+        Self { feed, shared, names, world, hold, has_begun: false, read: None, settled: None, fails: false }
     }
 
     /// Gives the feed its place, if it has not got it; says why it does not take it. Before the first event is signed, so that what is known
@@ -57,62 +59,87 @@ impl Reader {
         Ok(Ok(()))
     }
 
-    /// Reads what is there, once, and keeps it.
+    /// Reads what is there, once, and settles what waits no more; keeps both.
     ///
     /// # Errors
     ///
     /// The outbox is not well.
     pub fn round(&mut self) -> Result<Round, PumpError> {
-        let found = match self.find()? {
-            Ok(found) => found,
-            Err(error) => return Ok(self.failed(&error)),
+        if let Err(error) = self.begin()? {
+            return Ok(self.failed(&error));
+        }
+        // However the one goes, so that what is held by a full outbox makes room.
+        let (read, settled) = (self.turn(Turn::Read)?, self.turn(Turn::Settle)?);
+        let (worked, again) = match (read, settled) {
+            (Ok(read), Ok(settled)) => {
+                self.is_well();
+                (read.more || settled.more, Round::Later(read.again))
+            }
+            (Err(error), other) | (other, Err(error)) => {
+                let again = self.failed(&error);
+                (other.is_ok_and(|other| other.more), again)
+            }
         };
-        if let Err(error) = self.keep(&found) {
-            self.held = Some(found);
+        Ok(if worked { Round::Worked } else { again })
+    }
+
+    /// Does one of the two, once, and keeps what comes of it.
+    fn turn(&mut self, turn: Turn) -> Result<Result<Turned, FeedError>, PumpError> {
+        let now_ms = self.world.now_ms();
+        // What was not kept the last time comes first.
+        let found = match turn {
+            Turn::Read => self.read.take().map_or_else(|| self.feed.read(now_ms), Ok),
+            Turn::Settle => self.settled.take().map_or_else(|| self.feed.settle(now_ms), Ok),
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Err(error) = self.keep(&found, turn) {
+            match turn {
+                Turn::Read => self.read = Some(found),
+                Turn::Settle => self.settled = Some(found),
+            }
             return match error {
                 NotKept::Refused(ReceiveError::Outbox(error)) => Err(error.into()),
                 NotKept::Injected(error) => Err(error.into()),
                 NotKept::Refused(error) => {
-                    self.shared.found_room(!matches!(error, ReceiveError::Full { .. }));
-                    Ok(self.failed(&FeedError::new(error)))
+                    // Who uploads may find room all the same, and is what lines wait for.
+                    let is_full = matches!(error, ReceiveError::Full { held, .. } if held > self.hold.bytes);
+                    self.shared.found_room(!is_full);
+                    Ok(Err(FeedError::new(error)))
                 }
             };
         }
-        if self.fails {
-            self.fails = false;
-            tracing::info!(route = self.feed.route(), reads = self.feed.reads(), "it is read again");
-        }
-        self.shared.telemetry.feed(self.feed.route(), self.feed.reads(), true);
         for alarm in &found.alarms {
             tracing::error!(alarm = alarm.kind, route = self.feed.route(), "{}", alarm.what);
             self.shared.telemetry.alarm(alarm.kind);
         }
-        Ok(if found.more { Round::Worked } else { Round::Later(found.again) })
+        Ok(Ok(Turned { more: found.more, again: found.again }))
     }
 
-    /// Gives what was not kept the last time, or reads on.
-    fn find(&mut self) -> Result<Result<Found, FeedError>, PumpError> {
-        if let Some(found) = self.held.take() {
-            return Ok(Ok(found));
-        }
-        if let Err(error) = self.begin()? {
-            return Ok(Err(error));
-        }
-        Ok(self.feed.read(self.world.now_ms()))
-    }
-
-    fn keep(&self, found: &Found) -> Result<(), NotKept> {
+    fn keep(&self, found: &Found, turn: Turn) -> Result<(), NotKept> {
         let (feed, outbox, now_ms) = (&self.feed, &self.shared.outbox, self.world.now_ms());
-        let (place, notes) = (found.place.as_deref(), found.notes.as_slice());
-        let how_far = HowFar { of: feed.reads(), place, notes_of: feed.remembers(), notes };
+        let (place, notes, held) = (found.place.as_deref(), found.notes.as_slice(), found.held.as_slice());
+        let how_far = HowFar { of: feed.reads(), place, notes_of: feed.remembers(), notes, held };
         let source = (feed.system(), feed.route());
-        if !found.arrivals.is_empty() || found.place.is_some() || !found.notes.is_empty() {
-            failpoints::hit("feed::before_write")?;
+        let (before, after, hold) = match turn {
+            // What is read waits where it is; what is uploaded has nowhere else to wait for long.
+            Turn::Read => {
+                ("feed::before_write", "feed::after_write", Limits { bytes: self.hold.bytes / 2, ..self.hold })
+            }
+            // What is held has its room.
+            Turn::Settle => ("feed::before_settle", "feed::after_settle", Limits { bytes: u64::MAX, ..self.hold }),
+        };
+        if !found.arrivals.is_empty() || place.is_some() || !notes.is_empty() || !held.is_empty() {
+            failpoints::hit(before)?;
             let taken = self.names.naming(source, |name| {
-                outbox.receive_read(feed.route(), &found.arrivals, Some(how_far), self.hold, now_ms, name)
+                outbox.receive_read(feed.route(), &found.arrivals, Some(how_far), hold, now_ms, name)
             })?;
-            failpoints::hit("feed::after_write")?;
-            self.shared.found_room(true);
+            failpoints::hit(after)?;
+            if turn == Turn::Read {
+                self.shared.found_room(true);
+            }
             self.shared.telemetry.received(taken);
             if taken.conflicting > 0 {
                 let (route, events) = (feed.route(), taken.conflicting);
@@ -135,6 +162,14 @@ impl Reader {
         Ok(())
     }
 
+    fn is_well(&mut self) {
+        if self.fails {
+            self.fails = false;
+            tracing::info!(route = self.feed.route(), reads = self.feed.reads(), "it is read again");
+        }
+        self.shared.telemetry.feed(self.feed.route(), self.feed.reads(), true);
+    }
+
     fn failed(&mut self, error: &FeedError) -> Round {
         let (route, reads) = (self.feed.route(), self.feed.reads());
         if !self.fails {
@@ -153,6 +188,19 @@ impl std::fmt::Debug for Reader {
             .field("reads", &self.feed.reads())
             .finish_non_exhaustive()
     }
+}
+
+/// One of the two things that a round does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Read,
+    Settle,
+}
+
+/// What came of one.
+struct Turned {
+    more: bool,
+    again: Duration,
 }
 
 /// Why what was found is not kept.

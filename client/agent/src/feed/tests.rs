@@ -17,6 +17,7 @@ struct State {
     resumed: Vec<Option<Vec<u8>>>,
     recalled: Vec<Vec<Note>>,
     finds: VecDeque<Found>,
+    settles: VecDeque<Found>,
 }
 
 impl Feed for Shelf {
@@ -44,6 +45,10 @@ impl Feed for Shelf {
 
     fn read(&mut self, _now_ms: u64) -> Result<Found, FeedError> {
         self.0.lock().unwrap().finds.pop_front().ok_or_else(|| FeedError::new("nothing is on the shelf"))
+    }
+
+    fn settle(&mut self, _now_ms: u64) -> Result<Found, FeedError> {
+        Ok(self.0.lock().unwrap().settles.pop_front().unwrap_or_default())
     }
 }
 
@@ -86,13 +91,16 @@ fn what_is_found_is_kept_with_its_place_and_the_next_process_goes_on_there() {
 fn while_there_is_no_room_nothing_more_is_read_and_nothing_is_lost() {
     let (bench, shelf) = (Bench::new(), Shelf::default());
     shelf.0.lock().unwrap().finds.extend([found(&["1"], "one"), found(&["2"], "two"), found(&["3"], "three")]);
-    let mut cramped = reader(&bench, &shelf, Limits { bytes: 400, streams: 8 });
+    let mut cramped = reader(&bench, &shelf, Limits { bytes: 800, streams: 8 });
     cramped.round().unwrap();
     for _ in 0..3 {
         cramped.round().unwrap();
         assert_eq!(shelf.0.lock().unwrap().finds.len(), 1, "the second is held, the third not asked for");
-        assert!(bench.shared.is_full());
+        assert!(!bench.shared.is_full(), "what is uploaded finds room");
     }
+    cramped.hold = Limits { bytes: 400, streams: 8 };
+    cramped.round().unwrap();
+    assert!(bench.shared.is_full());
     assert_eq!(
         bench.shared.outbox.place(ROUTE, "shelf").unwrap(),
         Some(b"one".to_vec()),
@@ -103,6 +111,31 @@ fn while_there_is_no_room_nothing_more_is_read_and_nothing_is_lost() {
     cramped.round().unwrap();
     assert_eq!(waiting(&bench), 3);
     assert!(!bench.shared.is_full());
+}
+
+#[test]
+fn what_is_held_becomes_an_event_however_full_the_outbox_is_and_whatever_is_read() {
+    let (bench, shelf) = (Bench::new(), Shelf::default());
+    let row = |number| (number, Some(vec![b'x'; 300]));
+    let settled = |id: &str, number| Found { held: vec![(number, None)], place: None, ..found(&[id], "") };
+    {
+        let mut state = shelf.0.lock().unwrap();
+        state.finds.push_back(Found { held: vec![row(0), row(1)], ..found(&[], "one") });
+        state.finds.push_back(Found { held: vec![row(2)], ..found(&[], "two") });
+        state.settles.extend([Found::default(), Found { more: true, ..settled("1", 0) }, settled("2", 1)]);
+    }
+    let mut cramped = reader(&bench, &shelf, Limits { bytes: 1_200, streams: 8 });
+    cramped.round().unwrap();
+    assert_eq!((bench.shared.outbox.backlog().held, bench.shared.is_full()), (2, false));
+    assert!(matches!(cramped.round().unwrap(), Round::Worked), "there is more that waits no more");
+    assert_eq!(bench.shared.outbox.backlog().held, 1);
+    assert!(matches!(cramped.round().unwrap(), Round::Later(_)));
+    assert_eq!((bench.shared.outbox.backlog().held, waiting(&bench)), (0, 2));
+    assert!(cramped.fails && !bench.shared.is_full(), "what is uploaded finds room");
+    assert_eq!(bench.shared.outbox.place(ROUTE, "shelf").unwrap(), Some(b"one".to_vec()));
+    cramped.hold = ROOM;
+    cramped.round().unwrap();
+    assert_eq!(bench.shared.outbox.backlog().held, 1, "what was refused is not lost");
 }
 
 #[test]

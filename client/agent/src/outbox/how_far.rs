@@ -2,6 +2,8 @@
 
 use redb::WriteTransaction;
 
+use super::held::{self, Held};
+use super::load::Load;
 use super::tables::{NOTES, PLACES};
 use super::{Outbox, OutboxError};
 
@@ -19,10 +21,17 @@ pub struct HowFar<'a> {
     pub notes_of: &'a str,
     /// What is remembered of single things, as far as that changed: what [`Outbox::notes`] gives from then on.
     pub notes: &'a [Note],
+    /// What is held from then on, and what no more: it is an event now, or never was one.
+    pub held: &'a [Held],
 }
 
 impl HowFar<'_> {
-    pub(super) fn keep(&self, tx: &WriteTransaction, route: &str) -> Result<(), redb::Error> {
+    /// Whether it takes room.
+    pub(super) fn holds(&self) -> bool {
+        self.held.iter().any(|(_, row)| row.is_some())
+    }
+
+    pub(super) fn keep(&self, tx: &WriteTransaction, route: &str, load: &mut Load) -> Result<(), redb::Error> {
         if let Some(place) = self.place {
             tx.open_table(PLACES)?.insert((route, self.of), place)?;
         }
@@ -34,7 +43,7 @@ impl HowFar<'_> {
                 None => drop(notes.remove(key)?),
             }
         }
-        Ok(())
+        held::keep(tx, route, self.held, load)
     }
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
 use super::heard::{Awaited, Question};
+use super::lately::Joined;
 use super::receive::{Arrival, Content, Limits};
 use super::tables::{FORGET_JOINS, JOINED, JOINS};
 use super::{Outbox, OutboxError};
@@ -80,7 +81,7 @@ pub(super) struct Terms {
     pub(super) most: u64,
 }
 
-/// Knows which decisions belong to requests.
+/// Knows which decisions belong to requests, and keeps what waits for one.
 pub trait Decisions: Send + Sync {
     /// Gives the decisions of each request, none where none is known.
     ///
@@ -96,6 +97,23 @@ pub trait Decisions: Send + Sync {
 
     /// Is told by one who looks for decisions up to when it has looked at everything.
     fn reached(&self, _reader: &str, _at_ms: u64) {}
+
+    /// Gives the requests that had a decision since it was asked with another number. What it gives can be looked up.
+    fn joined_since(&self, so_far: u64) -> Joined;
+
+    /// Gives what one who looks for decisions holds, from a number on, at most so many.
+    ///
+    /// # Errors
+    ///
+    /// The store is not well.
+    fn held_of(&self, reader: &str, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, OutboxError>;
+
+    /// Gives what it holds under some numbers, in their order.
+    ///
+    /// # Errors
+    ///
+    /// The store is not well, or one of them is not there.
+    fn held_rows(&self, reader: &str, numbers: &[u64]) -> Result<Vec<Vec<u8>>, OutboxError>;
 }
 
 impl Outbox {
@@ -161,6 +179,18 @@ impl Decisions for Outbox {
 
     fn reached(&self, reader: &str, at_ms: u64) {
         self.heard.reached(reader, at_ms);
+    }
+
+    fn joined_since(&self, so_far: u64) -> Joined {
+        self.lately.since(so_far)
+    }
+
+    fn held_of(&self, reader: &str, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, OutboxError> {
+        Self::held_of(self, reader, from, most)
+    }
+
+    fn held_rows(&self, reader: &str, numbers: &[u64]) -> Result<Vec<Vec<u8>>, OutboxError> {
+        Self::held_rows(self, reader, numbers)
     }
 }
 

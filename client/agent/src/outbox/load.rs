@@ -9,6 +9,7 @@ use super::size;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Load {
     waiting: Amount,
+    held: Amount,
     signed: HashMap<StreamNumber, Amount>,
 }
 
@@ -26,10 +27,14 @@ pub struct Amount {
 pub struct Backlog {
     /// Inputs that are not signed yet.
     pub waiting: u64,
+    /// What was read and is no event yet.
+    pub held: u64,
     /// Statements that are not known to be published.
     pub signed: u64,
     /// Bytes of the inputs.
     pub waiting_bytes: u64,
+    /// Bytes of what is held.
+    pub held_bytes: u64,
     /// Bytes of the statements, and of what opens their sealed values.
     pub signed_bytes: u64,
 }
@@ -38,7 +43,7 @@ impl Backlog {
     /// Bytes of all of it.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
-        self.waiting_bytes.saturating_add(self.signed_bytes)
+        self.waiting_bytes.saturating_add(self.held_bytes).saturating_add(self.signed_bytes)
     }
 }
 
@@ -63,6 +68,14 @@ impl Load {
         self.waiting.take(size(bytes));
     }
 
+    pub(super) fn is_held(&mut self, bytes: &[u8]) {
+        self.held.add(size(bytes));
+    }
+
+    pub(super) fn is_held_no_more(&mut self, bytes: &[u8]) {
+        self.held.take(size(bytes));
+    }
+
     pub(super) fn is_signed(&mut self, number: StreamNumber, entry: &[u8], openings: &[u8]) {
         self.signed.entry(number).or_default().add(size(entry) + size(openings));
     }
@@ -82,8 +95,10 @@ impl Load {
     pub(super) fn backlog(&self) -> Backlog {
         Backlog {
             waiting: self.waiting.count,
+            held: self.held.count,
             signed: self.signed.values().map(|amount| amount.count).sum(),
             waiting_bytes: self.waiting.bytes,
+            held_bytes: self.held.bytes,
             signed_bytes: self.signed.values().map(|amount| amount.bytes).sum(),
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! upload ─▶ waiting ─▶ signed ─▶ (log) ─▶ settled: gone from here, its key remembered for some days
-//!        receive    write               settle
+//!        receive ▲  write               settle
+//!   file ─▶ held ─┘ what was read and waits for a decision
 //! ```
 //!
 //! **Promise**: a method that changes something returns when the change is on disk, whole, or says that it is not there. One file, one
@@ -13,8 +14,10 @@
 
 mod asked;
 mod heard;
+mod held;
 mod how_far;
 mod joins;
+mod lately;
 mod load;
 mod read;
 mod receive;
@@ -35,19 +38,22 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _, WriteTransaction
 
 pub use asked::Asked;
 pub use heard::{Awaited, Heard, Question, Upload};
+pub use held::Held;
 pub use how_far::{HowFar, Note};
 pub use joins::{Decided, Decisions, Finds, Join, Joining};
+pub use lately::{Joined, RequestName, request_name};
 pub use load::{Amount, Backlog};
 pub use read::{Signed, Waiting};
 pub use receive::{Arrival, Content, Limits, ReceiveError, Report, Taken, idempotency_key, status_of};
 pub use row::{Counters, Stream, StreamNumber};
 pub use write::Fork;
 
+use lately::Lately;
 use load::Load;
 pub use tables::OWN;
 
 use tables::{
-    FORGET, FORGET_JOINS, JOINED, JOINS, MEMBERS, META, NOTES, PLACES, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING,
+    FORGET, FORGET_JOINS, HELD, JOINED, JOINS, MEMBERS, META, NOTES, PLACES, SEEN, SIGNED, SPEAKERS, STREAMS, WAITING,
 };
 
 /// The outbox of one issuer for one log.
@@ -59,6 +65,8 @@ pub struct Outbox {
     load: Mutex<Load>,
     /// Which decisions are kept by their requests.
     joining: OnceLock<Joining>,
+    /// Which requests had a decision of late.
+    lately: Lately,
     heard: Heard,
 }
 
@@ -148,7 +156,8 @@ impl Outbox {
                 redb::DatabaseError::DatabaseAlreadyOpen => OutboxError::Held { path: path.clone() },
                 error => OutboxError::Store { path: path.clone(), cause: Box::new(error.into()) },
             })?;
-        let outbox = Self { db, path, load: Mutex::default(), joining: OnceLock::new(), heard: Heard::default() };
+        let (load, joining, lately, heard) = (Mutex::default(), OnceLock::new(), Lately::default(), Heard::default());
+        let outbox = Self { db, path, load, joining, lately, heard };
         outbox.claim(log, iss)?;
         outbox.measure()?;
         Ok(outbox)
@@ -162,7 +171,7 @@ impl Outbox {
                 let found = meta.get(key)?.map(|found| found.value().to_owned());
                 match found {
                     // What is in an older one is in the same form: version 1 had no batches, version 2 no sources that are read,
-                    // version 3 no notes. That kept of decisions only their ids: they are read all the same.
+                    // version 3 no notes, and nothing held. That kept of decisions only their ids: they are read all the same.
                     Some(found) if key == "version" && OLDER.contains(&found.as_str()) => {
                         meta.insert(key, wanted)?;
                     }
@@ -180,6 +189,7 @@ impl Outbox {
             tx.open_table(MEMBERS)?;
             tx.open_table(PLACES)?;
             tx.open_table(NOTES)?;
+            tx.open_table(HELD)?;
             tx.open_table(SEEN)?;
             tx.open_table(FORGET)?;
             tx.open_table(JOINS)?;
@@ -204,6 +214,9 @@ impl Outbox {
         self.look(|tx| {
             for row in tx.open_table(WAITING)?.iter()? {
                 load.waits(row?.1.value().4);
+            }
+            for row in tx.open_table(HELD)?.iter()? {
+                load.is_held(row?.1.value());
             }
             for row in tx.open_table(SIGNED)?.iter()? {
                 let (place, row) = row?;

@@ -219,10 +219,16 @@ impl Outbox {
                 intake.taken.forgotten = joins::keep(tx, joins, self.terms(*keep, intake.limits, now_ms))?;
             }
             if let (Some(()), Some(how_far)) = (done, how_far) {
-                how_far.keep(tx, route)?;
+                how_far.keep(tx, route, load)?;
+                if how_far.holds() && !intake.has_room(load) {
+                    return Ok(None);
+                }
             }
             Ok(done)
         })?;
+        if let (None, Some((joins, _))) = (&intake.refused, joins) {
+            self.lately.note(joins.iter().map(|(_, join)| join.request_id.as_str()));
+        }
         match intake.refused {
             Some(refused) => Err(refused),
             None => Ok(intake.taken),
@@ -367,13 +373,17 @@ impl<'a> Intake<'a> {
             self.keep(tx, instance, met.number, &met.stream)?;
         }
         // Judged by what is really to be kept: what is known already takes no room.
-        let (held, most) = (load.backlog().bytes(), self.limits.bytes);
         let takes = self.taken.new + self.taken.conflicting + self.taken.inputs > 0;
-        if takes && held > most {
+        Ok((!takes || self.has_room(load)).then_some(()))
+    }
+
+    /// Whether there is room for what is taken; if not, it is refused.
+    fn has_room(&mut self, load: &Load) -> bool {
+        let (held, most) = (load.backlog().bytes(), self.limits.bytes);
+        if held > most {
             self.refused = Some(ReceiveError::Full { held, most });
-            return Ok(None);
         }
-        Ok(Some(()))
+        held <= most
     }
 
     /// Finds the stream that an instance's events go into, or makes one; `None` when there may be no more.

@@ -10,6 +10,7 @@
 //! | `members` | stream number, seq | the idempotency keys of a signed batch's members, one behind the other, in the batch's order |
 //! | `places` | route, what is read, or `status` and an instance | how far it was read, as its feed writes it; what is remembered of the instance's last status |
 //! | `notes` | route, what is read or whose it is, name | what is remembered of one thing that is read, beside the place, as its feed writes it |
+//! | `held` | route, number | what was read and is no event yet, because it waits for something, as its feed writes it |
 //! | `joins` | request id | until when it is kept, and its [decisions](super::Decided) as a JSON list, each with its own time |
 //! | `joined` | decision id | the request id that it was joined to first |
 //! | `forget_joins` | time, request id | nothing: the order in which `joins` is forgotten |
@@ -33,6 +34,7 @@ pub(super) const PLACES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinit
 pub(super) const NOTES: TableDefinition<'_, (&str, &str, &str), &[u8]> = TableDefinition::new("notes");
 pub(super) const SEEN: TableDefinition<'_, &[u8; 32], (&[u8; 32], u64)> = TableDefinition::new("seen");
 pub(super) const FORGET: TableDefinition<'_, (u64, &[u8; 32]), ()> = TableDefinition::new("forget");
+pub(super) const HELD: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("held");
 pub(super) const JOINS: TableDefinition<'_, &str, (u64, &str)> = TableDefinition::new("joins");
 pub(super) const JOINED: TableDefinition<'_, &str, &str> = TableDefinition::new("joined");
 pub(super) const FORGET_JOINS: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("forget_joins");

@@ -62,9 +62,6 @@ pub struct Read {
     pub items: Vec<Item>,
     /// Where to go on behind all of them, if that changed.
     pub place: Option<Place>,
-    /// Where the first of them begins, if no place was given before: whoever holds lines for a while keeps this one, or the file is not known
-    /// again if it is moved aside meanwhile.
-    pub begins: Option<Place>,
     /// Whether there is more to be read at once.
     pub more: bool,
     /// Whether there is no file of that name now: not yet, or it vanished. It is waited for.
@@ -182,7 +179,6 @@ impl Tail {
         }
         // What is found stays with the file until it is given: an error in between leaves the place as it was.
         let Some(mut open) = self.open.take() else { return Ok(found) };
-        found.begins = self.told.is_none().then(|| open.place());
         let read = self.follow(&mut open, &mut found, &mut budget);
         if let Err(error) = read {
             self.resume.clone_from(&self.told);

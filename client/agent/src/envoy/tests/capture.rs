@@ -89,8 +89,9 @@ fn of_601_calls_591_are_joined_to_their_decision_and_the_others_asked_for_health
     assert_eq!(callers.into_values().collect::<BTreeSet<_>>(), BTreeSet::from([157, 160, 145, 139]));
     let keys: BTreeSet<[u8; 32]> = found.arrivals.iter().map(|arrival| arrival.key).collect();
     assert_eq!(keys.len(), 601, "none is the same as another");
-    assert_eq!(found.heard[0].1["effects with their decision"], "591");
-    assert!(!found.heard[0].1.contains_key("effects without a decision"));
+    let heard = feed.settle(1_795_320_600_000).unwrap().heard;
+    assert_eq!(heard[0].1["effects with their decision"], "591");
+    assert!(!heard[0].1.contains_key("effects without a decision"));
 }
 
 #[test]

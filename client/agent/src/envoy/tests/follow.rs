@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::*;
 use crate::adapter::{Adapter, Kept};
 use crate::feed::{Feed, Found};
-use crate::outbox::{Arrival, Awaited, Content, Decided, Decisions, OutboxError, Question};
-use crate::tail::Place;
+use crate::outbox::{
+    Arrival, Awaited, Content, Decided, Decisions, Joined, OutboxError, Question, RequestName, request_name,
+};
 
 /// The decisions that a test makes known, and whether more are awaited.
 #[derive(Default)]
@@ -21,6 +22,11 @@ pub(super) struct Told {
     pub(super) late: Mutex<Option<(String, Decided)>>,
     /// Up to when it was said that everything was looked at.
     pub(super) reached_ms: Mutex<Option<u64>>,
+    /// The requests that had a decision, in order, and how many of them are not known any more.
+    joined: Mutex<Vec<RequestName>>,
+    pub(super) missed: AtomicU64,
+    /// What waits.
+    pub(super) held: Mutex<BTreeMap<u64, Vec<u8>>>,
 }
 
 impl Told {
@@ -30,6 +36,7 @@ impl Told {
 
     pub(super) fn decided(&self, request: &str, decided: Decided) {
         self.decided.lock().unwrap().entry(request.to_owned()).or_default().push(decided);
+        self.joined.lock().unwrap().push(request_name(request));
     }
 }
 
@@ -52,6 +59,24 @@ impl Decisions for Told {
             true => Awaited::Instance("a".to_owned()),
             false => Awaited::Nobody,
         }
+    }
+
+    fn joined_since(&self, so_far: u64) -> Joined {
+        let joined = self.joined.lock().unwrap();
+        let is_known = so_far >= self.missed.load(Ordering::Relaxed);
+        let requests = is_known.then(|| joined[usize::try_from(so_far).unwrap()..].to_vec());
+        Joined { requests, so_far: joined.len().try_into().unwrap() }
+    }
+
+    fn held_of(&self, reader: &str, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, OutboxError> {
+        assert_eq!(reader, "envoy:edge-1");
+        let held = self.held.lock().unwrap();
+        Ok(held.range(from..).take(most).map(|(number, row)| (*number, row.clone())).collect())
+    }
+
+    fn held_rows(&self, _reader: &str, numbers: &[u64]) -> Result<Vec<Vec<u8>>, OutboxError> {
+        let held = self.held.lock().unwrap();
+        Ok(numbers.iter().map(|number| held[number].clone()).collect())
     }
 }
 
@@ -89,7 +114,11 @@ impl Lab {
         }
     }
 
+    /// Begins anew at a place; at none: without anything that was kept.
     pub(super) fn restart(&mut self, place: Option<&[u8]>) {
+        if place.is_none() {
+            self.told.held.lock().unwrap().clear();
+        }
         self.feed = followed(&self.envoy, &self.told, place);
         if place.is_some() {
             let note = |(key, value): (&String, &Vec<u8>)| (key.clone(), Some(value.clone()));
@@ -124,6 +153,26 @@ impl Lab {
 
     pub(super) fn read(&mut self, now_ms: u64) -> (Vec<String>, Found) {
         let found = self.feed.read(now_ms).unwrap();
+        self.keep(&found);
+        let settled = self.settle(now_ms);
+        let both = Found {
+            arrivals: [found.arrivals, settled.arrivals].concat(),
+            alarms: [found.alarms, settled.alarms].concat(),
+            more: found.more || settled.more,
+            heard: settled.heard,
+            ..found
+        };
+        (self.shown(&both.arrivals), both)
+    }
+
+    pub(super) fn settle(&mut self, now_ms: u64) -> Found {
+        let found = self.feed.settle(now_ms).unwrap();
+        self.keep(&found);
+        found
+    }
+
+    /// Keeps what the outbox would.
+    pub(super) fn keep(&mut self, found: &Found) {
         for (key, value) in &found.notes {
             assert!(found.place.is_some(), "notes are kept with a place");
             match value {
@@ -131,7 +180,13 @@ impl Lab {
                 None => drop(self.notes.remove(key)),
             }
         }
-        (self.shown(&found.arrivals), found)
+        let mut held = self.told.held.lock().unwrap();
+        for (number, row) in &found.held {
+            match row {
+                Some(row) => assert!(held.insert(*number, row.clone()).is_none(), "{number} is another's"),
+                None => drop(held.remove(number).expect("what is let go of was held")),
+            }
+        }
     }
 }
 
@@ -149,16 +204,16 @@ fn a_line_waits_for_its_decision_or_has_had_its_time() {
     lab.requests(&["a", "b", "c"]);
     lab.told.tell("b", "d-b");
     let (shown, found) = lab.read(NOW);
-    assert!(shown.is_empty(), "b waits behind a");
-    let begin = Place::decode(&found.place.unwrap()).unwrap();
-    assert_eq!(begin.offset(), 0, "nothing is passed over, and the file is known again if it is moved aside now");
-    assert_eq!(lab.read(NOW).1.place, None);
-    lab.told.tell("a", "d-a");
-    let (shown, found) = lab.read(NOW + 1);
-    assert_eq!(shown, ["d-a", "d-b"]);
+    assert_eq!(shown, ["d-b"], "those around it wait, and not it behind them");
     let place = found.place.unwrap();
+    assert_eq!((found.held.len(), lab.read(NOW).1.place), (2, None));
+    lab.told.tell("a", "d-a");
+    assert_eq!(lab.read(NOW + 1).0, ["d-a"]);
     assert!(lab.read(NOW + 14_999).0.is_empty());
+    // As if that process had ended before the last was kept.
+    let held = lab.told.held.lock().unwrap().clone();
     assert_eq!(lab.read(NOW + 15_000).0, ["none"]);
+    *lab.told.held.lock().unwrap() = held;
     lab.restart(Some(&place));
     assert!(lab.read(NOW + 20_000).0.is_empty(), "a new process waits anew");
     lab.told.tell("c", "d-c");
@@ -176,7 +231,7 @@ fn the_same_line_is_the_same_event_whatever_is_known_of_it() {
     let with = lab.read(NOW).1.arrivals.remove(0);
     lab.told.decided.lock().unwrap().clear();
     lab.restart(None);
-    lab.read(NOW);
+    assert_eq!(lab.read(NOW).1.arrivals, []);
     let without = lab.read(NOW + 60_000).1.arrivals.remove(0);
     assert_eq!((with.key, with.semantic), (without.key, without.semantic));
     assert_ne!(with.content, without.content);
@@ -199,8 +254,8 @@ fn lines_without_a_request_id_are_told_apart_and_nothing_waits() {
     assert_eq!(counters["effects that need no decision"], "1");
     assert_eq!(counters["effects with their decision"], "1");
     lab.requests(&["a", "b"]);
-    assert!(lab.read(NOW + 1_000).1.heard.is_empty(), "nothing new is told");
     lab.told.is_awaited.store(true, Ordering::Relaxed);
+    assert!(lab.read(NOW + 1_000).1.heard.is_empty(), "nothing new is told");
     let heard = lab.read(NOW + 61_000).1.heard;
     assert_eq!((heard.len(), &*heard[0].1["lines that wait"]), (1, "2"), "it lives");
 }
@@ -245,7 +300,9 @@ fn a_clock_that_jumps_back_makes_lines_wait_no_longer_than_once_more() {
     let mut lab = Lab::new();
     lab.requests(&["a"]);
     assert!(lab.read(NOW).0.is_empty());
+    lab.requests(&["b"]);
+    assert!(lab.read(NOW + 10_000).0.is_empty());
     assert!(lab.read(NOW - 86_400_000).0.is_empty());
     let settled = u64::try_from(Duration::from_secs(15).as_millis()).unwrap();
-    assert_eq!(lab.read(NOW - 86_400_000 + settled).0, ["none"]);
+    assert_eq!(lab.read(NOW - 86_400_000 + settled).0, ["none", "none"], "all of them at once");
 }

@@ -3,6 +3,7 @@
 mod capture;
 mod fit;
 mod follow;
+mod held;
 mod hostile;
 mod lines;
 mod repeats;

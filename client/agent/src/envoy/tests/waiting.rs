@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::follow::{Lab, NOW};
 use super::*;
-use crate::feed::Feed as _;
+use crate::feed::{Feed as _, Found};
 use crate::opa::{Group, RawGroup};
-use crate::outbox::{Decisions, Finds, Joining, Limits, ReceiveError, Report};
+use crate::outbox::{Decisions, Finds, HowFar, Joining, Limits, ReceiveError, Report};
 use crate::testing::{INSTANCE, ROUTE};
 use crate::world::World as _;
 
@@ -69,7 +69,8 @@ fn a_log_was_come_to_the_end_of_only_when_all_of_it_was_read_and_handed_on() {
     lab.read(NOW + 1_000);
     assert_eq!(reached_ms(&lab), Some(NOW), "the first lines wait for decisions that came since then");
     while lab.read(NOW + 16_000).1.more {}
-    assert_eq!(reached_ms(&lab), Some(NOW + 16_000));
+    lab.read(NOW + 17_000);
+    assert_eq!(reached_ms(&lab), Some(NOW + 17_000));
 }
 
 /// A log that is followed beside a real outbox, to which an OPA uploads.
@@ -125,8 +126,21 @@ impl Site {
     }
 
     fn reads(&mut self) -> (Vec<String>, usize) {
-        let (shown, found) = self.lab.read(self.bench.world.now_ms());
-        (shown, found.alarms.len())
+        let now_ms = self.bench.world.now_ms();
+        let found = self.lab.feed.read(now_ms).unwrap();
+        self.keep(&found);
+        let settled = self.lab.feed.settle(now_ms).unwrap();
+        self.keep(&settled);
+        let arrivals = [found.arrivals, settled.arrivals].concat();
+        (self.lab.shown(&arrivals), found.alarms.len() + settled.alarms.len())
+    }
+
+    /// Keeps what waits.
+    fn keep(&self, found: &Found) {
+        let fresh = |instance: &str| crate::names::Fresh { name: instance.to_owned(), predecessor: None };
+        let how_far = HowFar { of: "log", place: None, notes_of: "log", notes: &[], held: &found.held };
+        let (route, limits) = (&self.lab.envoy.route, Limits { bytes: ROOM, streams: 8 });
+        self.bench.shared.outbox.receive_read(route, &[], Some(how_far), limits, 0, &fresh).unwrap();
     }
 
     fn wind(&self, seconds: u64) {

@@ -28,7 +28,7 @@ pub(super) fn read(settings: &Arc<Settings>, outbox: &Outbox, rounds: usize) {
         for feed in &mut feeds {
             let Ok(found) = feed.read(NOW_MS) else { continue };
             let (place, notes) = (found.place.as_deref(), found.notes.as_slice());
-            let how_far = HowFar { of: feed.reads(), place, notes_of: feed.remembers(), notes };
+            let how_far = HowFar { of: feed.reads(), place, notes_of: feed.remembers(), notes, held: &found.held };
             let taken = outbox.receive_read(feed.route(), &found.arrivals, Some(how_far), ROOM, NOW_MS, &name).unwrap();
             assert_eq!(taken.conflicting, 0);
         }

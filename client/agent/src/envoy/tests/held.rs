@@ -1,0 +1,227 @@
+//! Lines that wait in the outbox: none is lost and none comes twice, whenever a process ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+
+use proptest::prelude::*;
+
+use super::follow::{Lab, NOW};
+use super::*;
+use crate::feed::{Feed as _, Found};
+
+#[test]
+fn when_as_many_wait_as_may_the_file_keeps_the_rest() {
+    let mut lab = Lab::new();
+    lab.told.is_awaited.store(true, Ordering::Relaxed);
+    let ids: Vec<String> = (0..3_500).map(|number| format!("r-{number}")).collect();
+    lab.requests(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    for _ in 0..9 {
+        assert!(lab.read(NOW).0.is_empty());
+    }
+    let waits = |lab: &Lab| lab.told.held.lock().unwrap().len();
+    assert_eq!(waits(&lab), 3_000, "a thousand at a time, until there are 2,048");
+    lab.told.is_awaited.store(false, Ordering::Relaxed);
+    assert_eq!(lab.read(NOW + 15_000).0.len(), 1_000, "no more at a time than one write holds");
+    let mut settled = 1_000;
+    for _ in 0..5 {
+        settled += lab.read(NOW + 15_000).0.len();
+    }
+    assert_eq!((settled, waits(&lab)), (3_000, 500), "what was read later has its own time");
+}
+
+#[test]
+fn a_decision_that_came_while_nobody_listened_is_found() {
+    let mut lab = Lab::new();
+    lab.told.is_awaited.store(true, Ordering::Relaxed);
+    let ids: Vec<String> = (0..1_500).map(|number| format!("r-{number}")).collect();
+    lab.requests(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    lab.read(NOW);
+    let place = lab.read(NOW).1.place;
+    // Another process.
+    lab.told.tell("r-1400", "d-1400");
+    lab.restart(place.as_deref());
+    let both = [lab.read(NOW + 1).0, lab.read(NOW + 1).0].concat();
+    assert_eq!(both, ["d-1400"]);
+    // More came than are known.
+    lab.told.tell("r-7", "d-7");
+    lab.told.missed.store(2, Ordering::Relaxed);
+    assert_eq!(lab.read(NOW + 2).0, ["d-7"]);
+    lab.told.tell("r-1499", "d-1499");
+    assert_eq!(lab.read(NOW + 3).0, ["d-1499"]);
+}
+
+#[test]
+fn another_configuration_holds_for_what_waits_too() {
+    let mut lab = Lab::new();
+    lab.told.is_awaited.store(true, Ordering::Relaxed);
+    lab.requests(&["a", "a"]);
+    let place = lab.read(NOW).1.place;
+    let mut envoy = envoy("decided_by = []");
+    envoy.log = lab.envoy.log.clone();
+    lab.envoy = std::sync::Arc::new(envoy);
+    lab.restart(place.as_deref());
+    let (shown, found) = lab.read(NOW + 1);
+    assert_eq!(shown, ["none", "none"], "nobody decides for it any more");
+    assert_ne!(found.arrivals[0].key, found.arrivals[1].key, "which of the two came first is known all the same");
+}
+
+/// What happens to a log, and to who reads it.
+#[derive(Clone, Debug)]
+enum Act {
+    /// A request is logged, again or for the first time.
+    Write(usize),
+    /// Its decision comes.
+    Decide(usize),
+    /// So many seconds go by.
+    Wind(u64),
+    /// The log is moved aside.
+    Rotate,
+    /// The log is read, and what waits no more is settled; the process ends before the one or the other is kept, or goes on.
+    Round(Ends),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    BeforeRead,
+    AfterRead,
+    BeforeSettled,
+    AfterSettled,
+    Never,
+    /// Not either, but there is no room for what was read: it is tried again.
+    Full,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let ends = prop_oneof![
+        Just(Ends::BeforeRead),
+        Just(Ends::AfterRead),
+        Just(Ends::BeforeSettled),
+        Just(Ends::AfterSettled),
+        Just(Ends::Never),
+        Just(Ends::Never),
+        Just(Ends::Full),
+    ];
+    prop_oneof![
+        3 => (0..REQUESTS).prop_map(Act::Write),
+        2 => (0..REQUESTS).prop_map(Act::Decide),
+        2 => (1..12u64).prop_map(Act::Wind),
+        1 => Just(Act::Rotate),
+        5 => ends.prop_map(Act::Round),
+    ]
+}
+
+const REQUESTS: usize = 6;
+
+/// A log that is read, and what came of it.
+struct Story {
+    lab: Lab,
+    now_ms: u64,
+    place: Option<Vec<u8>>,
+    /// What was read and found no room.
+    left: Option<Found>,
+    /// Whether something was read since the log was last moved aside: twice in between is the tail's matter.
+    is_read: bool,
+    /// What was logged, by what names it once: its id, and its decision.
+    logged: BTreeMap<[u8; 32], (String, String)>,
+    decided: BTreeSet<usize>,
+}
+
+impl Story {
+    fn keep(&mut self, found: &Found) {
+        self.lab.keep(found);
+        self.is_read |= found.place.is_some();
+        self.place = found.place.clone().or(self.place.take());
+        for arrival in &found.arrivals {
+            let Record::Effect(effect) = self.lab.record(arrival) else { panic!("no effect") };
+            let id = effect.body().text(&["source", "native_id"]).present().unwrap().to_owned();
+            let decision = effect.decision_id().present().unwrap_or("none").to_owned();
+            let request: usize = id[2..].split('/').next().unwrap().parse().unwrap();
+            let known = if self.decided.contains(&request) { format!("d-{request}") } else { "none".to_owned() };
+            assert_eq!(decision, known, "what is known of {id}");
+            assert_eq!(self.logged.insert(arrival.key, (id, decision)), None, "it came before");
+        }
+    }
+
+    fn round(&mut self, ends: Ends) {
+        let found = self.left.take().map_or_else(|| self.lab.feed.read(self.now_ms), Ok);
+        // There is no file yet, or none any more.
+        let Ok(found) = found else { return };
+        match ends {
+            Ends::BeforeRead => {}
+            Ends::Full => self.left = Some(found),
+            _ => self.keep(&found),
+        }
+        if !matches!(ends, Ends::BeforeRead | Ends::AfterRead) {
+            let settled = self.lab.feed.settle(self.now_ms).unwrap();
+            if ends != Ends::BeforeSettled {
+                self.keep(&settled);
+            }
+        }
+        if !matches!(ends, Ends::Never | Ends::Full) {
+            self.lab.restart(self.place.as_deref());
+        }
+    }
+
+    fn act(&mut self, act: &Act) {
+        match *act {
+            Act::Write(request) => self.lab.requests(&[&format!("r-{request}")]),
+            Act::Decide(request) => {
+                if self.decided.insert(request) {
+                    self.lab.told.tell(&format!("r-{request}"), &format!("d-{request}"));
+                }
+            }
+            Act::Wind(seconds) => self.now_ms += seconds * 1_000,
+            Act::Rotate if !self.is_read => {}
+            Act::Rotate => {
+                self.is_read = false;
+                let path = |number: usize| match number {
+                    0 => self.lab.folder.path().join("access.jsonl"),
+                    _ => self.lab.folder.path().join(format!("access.jsonl.{number}")),
+                };
+                let count = std::fs::read_dir(self.lab.folder.path()).unwrap().count();
+                (0..count).rev().for_each(|number| drop(std::fs::rename(path(number), path(number + 1))));
+            }
+            Act::Round(ends) => self.round(ends),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    /// However often the reading is cut, and wherever: each line is one effect, with its decision if that was known by then.
+    #[test]
+    fn each_line_is_one_effect_whenever_a_process_ends(acts in prop::collection::vec(act(), 0..80)) {
+        let lab = Lab::new();
+        lab.told.tell("nobody", "d");
+        let (logged, decided) = (BTreeMap::new(), BTreeSet::new());
+        let mut story = Story { lab, now_ms: NOW, place: None, left: None, is_read: false, logged, decided };
+        story.lab.write(b"");
+        story.round(Ends::Never);
+        story.is_read = false;
+        for act in &acts {
+            story.act(act);
+        }
+        story.lab.write(b"");
+        for _ in 0..3 {
+            story.now_ms += 15_000;
+            story.round(Ends::Never);
+        }
+        let mut counts = BTreeMap::<usize, usize>::new();
+        for act in &acts {
+            if let Act::Write(request) = act {
+                *counts.entry(*request).or_default() += 1;
+            }
+        }
+        let mut names: Vec<String> = Vec::new();
+        for (request, count) in counts {
+            let digest = govlog_formats::digest::Digest::sha256(&line(&json!({"request_id": format!("r-{request}")})));
+            let name = format!("r-{request}/{}", &digest.to_string()[..16]);
+            names.extend((1..=count).map(|time| if time == 1 { name.clone() } else { format!("{name}/{time}") }));
+        }
+        let mut logged: Vec<String> = story.logged.into_values().map(|(id, _)| id).collect();
+        names.sort_unstable();
+        logged.sort_unstable();
+        prop_assert_eq!(logged, names);
+    }
+}
