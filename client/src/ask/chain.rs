@@ -25,7 +25,7 @@ pub(super) struct Chain<'a> {
 }
 
 /// By which relation an entry is drawn below another: the first of these that it has. Who asked comes before by which credential.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     "enforces",
     "caused_by",
     "on_behalf_of",
@@ -40,6 +40,7 @@ const ORDER: [&str; 20] = [
     "signed_by",
     "anchored_in",
     "revokes",
+    "bears_on",
     "redacts",
     "ends",
     "about",

@@ -62,12 +62,12 @@ impl<'a> Missing<'a> {
                 None => unnamed.push((what, without)),
             }
         }
-        let is_revoked = |index: &LeafIndex| chain.edges.iter().any(|edge| edge.to == *index && edge.rel == "revokes");
+        let revoked = custody.revoked();
         let can_be = |(_, (held, role)): &(&LeafIndex, &(&Held, Role))| {
             *role > Role::Word && REVOCABLE.contains(&held.entry.statement().kind())
         };
         let unrevoked = chain.entries.iter().filter(can_be).map(|(index, _)| *index);
-        let unrevoked = unrevoked.filter(|index| !is_revoked(index)).collect();
+        let unrevoked = unrevoked.filter(|index| !revoked.contains(index)).collect();
         let closed = |held: &Held| held.fields.iter().filter(|field| field.state == State::Closed).count();
         let sealed = chain.entries.values().map(|(held, _)| closed(held)).sum();
         Self { dead, unnamed, unrevoked, sealed, cut_at: custody.manifest.not_found.cut_at }

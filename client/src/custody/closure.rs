@@ -12,7 +12,9 @@ use std::sync::Arc;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::{Handle, LinkTarget};
 
-use super::relations::{Class, Node, Point, can_be_meant, class, key, meant_kinds, shown, speakers};
+use super::relations::{
+    BEARS_ON, Class, Node, Point, REVOKES, also_called, can_be_meant, class, key, meant_kinds, shown, speakers,
+};
 use crate::verify::join;
 
 /// Where entries are found by what they are called and by what they name.
@@ -127,8 +129,7 @@ pub fn close<L: Lookup>(
     starts: impl IntoIterator<Item = Arc<Node>>,
     most: usize,
 ) -> Result<Closure, L::Error> {
-    let mut search =
-        Search { lookup, found: Closure::default(), open: BTreeSet::new(), resolved: HashMap::new(), most };
+    let mut search = Search::new(lookup, most);
     for start in starts {
         search.reach(start, Role::Start);
     }
@@ -136,6 +137,7 @@ pub fn close<L: Lookup>(
         let Some((node, role)) = search.found.reached.get(&index).cloned() else { continue };
         search.causes(&node, role)?;
         search.followers(&node, role)?;
+        search.revoked(&node)?;
     }
     Ok(search.found)
 }
@@ -152,7 +154,17 @@ struct Search<'l, L> {
 /// What a relation leads to: the entry, and the one with the certificate through which.
 type Resolved = Vec<(Arc<Node>, Option<Arc<Node>>)>;
 
-impl<L: Lookup> Search<'_, L> {
+/// A name that an entry is revoked by without being called so, and the entry with the certificate through which.
+type Ground = (Handle, Option<Arc<Node>>);
+
+/// A revocation that bears on an entry: by what, and the entry with the certificate through which.
+type Bearing = (Arc<Node>, LinkTarget, Option<Arc<Node>>);
+
+impl<'l, L: Lookup> Search<'l, L> {
+    fn new(lookup: &'l mut L, most: usize) -> Self {
+        Self { lookup, found: Closure::default(), open: BTreeSet::new(), resolved: HashMap::new(), most }
+    }
+
     fn reach(&mut self, node: Arc<Node>, role: Role) {
         let (index, count) = (node.index, self.found.reached.len());
         match self.found.reached.entry(index) {
@@ -181,11 +193,18 @@ impl<L: Lookup> Search<'_, L> {
 
     /// Goes back to what names an entry.
     fn followers(&mut self, node: &Arc<Node>, role: Role) -> Result<(), L::Error> {
-        let mut targets: Vec<LinkTarget> = node.targets().collect();
-        targets.extend(self.aliases(node)?);
-        for target in targets.into_iter().filter(|target| can_be_meant(target, &node.kind)) {
-            // Everything under a policy is never looked at, unless it is asked for.
-            let kinds = if role >= Role::Effect { Vec::new() } else { speakers(&target, &node.kind) };
+        let targets = node.targets().filter(|target| can_be_meant(target, &node.kind));
+        // Everything under a policy is never looked at, unless it is asked for.
+        let kinds = |target: &LinkTarget| if role >= Role::Effect { Vec::new() } else { speakers(target, &node.kind) };
+        let mut asked: Vec<(LinkTarget, Vec<&str>)> = targets.map(|target| (target.clone(), kinds(&target))).collect();
+        for alias in self.aliases(node)? {
+            let is_key = is_key_name(&alias);
+            let target = LinkTarget::Handle(alias);
+            // Who names the key alone means another credential as well as this one, but for who revokes the key.
+            let kinds = if is_key { vec!["revocation"] } else { kinds(&target) };
+            asked.push((target, kinds));
+        }
+        for (target, kinds) in asked {
             for from in self.lookup.pointing(&target, &kinds)? {
                 for point in from.points.iter().filter(|point| same(&point.target, &target)) {
                     let Some(role) = backward(role, class(&point.rel)) else { continue };
@@ -200,14 +219,65 @@ impl<L: Lookup> Search<'_, L> {
         Ok(())
     }
 
+    /// Goes to whoever revoked what an entry rests on and that has no entry of its own, or what it stands under.
+    fn revoked(&mut self, node: &Node) -> Result<(), L::Error> {
+        for (revocation, _, through) in self.bearing(node)? {
+            self.reach(revocation, Role::Word);
+            through.into_iter().for_each(|through| self.reach(through, Role::Word));
+        }
+        Ok(())
+    }
+
+    /// Every revocation that bears on an entry without revoking it.
+    fn bearing(&mut self, node: &Node) -> Result<Vec<Bearing>, L::Error> {
+        let mut found = Vec::new();
+        for (handle, through) in self.grounds(node)? {
+            let target = LinkTarget::Handle(handle);
+            for revocation in self.lookup.pointing(&target, &["revocation"])? {
+                let is_it = |point: &Point| point.rel == REVOKES && same(&point.target, &target);
+                if revocation.index != node.index && revocation.points.iter().any(is_it) {
+                    found.push((revocation, target.clone(), through.clone()));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What an entry rests on and that has no entry here, and what it stands under, unless an entry that it rests on does so itself.
+    fn grounds(&mut self, node: &Node) -> Result<Vec<Ground>, L::Error> {
+        let (mut grounds, mut known) = (Vec::new(), Vec::new());
+        for point in node.points.iter().filter(|point| class(&point.rel) == Class::Causal) {
+            let found = self.resolve(node, point)?;
+            if let (LinkTarget::Handle(handle), true) = (&point.target, found.is_empty()) {
+                grounds.extend(also_called(handle).into_iter().chain([handle.clone()]).map(|handle| (handle, None)));
+                grounds.extend(self.hashed(handle)?);
+            }
+            known.extend(found.into_iter().map(|(to, _)| to));
+        }
+        let is_known = |handle: &Handle| known.iter().any(|to| to.names.contains(handle) || to.under.contains(handle));
+        grounds.extend(node.under.iter().filter(|handle| !is_known(handle)).map(|handle| (handle.clone(), None)));
+        Ok(grounds)
+    }
+
+    /// The other names of the certificate whose hash this is, by whoever logged it: other bytes would have another hash.
+    fn hashed(&mut self, handle: &Handle) -> Result<Vec<Ground>, L::Error> {
+        if !["cert_s256", "tbs_s256"].contains(&handle.name.as_str()) {
+            return Ok(Vec::new());
+        }
+        let observations = self.lookup.named(&LinkTarget::Handle(handle.clone()), &["observation"])?;
+        let seen = observations.into_iter().find(|seen| seen.certificate.contains(handle));
+        let others =
+            seen.iter().flat_map(|seen| seen.certificate.iter().map(|other| (other.clone(), Some(seen.clone()))));
+        Ok(others.filter(|(other, _)| other != handle).collect())
+    }
+
     /// The other names of a credential, by the certificates that its own issuer logged whole.
-    fn aliases(&mut self, node: &Node) -> Result<Vec<LinkTarget>, L::Error> {
+    fn aliases(&mut self, node: &Node) -> Result<Vec<Handle>, L::Error> {
         let mut aliases = Vec::new();
         for name in node.names.iter().filter(|name| node.kind == "issuance" && is_certificate_name(name)) {
             for seen in self.lookup.named(&LinkTarget::Handle(name.clone()), &["observation"])? {
                 if seen.iss == node.iss && seen.certificate.contains(name) {
-                    let others = seen.certificate.iter().filter(|other| !node.names.contains(other));
-                    aliases.extend(others.cloned().map(LinkTarget::Handle));
+                    aliases.extend(seen.certificate.iter().filter(|other| !node.names.contains(other)).cloned());
                 }
             }
         }
@@ -239,15 +309,20 @@ fn resolve<L: Lookup>(lookup: &mut L, from: &Node, point: &Point) -> Result<Reso
         .map(|to| (to, None))
         .collect();
     let LinkTarget::Handle(handle) = &point.target else { return Ok(direct) };
-    if !direct.is_empty() || !is_certificate_name(handle) {
+    // Whoever bears a name of what was revoked takes no revocation from another; and by its key every certificate is revoked that has it.
+    let is_tied = match point.rel.as_str() {
+        REVOKES => is_certificate_name(handle) || is_key_name(handle),
+        _ => direct.is_empty() && is_certificate_name(handle),
+    };
+    if !is_tied {
         return Ok(direct);
     }
-    let mut found = Vec::new();
+    let mut found = direct;
     for seen in lookup.named(&point.target, &["observation"])? {
         if !seen.certificate.contains(handle) {
             continue;
         }
-        for other in seen.certificate.iter().filter(|other| *other != handle) {
+        for other in seen.certificate.iter().filter(|other| *other != handle && is_certificate_name(other)) {
             let other = LinkTarget::Handle(other.clone());
             let named = lookup.named(&other, &meant_kinds(&point.rel, &other, &from.kind))?;
             let meant =
@@ -262,6 +337,10 @@ fn resolve<L: Lookup>(lookup: &mut L, from: &Node, point: &Point) -> Result<Reso
 
 fn is_certificate_name(handle: &Handle) -> bool {
     join::NAMES.contains(&handle.name.as_str())
+}
+
+fn is_key_name(handle: &Handle) -> bool {
+    ["spki_s256", "jkt"].contains(&handle.name.as_str())
 }
 
 fn same(one: &LinkTarget, other: &LinkTarget) -> bool {
@@ -319,18 +398,21 @@ impl Shelf {
     pub fn survey(&mut self, roles: &BTreeMap<LeafIndex, Role>) -> (Vec<Edge>, Vec<DeadLink>) {
         let (mut edges, mut dead) = (Vec::new(), Vec::new());
         let nodes: Vec<Arc<Node>> = self.nodes.values().cloned().collect();
+        let mut search = Search::new(self, usize::MAX);
         for node in &nodes {
             let role = roles.get(&node.index).copied();
-            let mut owners = Vec::new();
+            let (mut owners, mut revoked) = (Vec::new(), Vec::new());
             for point in &node.points {
-                let Ok(found) = resolve(self, node, point);
-                let found: Resolved = found.into_iter().filter(|(to, _)| to.index != node.index).collect();
+                let Ok(found) = search.resolve(node, point);
                 let class = class(&point.rel);
                 let is_followed = role.is_some_and(|role| forward(role, class).is_some());
                 let by = shown(&point.target);
                 let link = DeadLink { from: node.index, rel: point.rel.clone(), to: by.clone() };
-                match class {
-                    Class::Owner if is_followed => owners.push((link, found.is_empty())),
+                match (class, &point.target) {
+                    (Class::Owner, _) if is_followed => owners.push((link, found.is_empty())),
+                    (Class::About, LinkTarget::Handle(_)) if is_followed && point.rel == REVOKES => {
+                        revoked.push((link, found.is_empty()));
+                    }
                     _ if found.is_empty() && (is_followed || class == Class::Other) => dead.push(link),
                     _ => {}
                 }
@@ -342,10 +424,18 @@ impl Shelf {
                     through: through.map(|through| through.index),
                 }));
             }
+            let Ok(bearing) = search.bearing(node);
+            edges.extend(bearing.into_iter().map(|(revocation, target, through)| Edge {
+                from: revocation.index,
+                to: node.index,
+                rel: BEARS_ON.to_owned(),
+                by: shown(&target),
+                through: through.map(|through| through.index),
+            }));
             // Any of them answers for it, of itself or of all below a path; the identity itself stands last.
-            if owners.iter().all(|(_, is_dead)| *is_dead) {
-                dead.extend(owners.pop().map(|(link, _)| link));
-            }
+            dead.extend(all_dead(&owners).then(|| owners.pop()).flatten().map(|(link, _)| link));
+            // Several names of one thing: any of them leads to it; the target itself stands first.
+            dead.extend(revoked.first().filter(|_| all_dead(&revoked)).map(|(link, _)| link.clone()));
         }
         edges.sort_unstable();
         edges.dedup_by(|one, other| (one.from, one.to, &one.rel) == (other.from, other.to, &other.rel));
@@ -353,6 +443,11 @@ impl Shelf {
         dead.dedup();
         (edges, dead)
     }
+}
+
+/// Says whether none of several names leads to an entry.
+fn all_dead(links: &[(DeadLink, bool)]) -> bool {
+    links.iter().all(|(_, is_dead)| *is_dead)
 }
 
 impl Lookup for Shelf {

@@ -4,7 +4,7 @@ use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::{Handle, LinkTarget};
 use govlog_formats::search::{Column, Filter, Term};
 
-use super::relations::{NAMED, OWNED, REGISTRY_ENTRY};
+use super::relations::{DELEGATED_TO, DOMAIN, ISSUED_TO, KEYS_OF, NAMED, OWNED, REGISTERED, REGISTRY_ENTRY, RUNS_AS};
 use crate::source::{Http, RecordsError};
 use crate::verify::join;
 
@@ -138,10 +138,25 @@ fn terms(way: Way, target: &LinkTarget) -> Vec<Vec<Term>> {
             let columns = columns.into_iter().chain([Column::named("domain")]);
             columns.map(|column| single(term(column, text(handle)))).collect()
         }
-        (Way::Pointing, NAMED) => vec![named("target", text(handle))],
+        (Way::Named, ISSUED_TO | REGISTERED) => vec![named("subject", text(handle))],
+        (Way::Named, RUNS_AS) => vec![named("subject", text(handle)), named("party", text(handle))],
+        (Way::Named, DELEGATED_TO) => vec![named("party", text(handle))],
+        // Nobody is led to all keys of an issuer.
+        (Way::Named, KEYS_OF) => Vec::new(),
+        (Way::Named, DOMAIN) => spellings(handle).map(|domain| named("domain", &domain)).into(),
+        (Way::Pointing, DOMAIN) => spellings(handle).map(|domain| named("target", &domain)).into(),
+        (Way::Pointing, NAMED | ISSUED_TO | REGISTERED | RUNS_AS | DELEGATED_TO | KEYS_OF) => {
+            vec![named("target", text(handle))]
+        }
         _ => vec![single(Term::of_handle(handle))],
     };
     found.into_iter().flatten().collect()
+}
+
+/// A trust domain as records and people write it.
+fn spellings(domain: &Handle) -> [String; 4] {
+    let domain = text(domain);
+    [domain.to_owned(), format!("{domain}/"), format!("spiffe://{domain}"), format!("spiffe://{domain}/")]
 }
 
 /// Where a key's id and who signs with it are two fields, only the id is found by.

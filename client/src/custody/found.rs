@@ -1,11 +1,13 @@
 //! A custody file that was verified, and what follows from it. Everything that is shown of a file, in a verdict or a report, is made from this.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 
 use super::closure::{DeadLink, Edge, Role};
 use super::manifest::Manifest;
-use super::relations::REVOCABLE;
+use super::relations::{REVOCABLE, is_revoking};
 use super::streams::StreamSeen;
 use crate::openings::{Field, State};
 use crate::verify::{Bracket, Redacted, VerifiedEntry, WitnessSeen};
@@ -113,12 +115,18 @@ impl Custody {
     /// Entries that can be revoked, belong to the matter, and of which no revocation is in the file.
     #[must_use]
     pub fn unrevoked(&self) -> Vec<&Held> {
-        let is_revoked = |held: &&Held| {
-            let index = held.entry.included().index;
-            self.edges.iter().any(|edge| edge.to == index && edge.rel == "revokes")
-        };
+        let revoked = self.revoked();
+        let is_revoked = |held: &&Held| revoked.contains(&held.entry.included().index);
         let can_be = |held: &&Held| held.role > Some(Role::Word) && REVOCABLE.contains(&held.entry.statement().kind());
         self.entries.iter().filter(can_be).filter(|held| !is_revoked(held)).collect()
+    }
+
+    /// What a revocation in the file revokes, or bears on.
+    pub(crate) fn revoked(&self) -> BTreeSet<LeafIndex> {
+        let kinds: BTreeMap<LeafIndex, &str> =
+            self.entries.iter().map(|held| (held.entry.included().index, held.entry.statement().kind())).collect();
+        let is_revoking = |edge: &&Edge| kinds.get(&edge.from).is_some_and(|kind| is_revoking(&edge.rel, kind));
+        self.edges.iter().filter(is_revoking).map(|edge| edge.to).collect()
     }
 
     /// How many values are sealed and stay so.

@@ -1,17 +1,17 @@
 //! What was looked for and is not among a file's entries: whoever makes the file and whoever judges it find it by the same rules, from the
 //! entries alone, so that nobody has to be believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::Record;
 use govlog_formats::statement::SignedStatement;
 
-use super::closure::{Role, Shelf, close};
+use super::closure::{Edge, Role, Shelf, close};
 use super::contents::id;
 use super::manifest::{Link, NotFound, Sealed};
-use super::relations::{Node, REVOCABLE};
+use super::relations::{Node, REVOCABLE, is_revoking};
 use crate::openings::{self, Openings, State};
 
 /// Finds it; how many entries were taken at most stays its maker's word.
@@ -28,8 +28,8 @@ pub(super) fn not_found<'s>(
     let roles: BTreeMap<LeafIndex, Role> =
         closure.reached.into_iter().map(|(index, (_, role))| (index, role)).collect();
     let (edges, dead) = shelf.survey(&roles);
-    let revoked: std::collections::BTreeSet<LeafIndex> =
-        edges.iter().filter(|edge| edge.rel == "revokes").map(|edge| edge.to).collect();
+    let is_revoking = |edge: &&Edge| shelf.get(edge.from).is_some_and(|from| is_revoking(&edge.rel, &from.kind));
+    let revoked: BTreeSet<LeafIndex> = edges.iter().filter(is_revoking).map(|edge| edge.to).collect();
     let can_be = |index: &LeafIndex, statement: &SignedStatement| {
         REVOCABLE.contains(&statement.kind()) && roles.get(index) > Some(&Role::Word)
     };

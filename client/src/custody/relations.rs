@@ -7,10 +7,30 @@
 //! | `governed_by`, `authenticated_by`, `registered_as`, `attested_by`, `signed_by`, `anchored_in`, `on_behalf_of`, `derived_from`, `authorised_by`, `enforces`, `caused_by`, and by a field alone `acted_as` | what happened → what it rests on | to the cause from everything; back to what rests on it from what was asked for and from what came of that |
 //! | `owned_by`, by an identity's SPIFFE ID alone | an identity → who answers for it | to the owner from everything; never back to all that somebody owns |
 //! | `revokes`, `redacts`, `about` | a word → what it is about | to the word from everything; back from a word that was asked for |
+//! | `bears_on`, by what something rests on or stands under alone | a `revocation` → what rests on what it revokes | to the revocation from everything; never back |
 //! | `ends`, by a registry's id alone | the end of a registration → the registration | as these |
 //! | `supersedes` | newer → older of its kind, by leaf hash | to the newer, one step |
 //! | `observes` | seen in use → the credential | to the observation from what was asked for and what came of it; and through the certificate that it holds |
 //! | `external_log` | to another log | not: it is named as leading out of this one |
+//!
+//! What a `revocation` revokes it says in `target`, in links, and by those of its `handles` that its `target_type` is about; what several of these
+//! name is revoked by each:
+//!
+//! | `target_type` | handles | `{id}` |
+//! |---|---|---|
+//! | `credential` | `cert_s256`, `tbs_s256`, `serial_aki`, `tok_s256`, `jws_input_s256`, `jti_iss` | the `subject` of issuances |
+//! | `key` | `spki_s256`, `jkt` | the `subject` of issuances |
+//! | `entry` | `entry_digest` | the `subject` of registrations |
+//! | `agent` | `attested` | the `subject` of attestations, what an `agent` runs as |
+//! | `delegation` | as `credential` | the `delegate` |
+//! | `policy` | `policy_digest` | |
+//! | `issuer-key` | `spki_s256`, `jkt`, `key_iss` | the `issuer` of signing keys, one way |
+//! | `trust-domain` | | the `domain` of federations, with and without `spiffe://`; and one way every issuance, registration, attestation, signing key and decision of it |
+//!
+//! An `{id}` is of any type also what calls itself so: `entry_id`, `key_id`, `agent_id`, `domain`, the `uri` or `name` of a policy. By key a
+//! credential is found through a certificate that its issuer logged whole, too. One way it `bears_on` an entry that is not what was revoked and
+//! rests on it: what is named by a handle that leads to no entry here (with the other names that a certificate has whose hash that handle is), and
+//! the workload and the trust domain of a decision whose credential was not logged.
 //!
 //! So a decision brings its credential, its policy, who stands behind them and what was said of any of these, and its effects; but not the
 //! other decisions under that credential or policy, for through those everything hangs together and the matter would be the log. Whoever wants
@@ -22,10 +42,11 @@ use govlog_formats::digest::Digest;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::handles::CertificateHandles;
 use govlog_formats::record::registration::RegistrationOp;
-use govlog_formats::record::revocation::RevocationTarget;
+use govlog_formats::record::revocation::{Revocation, RevocationTarget, TargetType};
 use govlog_formats::record::{Body, Handle, LinkTarget, Record, Recorded, SchemeDigest};
 use govlog_formats::statement::SignedStatement;
 
+use crate::resolve::OF_CREDENTIALS;
 use crate::verify::join;
 
 /// An entry as far as relations go.
@@ -43,8 +64,10 @@ pub struct Node {
     pub names: Vec<Handle>,
     /// What it names.
     pub points: Vec<Point>,
-    /// The names of the certificate that it holds whole, taken from the certificate's bytes.
+    /// The names of the certificate that it holds whole, and those of its key, taken from the certificate's bytes.
     pub certificate: Vec<Handle>,
+    /// What else it stands under: whoever revokes that bears on it, and is not led back to it.
+    pub under: Vec<Handle>,
 }
 
 /// One thing that an entry names.
@@ -80,7 +103,7 @@ pub fn class(rel: &str) -> Class {
         "governed_by" | "authenticated_by" | "registered_as" | "attested_by" | "signed_by" | "anchored_in"
         | "on_behalf_of" | "derived_from" | "authorised_by" | "enforces" | "caused_by" | ACTED_AS => Class::Causal,
         OWNED_BY => Class::Owner,
-        "revokes" | "redacts" | "about" | ENDS => Class::About,
+        REVOKES | BEARS_ON | "redacts" | "about" | ENDS => Class::About,
         "supersedes" => Class::Newer,
         "observes" => Class::Seen,
         _ => Class::Other,
@@ -94,6 +117,10 @@ pub const WORDS: [&str; 5] = ["revocation", "approval", "finding", "redaction", 
 pub const REVOCABLE: [&str; 7] =
     ["issuance", "signing-key", "registration", "delegation", "agent", "policy", "federation"];
 
+/// From a revocation to what it revokes.
+pub(super) const REVOKES: &str = "revokes";
+/// From a revocation to what rests on what it revokes.
+pub(super) const BEARS_ON: &str = "bears_on";
 /// By an identity's SPIFFE ID: who answers for it.
 const OWNED_BY: &str = "owned_by";
 /// By a registry's id of it: which registration is no more.
@@ -104,7 +131,33 @@ const ACTED_AS: &str = "acted_as";
 pub(super) const REGISTRY_ENTRY: &str = "registry_entry";
 pub(super) const OWNED: &str = "owned";
 pub(super) const NAMED: &str = "id";
-const LOCAL_NAMES: [&str; 3] = [REGISTRY_ENTRY, OWNED, NAMED];
+/// And by whose it is: an issuance, a registration, an attestation or agent, a delegation; a signing key by its issuer.
+pub(super) const ISSUED_TO: &str = "issued_to";
+pub(super) const REGISTERED: &str = "registered";
+pub(super) const RUNS_AS: &str = "runs_as";
+pub(super) const DELEGATED_TO: &str = "delegated_to";
+pub(super) const KEYS_OF: &str = "keys_of";
+/// A trust domain, without `spiffe://`.
+pub(super) const DOMAIN: &str = "trust_domain";
+const LOCAL_NAMES: [&str; 9] =
+    [REGISTRY_ENTRY, OWNED, NAMED, ISSUED_TO, REGISTERED, RUNS_AS, DELEGATED_TO, KEYS_OF, DOMAIN];
+
+/// By which of its handles a revocation names what it revokes, and what an id is of besides; by what the target is.
+const REVOKED_BY: [(TargetType, &[&str], &str); 8] = [
+    (TargetType::Credential, &OF_CREDENTIALS, ISSUED_TO),
+    (TargetType::Key, &["spki_s256", "jkt"], ISSUED_TO),
+    (TargetType::Entry, &["entry_digest"], REGISTERED),
+    (TargetType::Agent, &["attested"], RUNS_AS),
+    (TargetType::Delegation, &OF_CREDENTIALS, DELEGATED_TO),
+    (TargetType::Policy, &["policy_digest"], NAMED),
+    (TargetType::IssuerKey, &["spki_s256", "jkt", "key_iss"], KEYS_OF),
+    (TargetType::TrustDomain, &[], DOMAIN),
+];
+
+/// Says whether a relation of an entry of this kind says that the other one is revoked: nobody's word but a revocation's.
+pub(crate) fn is_revoking(rel: &str, from: &str) -> bool {
+    matches!(rel, REVOKES | BEARS_ON) && from == "revocation"
+}
 
 impl Node {
     /// Reads an entry.
@@ -120,6 +173,7 @@ impl Node {
             names: names(record.as_ref(), &iss),
             points: record.as_ref().map(|record| points(record, &iss)).unwrap_or_default(),
             certificate: record.as_ref().map(certificate).unwrap_or_default(),
+            under: record.as_ref().map(under).unwrap_or_default(),
             iss,
         };
         node.names.push(Handle::of_digest(join::SIG_STRUCTURE, &statement.sig_structure_digest()));
@@ -195,6 +249,12 @@ pub fn meant_kinds(rel: &str, target: &LinkTarget, from: &str) -> Vec<&'static s
         "key_iss" => &["signing-key"],
         OWNED => &["ownership"],
         NAMED => &["registration", "signing-key", "federation", "agent", "policy"],
+        ISSUED_TO => &["issuance"],
+        REGISTERED => &["registration"],
+        RUNS_AS => &["agent", "attestation"],
+        DELEGATED_TO => &["delegation"],
+        KEYS_OF => &["signing-key"],
+        DOMAIN => &["federation"],
         _ => &[],
     };
     match (by_rel, by_name) {
@@ -215,8 +275,8 @@ pub(super) fn speakers<'k>(target: &LinkTarget, kind: &'k str) -> Vec<&'k str> {
         LinkTarget::Handle(handle) if [join::SIG_STRUCTURE, join::PAYLOAD].contains(&handle.name.as_str()) => {
             vec!["approval"]
         }
-        LinkTarget::Handle(handle) if handle.name == NAMED => vec!["revocation"],
         LinkTarget::Handle(handle) if handle.name == REGISTRY_ENTRY => vec!["registration"],
+        LinkTarget::Handle(handle) if LOCAL_NAMES.contains(&handle.name.as_str()) => vec!["revocation"],
         LinkTarget::Handle(_) => WORDS.to_vec(),
     }
 }
@@ -232,6 +292,10 @@ pub(super) fn shown(target: &LinkTarget) -> String {
         LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. } => format!("leaf {leaf}"),
         LinkTarget::Handle(handle) if handle.name == OWNED => {
             format!("anybody who answers for {}", handle.value.as_text().unwrap_or_default().escape_debug())
+        }
+        LinkTarget::Handle(handle) if LOCAL_NAMES.contains(&handle.name.as_str()) && handle.value.is_text() => {
+            let what = if handle.name == DOMAIN { "trust domain" } else { NAMED };
+            Handle { name: what.to_owned(), value: handle.value.clone() }.to_string()
         }
         LinkTarget::Handle(handle) => match &handle.value {
             Value::Array(parts) if parts.iter().any(Value::is_array) => {
@@ -258,7 +322,10 @@ fn names(record: Option<&Record>, iss: &str) -> Vec<Handle> {
         Record::Registration(_) => {
             names.extend(text(&["entry_id"]).map(|id| pair(REGISTRY_ENTRY, iss, id)));
             names.extend(text(&["entry_id"]).map(named));
+            names.extend(text(&["subject"]).map(|id| local(REGISTERED, id)));
         }
+        Record::Issuance(_) => names.extend(text(&["subject"]).map(|id| local(ISSUED_TO, id))),
+        Record::Attestation(_) => names.extend(text(&["subject"]).map(|id| local(RUNS_AS, id))),
         Record::SigningKey(_) => {
             if let (Recorded::Present(id), Some(issuer)) = (body.at(&["key_id"]), text(&["issuer"])) {
                 names.push(key_iss(id.clone(), issuer));
@@ -268,11 +335,18 @@ fn names(record: Option<&Record>, iss: &str) -> Vec<Handle> {
         Record::Federation(_) => {
             names.extend(digest_handle(body, "bundle_digest"));
             names.extend(text(&["domain"]).map(named));
+            names.extend(text(&["domain"]).and_then(domain_alone).map(|domain| local(DOMAIN, domain)));
         }
-        Record::Agent(_) => names.extend(text(&["agent_id"]).map(named)),
+        Record::Agent(agent) => {
+            names.extend(text(&["agent_id"]).map(named));
+            names.extend(agent.runs_as().present().unwrap_or_default().into_iter().map(|id| local(RUNS_AS, id)));
+        }
         Record::Policy(_) => names.extend([text(&["uri"]), text(&["name"])].into_iter().flatten().map(named)),
         Record::Ownership(_) => names.extend(text(&["prefix"]).map(owned)),
-        Record::Delegation(_) => names.extend(handle_maps(body, "tokens_out")),
+        Record::Delegation(delegation) => {
+            names.extend(handle_maps(body, "tokens_out"));
+            names.extend(delegation.delegate().present().map(|id| local(DELEGATED_TO, id)));
+        }
         _ => {}
     }
     distinct(names)
@@ -361,10 +435,9 @@ fn said(record: &Record) -> Vec<Named> {
             let known = approval.credential().present().map(LinkTarget::Handle);
             each("authenticated_by", known.into_iter().collect())
         }
-        Record::Revocation(revocation) => match revocation.target().present() {
-            Some(RevocationTarget::Id(id)) => each("revokes", vec![LinkTarget::Handle(named(&id))]),
-            _ => Vec::new(),
-        },
+        Record::Revocation(revocation) => {
+            each(REVOKES, revoked(revocation).into_iter().map(LinkTarget::Handle).collect())
+        }
         Record::Redaction(redaction) => {
             each("redacts", redaction.targets().into_iter().map(|target| target.target).collect())
         }
@@ -374,12 +447,70 @@ fn said(record: &Record) -> Vec<Named> {
     }
 }
 
-/// The names of the certificate that an observation holds. Signatures in it are not looked at: what ties it to others is who logged it.
+/// What a revocation revokes, besides the target of a link: by an id, and by the handles that it bears. Where it does not say what the target is, it
+/// may be anything.
+fn revoked(revocation: &Revocation) -> Vec<Handle> {
+    let said = revocation.target_type().present();
+    let rows = || REVOKED_BY.into_iter().filter(|(target_type, ..)| said.is_none_or(|said| said == *target_type));
+    let by_id = match revocation.target().present() {
+        Some(RevocationTarget::Id(id)) => {
+            let whose = rows().filter_map(|(.., name)| match name {
+                DOMAIN => domain_alone(&id).map(|domain| local(DOMAIN, domain)),
+                name => Some(local(name, &id)),
+            });
+            std::iter::once(named(&id)).chain(whose).collect()
+        }
+        _ => Vec::new(),
+    };
+    let is_meant = |handle: &Handle| rows().any(|(_, names, _)| names.contains(&handle.name.as_str()));
+    by_id.into_iter().chain(revocation.body().handles().into_iter().filter(is_meant)).collect()
+}
+
+/// What a record stands under without naming it: whoever revokes that ends it, too.
+fn under(record: &Record) -> Vec<Handle> {
+    let Some(body) = record.body() else { return Vec::new() };
+    let text = |path: &[&str]| body.text(path).present();
+    let domain = |id: Option<&str>| id.and_then(domain_of).map(|domain| local(DOMAIN, domain));
+    match record {
+        // Of whose credential nothing is known here.
+        Record::Decision(decision) => {
+            let subject = decision.subject_id().present().filter(|id| domain_of(id).is_some());
+            subject.map(|id| local(ISSUED_TO, id)).into_iter().chain(domain(subject)).collect()
+        }
+        Record::Issuance(_) | Record::Registration(_) | Record::Attestation(_) => {
+            domain(text(&["subject"])).into_iter().collect()
+        }
+        Record::SigningKey(_) => {
+            let issuer = text(&["issuer"]);
+            issuer.map(|id| local(KEYS_OF, id)).into_iter().chain(domain(issuer)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// By what else the handle that an entry names is to be asked for: the registry's id of an entry is what a revocation has.
+pub(super) fn also_called(handle: &Handle) -> Option<Handle> {
+    let id = handle.value.as_array()?.get(1)?.as_text()?;
+    (handle.name == REGISTRY_ENTRY).then(|| named(id))
+}
+
+/// The trust domain of a SPIFFE ID.
+fn domain_of(id: &str) -> Option<&str> {
+    id.strip_prefix("spiffe://")?.split('/').next().filter(|domain| !domain.is_empty())
+}
+
+/// The trust domain that a text names and nothing below it: with or without `spiffe://`.
+fn domain_alone(text: &str) -> Option<&str> {
+    let domain = text.strip_prefix("spiffe://").unwrap_or(text);
+    let domain = domain.strip_suffix('/').unwrap_or(domain);
+    Some(domain).filter(|domain| !domain.is_empty() && !domain.contains('/'))
+}
+
+/// The names of the certificate that an observation holds, and those of its key. Signatures in it are not looked at: what ties it to others is who logged it.
 fn certificate(record: &Record) -> Vec<Handle> {
     let Record::Observation(observation) = record else { return Vec::new() };
     let Recorded::Present(der) = observation.certificate() else { return Vec::new() };
-    let handles = CertificateHandles::from_der(der).map(|certificate| certificate.handles()).unwrap_or_default();
-    handles.into_iter().filter(|handle| join::NAMES.contains(&handle.name.as_str())).collect()
+    CertificateHandles::from_der(der).map(|certificate| certificate.handles()).unwrap_or_default()
 }
 
 /// Who answers for an identity: an ownership names one SPIFFE ID, or with a `/` at its end all that begin with it.
@@ -430,7 +561,12 @@ fn owned(prefix: &str) -> Handle {
 }
 
 fn named(id: &str) -> Handle {
-    Handle { name: NAMED.to_owned(), value: id.into() }
+    local(NAMED, id)
+}
+
+/// A name that is only used here.
+fn local(name: &str, id: &str) -> Handle {
+    Handle { name: name.to_owned(), value: id.into() }
 }
 
 fn distinct(handles: Vec<Handle>) -> Vec<Handle> {

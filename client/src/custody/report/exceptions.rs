@@ -10,7 +10,7 @@ use govlog_formats::record::{Record, Recorded};
 
 use super::super::closure::DeadLink;
 use super::super::contents::id;
-use super::super::relations::{Class, class};
+use super::super::relations::{BEARS_ON, Class, class, is_revoking};
 use super::html::Html;
 use super::matter::{Matter, Told, link};
 use super::words::{relation, time_ms};
@@ -125,12 +125,26 @@ fn contradictions(matter: &Matter<'_>, told: &Told<'_>, found: &mut Vec<Exceptio
 
 /// Something is revoked, or was used after that.
 fn revoked(matter: &Matter<'_>, told: &Told<'_>, found: &mut Vec<Exception>) {
-    for edge in matter.named(told.index).iter().filter(|edge| edge.rel == "revokes") {
+    for edge in matter.named(told.index).iter().filter(|edge| is_revoking(&edge.rel, "revocation")) {
         let Some(Record::Revocation(revocation)) = matter.told.get(&edge.from).and_then(|from| from.record.as_ref())
         else {
             continue;
         };
         let from_ms = revocation.effective_ms().present();
+        if edge.rel == BEARS_ON {
+            let is_after = told.kind() == "decision" && from_ms.is_some_and(|from_ms| told.at_ms > from_ms);
+            let (sort, what) = if is_after {
+                (
+                    "used after revocation",
+                    "by the time that it claims it was decided after what it rests on was revoked by",
+                )
+            } else {
+                ("revoked", "what it rests on is revoked by")
+            };
+            let what = format!("{what} {}, from", id(edge.from));
+            found.push(Exception { sort, entries: vec![told.index], what, at_ms: from_ms });
+            continue;
+        }
         let used = matter.named(told.index).iter().filter_map(|edge| matter.told.get(&edge.from));
         let after: Vec<LeafIndex> = used
             .filter(|user| user.kind() == "decision" && from_ms.is_some_and(|from_ms| user.at_ms > from_ms))

@@ -4,7 +4,7 @@ use super::super::timeline;
 use super::html::Html;
 
 /// What a relation is called from the entry that names the other, and from the other one.
-const RELATIONS: [(&str, &str, &str); 19] = [
+const RELATIONS: [(&str, &str, &str); 20] = [
     ("governed_by", "governed by", "governs"),
     ("authenticated_by", "authenticated by", "authenticates"),
     ("registered_as", "registered as", "is the registration of"),
@@ -19,6 +19,7 @@ const RELATIONS: [(&str, &str, &str); 19] = [
     ("owned_by", "answered for by", "answers for"),
     ("acted_as", "acted as", "acted in"),
     ("revokes", "revokes", "revoked by"),
+    ("bears_on", "revokes what it rests on:", "rests on what was revoked by"),
     ("ends", "ends", "ended by"),
     ("redacts", "redacts", "redacted by"),
     ("about", "speaks of", "spoken of by"),
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn every_relation_that_is_followed_has_words() {
-        let known = govlog_formats::record::RELATIONS.iter().chain(&["owned_by", "acted_as", "ends"]);
+        let known = govlog_formats::record::RELATIONS.iter().chain(&["owned_by", "acted_as", "ends", "bears_on"]);
         for rel in known.filter(|rel| class(rel) != Class::Other) {
             assert!(!relation(rel, true).contains('_') && !relation(rel, false).contains("named by"), "{rel}");
         }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use govlog_formats::record::{LinkTarget, view};
+use ciborium::Value;
+use govlog_formats::record::{Handle, LinkTarget, view};
 use govlog_formats::search::{Filter, Marks};
 use serde_json::json;
 
@@ -41,9 +42,14 @@ fn pairs(nodes: &[Arc<Node>]) -> Pairs {
                 edges.extend(found.into_iter().map(|to| (from, point.rel.clone(), to, None)));
                 continue;
             };
-            if found.is_empty() && ["cert_s256", "tbs_s256", "serial_aki"].contains(&handle.name.as_str()) {
+            let is_tied = match point.rel.as_str() {
+                "revokes" => OF_CERTIFICATES.contains(&handle.name.as_str()),
+                _ => found.is_empty() && OF_CERTIFICATES[..3].contains(&handle.name.as_str()),
+            };
+            if is_tied {
                 for (through, seen) in nodes.iter().enumerate().filter(|(_, seen)| seen.certificate.contains(handle)) {
-                    for other in seen.certificate.iter().filter(|other| *other != handle) {
+                    let of_it = |other: &&Handle| OF_CERTIFICATES[..3].contains(&other.name.as_str());
+                    for other in seen.certificate.iter().filter(of_it).filter(|other| *other != handle) {
                         let others = direct(node, &point.rel, &LinkTarget::Handle(other.clone()));
                         let own = others.into_iter().filter(|to| nodes[*to].iss == seen.iss);
                         edges.extend(own.map(|to| (from, point.rel.clone(), to, Some(through))));
@@ -54,7 +60,71 @@ fn pairs(nodes: &[Arc<Node>]) -> Pairs {
         }
     }
     edges.retain(|(from, _, to, _)| from != to);
+    let bearing = bearing(nodes, &edges, &direct);
+    edges.extend(bearing);
     edges
+}
+
+/// The names of a certificate, and those of its key.
+const OF_CERTIFICATES: [&str; 5] = ["cert_s256", "tbs_s256", "serial_aki", "spki_s256", "jkt"];
+
+/// Every revocation of what an entry rests on without an entry, or stands under.
+fn bearing(nodes: &[Arc<Node>], edges: &Pairs, direct: &dyn Fn(&Node, &str, &LinkTarget) -> Vec<usize>) -> Pairs {
+    let mut found = Pairs::new();
+    for (at, node) in nodes.iter().enumerate() {
+        let mut grounds: Vec<(Handle, Option<usize>)> = Vec::new();
+        let causal = |rel: &str| causal(rel) && rel != "owned_by";
+        for point in node.points.iter().filter(|point| causal(&point.rel)) {
+            let LinkTarget::Handle(handle) = &point.target else { continue };
+            let is_one = direct(node, &point.rel, &point.target).into_iter().any(|to| to != at);
+            let through = |through: usize| {
+                let seen = &nodes[through];
+                let other = |other: &Handle| direct(node, &point.rel, &LinkTarget::Handle(other.clone()));
+                let is_tied = |other: &&Handle| OF_CERTIFICATES[..3].contains(&other.name.as_str());
+                OF_CERTIFICATES[..3].contains(&handle.name.as_str())
+                    && seen.certificate.contains(handle)
+                    && seen
+                        .certificate
+                        .iter()
+                        .filter(is_tied)
+                        .flat_map(other)
+                        .any(|to| nodes[to].iss == seen.iss && to != at)
+            };
+            if is_one || (0..nodes.len()).any(through) {
+                continue;
+            }
+            grounds.push((handle.clone(), None));
+            if let ("registry_entry", Value::Array(parts)) = (handle.name.as_str(), &handle.value) {
+                grounds.push((Handle { name: "id".to_owned(), value: parts[1].clone() }, None));
+            }
+            let seen = (0..nodes.len()).find(|seen| nodes[*seen].certificate.contains(handle));
+            if let (Some(seen), true) = (seen, OF_CERTIFICATES[..2].contains(&handle.name.as_str())) {
+                grounds.extend(nodes[seen].certificate.iter().map(|other| (other.clone(), Some(seen))));
+            }
+        }
+        for handle in &node.under {
+            let stands = |to: usize| nodes[to].names.contains(handle) || nodes[to].under.contains(handle);
+            if !edges.iter().any(|(from, rel, to, _)| *from == at && causal(rel) && stands(*to)) {
+                grounds.push((handle.clone(), None));
+            }
+        }
+        for (from, revocation) in nodes.iter().enumerate().filter(|(_, from)| from.kind == "revocation") {
+            for (handle, through) in grounds.iter().filter(|_| from != at) {
+                let target = LinkTarget::Handle(handle.clone());
+                if revocation.points.iter().any(|point| point.rel == "revokes" && point.target == target) {
+                    found.push((from, "bears_on".to_owned(), at, *through));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn causal(rel: &str) -> bool {
+    !matches!(
+        rel,
+        "revokes" | "bears_on" | "redacts" | "about" | "ends" | "supersedes" | "observes" | "external_log" | "owned_by"
+    )
 }
 
 /// What belongs to a matter, found by going over all pairs until nothing changes.
@@ -64,10 +134,7 @@ fn brute(edges: &Pairs, start: usize) -> BTreeMap<u64, Role> {
         let before = roles.clone();
         for (from, rel, to, _) in edges {
             let (of_from, of_to) = (before.get(&(*from as u64)), before.get(&(*to as u64)));
-            let causal = !matches!(
-                rel.as_str(),
-                "revokes" | "redacts" | "about" | "ends" | "supersedes" | "observes" | "external_log" | "owned_by"
-            );
+            let causal = causal(rel);
             let down = match (of_from, rel.as_str()) {
                 (Some(Role::Word), _) if causal => Some(Role::Word),
                 (Some(Role::Cause | Role::Effect | Role::Start), _) if causal => Some(Role::Cause),
@@ -79,7 +146,7 @@ fn brute(edges: &Pairs, start: usize) -> BTreeMap<u64, Role> {
             };
             let up = match (of_to, rel.as_str()) {
                 (Some(Role::Effect | Role::Start), _) if causal => Some(Role::Effect),
-                (Some(_), "revokes" | "redacts" | "about" | "ends") => Some(Role::Word),
+                (Some(_), "revokes" | "bears_on" | "redacts" | "about" | "ends") => Some(Role::Word),
                 (Some(Role::Cause | Role::Effect | Role::Start), "supersedes") => Some(Role::Word),
                 (Some(Role::Effect | Role::Start), "observes") => Some(Role::Word),
                 _ => None,
@@ -110,7 +177,7 @@ fn brute(edges: &Pairs, start: usize) -> BTreeMap<u64, Role> {
     }
 }
 
-fn found<L: Lookup<Error = Infallible>>(lookup: &mut L, start: &Arc<Node>) -> BTreeMap<u64, Role> {
+pub(super) fn found<L: Lookup<Error = Infallible>>(lookup: &mut L, start: &Arc<Node>) -> BTreeMap<u64, Role> {
     let Ok(closure) = close(lookup, [start.clone()], usize::MAX);
     closure.reached.into_iter().map(|(index, (_, role))| (index.get(), role)).collect()
 }
@@ -139,10 +206,10 @@ fn the_closure_is_that_of_all_pairs_from_every_start() {
 }
 
 /// A log's index, as its server answers: by the filters, and nothing else.
-struct Suggests {
-    nodes: Vec<Arc<Node>>,
-    marks: Vec<Marks>,
-    known: HashMap<(Way, String, Vec<String>), Vec<Arc<Node>>>,
+pub(super) struct Suggests {
+    pub(super) nodes: Vec<Arc<Node>>,
+    pub(super) marks: Vec<Marks>,
+    pub(super) known: HashMap<(Way, String, Vec<String>), Vec<Arc<Node>>>,
 }
 
 impl Suggests {

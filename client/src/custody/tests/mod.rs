@@ -5,6 +5,7 @@ mod closure;
 mod export;
 mod honest;
 mod mutations;
+mod revoked;
 mod scene;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -111,7 +111,8 @@ impl Scene {
     }
 
     fn record(&mut self) -> (&'static str, Json) {
-        let subject = format!("spiffe://a/{}/{}", self.one("team"), self.one("w"));
+        let domain = ["a", "a", "a", "b"][self.random.below(4)];
+        let subject = format!("spiffe://{domain}/{}/{}", self.one("team"), self.one("w"));
         let (kind, mut record) = match self.random.below(20) {
             0..=4 => self.operation(&subject),
             5..=12 => self.identity(&subject),
@@ -226,7 +227,26 @@ impl Scene {
                 )
             }
             2 | 3 => {
-                let (target_type, target) = match self.random.below(4) {
+                let (target_type, target) = match self.random.below(8) {
+                    4 => {
+                        let written = ["spiffe://b", "b", "spiffe://b/"][self.random.below(3)];
+                        ("trust-domain", json!({ "id": written }))
+                    }
+                    5 | 6 => {
+                        let target_type = ["credential", "key", "entry", "agent", "delegation"][self.random.below(5)];
+                        (target_type, json!({ "id": format!("spiffe://a/{}/{}", self.one("team"), self.one("w")) }))
+                    }
+                    7 => {
+                        let certificate = self.certificate().0;
+                        let certificate = CertificateHandles::from_der(&certificate).unwrap();
+                        let by_key = self.random.below(2) == 0;
+                        let (target_type, name, digest) = if by_key {
+                            ("key", "spki_s256", certificate.spki_s256)
+                        } else {
+                            ("credential", "tbs_s256", certificate.tbs_s256)
+                        };
+                        (target_type, json!({ "handle": [name, digest.to_string()] }))
+                    }
                     0 => ("entry", json!({ "id": self.one("e") })),
                     1 => ("key", json!({ "handle": ["jkt", self.digest("key")] })),
                     2 => ("credential", json!({ "handle": ["tbs_s256", self.digest("cert")] })),

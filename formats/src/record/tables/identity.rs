@@ -179,7 +179,11 @@ pub(super) static REVOCATION_TARGET: Group = Group {
         optional("entry", Shape::Digest, "leaf hash of the entry of this log that records it"),
         optional("handle", Shape::Pair(&HANDLES), "name and value of a handle"),
         optional("log_ref", Shape::Map(&LOG_REF), "the entry of any log that records it"),
-        optional("id", Shape::Name, "a URI, or the id of its kind: of an entry, an agent, a key, a trust domain"),
+        optional(
+            "id",
+            Shape::Name,
+            "whose it is, as a SPIFFE ID or another URI; or the id of its kind: of an entry, an agent, a key, a trust domain",
+        ),
     ],
 };
 
