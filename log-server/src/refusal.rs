@@ -71,6 +71,18 @@ pub enum RateLimit {
         /// Its rate.
         per_second: u64,
     },
+    /// What one of many has of that rate while another of them waits.
+    #[error(
+        "{iss} has used up its half of the rate of {per_second} statements per second that the admission policy's row for {row:?} has, and others wait"
+    )]
+    Share {
+        /// The row.
+        row: String,
+        /// Whom it admits among others.
+        iss: String,
+        /// Its rate.
+        per_second: u64,
+    },
     /// The rate that the log gives an operator's approvals.
     #[error("operator {kid} has used up its {per_hour} approvals an hour")]
     Approvals {

@@ -154,7 +154,7 @@ impl Admission {
         // DESIGN §6: "An issuer's rate is counted after its signature verifies"; and behind all else, for what is too old to be admitted, or was
         // signed for another log, is anybody's to send.
         if let Some(rate) = authenticated.rate() {
-            self.rates.take(rate, came)?;
+            self.rates.take(rate, &statement.claims().iss, came)?;
         }
         // No row of the policy gives operators a rate, and their changes need a threshold of them. What one can say alone is bounded here.
         if policy.is_approval(&statement) {

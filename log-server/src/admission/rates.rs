@@ -1,11 +1,14 @@
 //! How many statements each row of the policy admits in a second, and how many approvals an operator in an hour.
+//!
+//! A row may be a whole trust domain. One of its workloads may use all of its rate while no other needs it; as long as another was refused of
+//! late, it gets no more than half, so that the others are let in.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroU64;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use govlog_formats::admission::RowRate;
 use govlog_formats::digest::Digest;
@@ -19,10 +22,20 @@ const APPROVALS_AN_HOUR: NonZeroU64 = NonZeroU64::MIN.saturating_add(59);
 /// The rates of those whose signature verified. They are back-pressure and are forgotten when the process ends.
 #[derive(Default)]
 pub(super) struct Rates {
-    /// Rows that have a rate: their number is bounded by the policy, and that of the workloads of a trust domain by nothing.
-    rows: Mutex<Buckets<String>>,
+    rows: Mutex<Rows>,
     /// Operators by their keys: likewise.
     operators: Mutex<Buckets<Digest>>,
+}
+
+/// Rows that have a rate, and whom they admit.
+#[derive(Default)]
+struct Rows {
+    /// Their number is bounded by the policy, and that of the workloads of a trust domain by nothing.
+    rates: Buckets<String>,
+    /// The shares of those who are admitted by the row of a trust domain: as many as were let in of late.
+    shares: Buckets<String>,
+    /// Who of a row was last refused within its share, and when.
+    waiting: HashMap<String, (String, Instant)>,
 }
 
 /// A bucket of tokens for each name.
@@ -48,19 +61,25 @@ struct Bucket {
 
 const PER_SECOND: u128 = 1_000_000_000;
 const SWEEP_LEAST: usize = 1024;
+/// Who was refused that lately is taken to come again: longer than those are told to wait.
+const LATELY: Duration = Duration::from_secs(10);
 
 impl Rates {
-    /// Takes one token from a row's bucket.
+    /// Takes one token from a row's bucket, for whoever it admits.
     ///
     /// # Errors
-    /// When there is none: the refusal says when there will be.
-    pub(super) fn take(&self, rate: &RowRate, now: Instant) -> Result<(), Refusal> {
+    /// When there is none, or only such as others wait for: the refusal says when there will be.
+    pub(super) fn take(&self, rate: &RowRate, iss: &str, now: Instant) -> Result<(), Refusal> {
         let RowRate { row, per_second } = rate;
-        let rate = Rate { tokens: *per_second, window_s: NonZeroU64::MIN };
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        rows.take(row.as_str(), rate, now).map_err(|retry_after_s| Refusal::TooManyRequests {
-            limit: RateLimit::Row { row: row.clone(), per_second: per_second.get() },
-            retry_after_s,
+        let limited = |limit, retry_after_s| Refusal::TooManyRequests { limit, retry_after_s };
+        if let Err(retry_after_s) = rows.share(row, iss, *per_second, now) {
+            let (row, iss) = (row.clone(), iss.to_owned());
+            return Err(limited(RateLimit::Share { row, iss, per_second: per_second.get() }, retry_after_s));
+        }
+        let taken = rows.take(row, iss, *per_second, now);
+        taken.map_err(|retry_after_s| {
+            limited(RateLimit::Row { row: row.clone(), per_second: per_second.get() }, retry_after_s)
         })
     }
 
@@ -78,6 +97,40 @@ impl Rates {
     }
 }
 
+impl Rows {
+    /// Says whether one of many whom a row admits may take a token, or in how many seconds: beyond half of the rate only if no other waits.
+    fn share(&mut self, row: &str, iss: &str, per_second: NonZeroU64, now: Instant) -> Result<(), u32> {
+        let others_wait = self
+            .waiting
+            .get(row)
+            .is_some_and(|(who, refused)| who != iss && now.saturating_duration_since(*refused) < LATELY);
+        if row == iss || !others_wait {
+            return Ok(());
+        }
+        self.shares.bucket(iss, Rate::half(per_second), now).lacks().map_or(Ok(()), Err)
+    }
+
+    fn take(&mut self, row: &str, iss: &str, per_second: NonZeroU64, now: Instant) -> Result<(), u32> {
+        let taken = self.rates.take(row, Rate { tokens: per_second, window_s: NonZeroU64::MIN }, now);
+        if row == iss {
+            return taken;
+        }
+        let share = self.shares.bucket(iss, Rate::half(per_second), now);
+        match taken {
+            // Beyond its share nothing is left to be taken.
+            Ok(()) => drop(share.take()),
+            Err(_) if share.lacks().is_none() => {
+                if self.waiting.len() >= SWEEP_LEAST {
+                    self.waiting.retain(|_, (_, refused)| now.saturating_duration_since(*refused) < LATELY);
+                }
+                self.waiting.insert(row.to_owned(), (iss.to_owned(), now));
+            }
+            Err(_) => {}
+        }
+        taken
+    }
+}
+
 impl<K> Default for Buckets<K> {
     fn default() -> Self {
         Self { by_name: HashMap::new(), sweep_at: 0 }
@@ -91,10 +144,18 @@ impl<K: Hash + Eq> Buckets<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
     {
+        self.bucket(name, rate, now).take()
+    }
+
+    fn bucket<Q>(&mut self, name: &Q, rate: Rate, now: Instant) -> &mut Bucket
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
         self.sweep(now);
         let bucket = self.by_name.entry(name.to_owned()).or_insert_with(|| Bucket::full(rate, now));
         bucket.fill(rate, now);
-        bucket.take()
+        bucket
     }
 
     fn sweep(&mut self, now: Instant) {
@@ -110,6 +171,14 @@ impl<K: Hash + Eq> Buckets<K> {
 }
 
 impl Rate {
+    /// Half of so many in a second.
+    const fn half(per_second: NonZeroU64) -> Self {
+        match NonZeroU64::new(per_second.get() / 2) {
+            Some(tokens) => Self { tokens, window_s: NonZeroU64::MIN },
+            None => Self { tokens: NonZeroU64::MIN, window_s: NonZeroU64::MIN.saturating_add(1) },
+        }
+    }
+
     fn per_token(&self) -> u128 {
         PER_SECOND * u128::from(self.window_s.get())
     }
@@ -132,22 +201,25 @@ impl Bucket {
         self.filled = self.filled.max(now);
     }
 
-    /// Takes a token, or says in how many seconds there will be one, rounded up.
+    /// Takes a token, or says in how many seconds there will be one.
     fn take(&mut self) -> Result<(), u32> {
-        let per_token = self.rate.per_token();
-        if let Some(left) = self.level.checked_sub(per_token) {
-            self.level = left;
-            return Ok(());
+        if let Some(retry_after_s) = self.lacks() {
+            return Err(retry_after_s);
         }
-        let lacking_ns = (per_token - self.level).div_ceil(u128::from(self.rate.tokens.get()));
-        Err(u32::try_from(lacking_ns.div_ceil(PER_SECOND)).unwrap_or(u32::MAX))
+        self.level = self.level.saturating_sub(self.rate.per_token());
+        Ok(())
+    }
+
+    /// In how many seconds there will be a token, rounded up; none: there is one.
+    fn lacks(&self) -> Option<u32> {
+        let lacking = self.rate.per_token().checked_sub(self.level).filter(|lacking| *lacking > 0)?;
+        let lacking_ns = lacking.div_ceil(u128::from(self.rate.tokens.get()));
+        Some(u32::try_from(lacking_ns.div_ceil(PER_SECOND)).unwrap_or(u32::MAX))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn rate(row: &str, per_second: u64) -> RowRate {
@@ -155,7 +227,7 @@ mod tests {
     }
 
     fn taken(rates: &Rates, row: &str, per_second: u64, now: Instant, tries: usize) -> usize {
-        (0..tries).filter(|_| rates.take(&rate(row, per_second), now).is_ok()).count()
+        (0..tries).filter(|_| rates.take(&rate(row, per_second), row, now).is_ok()).count()
     }
 
     #[test]
@@ -188,19 +260,19 @@ mod tests {
     #[test]
     fn a_refusal_says_when_to_come_back() {
         let (rates, now) = (Rates::default(), Instant::now());
-        rates.take(&rate("a", 1), now).unwrap();
-        let refusal = rates.take(&rate("a", 1), now).unwrap_err();
+        rates.take(&rate("a", 1), "a", now).unwrap();
+        let refusal = rates.take(&rate("a", 1), "a", now).unwrap_err();
         assert_eq!(
             refusal,
             Refusal::TooManyRequests { limit: RateLimit::Row { row: "a".to_owned(), per_second: 1 }, retry_after_s: 1 }
         );
-        rates.take(&rate("a", 1), now + Duration::from_secs(1)).unwrap();
+        rates.take(&rate("a", 1), "a", now + Duration::from_secs(1)).unwrap();
     }
 
     #[test]
     fn a_lower_rate_counts_at_once() {
         let (rates, now) = (Rates::default(), Instant::now());
-        rates.take(&rate("a", 100), now).unwrap();
+        rates.take(&rate("a", 100), "a", now).unwrap();
         assert_eq!(taken(&rates, "a", 2, now, 10), 2);
     }
 
@@ -229,10 +301,75 @@ mod tests {
     fn full_buckets_are_swept() {
         let (rates, now) = (Rates::default(), Instant::now());
         for number in 0..SWEEP_LEAST {
-            rates.take(&rate(&format!("iss-{number}"), 1), now).unwrap();
+            let iss = format!("iss-{number}");
+            rates.take(&rate(&iss, 1), &iss, now).unwrap();
         }
-        rates.take(&rate("late", 1), now + Duration::from_secs(2)).unwrap();
-        assert_eq!(rates.rows.lock().unwrap().by_name.len(), 1);
+        rates.take(&rate("late", 1), "late", now + Duration::from_secs(2)).unwrap();
+        assert_eq!(rates.rows.lock().unwrap().rates.by_name.len(), 1);
+    }
+
+    const DOMAIN: &str = "spiffe://prod.example";
+
+    /// How many of so many tries of a workload its domain's row lets in, and what the last was told.
+    fn by(rates: &Rates, iss: &str, per_second: u64, now: Instant, tries: usize) -> (usize, Option<RateLimit>) {
+        let (mut count, mut told) = (0, None);
+        for _ in 0..tries {
+            match rates.take(&rate(DOMAIN, per_second), iss, now) {
+                Ok(()) => count += 1,
+                Err(Refusal::TooManyRequests { limit, .. }) => told = Some(limit),
+                Err(other) => panic!("{other}"),
+            }
+        }
+        (count, told)
+    }
+
+    #[test]
+    fn a_workload_has_all_of_its_domains_rate_while_no_other_needs_it_and_half_while_another_waits() {
+        let (rates, start) = (Rates::default(), Instant::now());
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let (row, share) = (
+            Some(RateLimit::Row { row: DOMAIN.to_owned(), per_second: 10 }),
+            Some(RateLimit::Share { row: DOMAIN.to_owned(), iss: "rogue".to_owned(), per_second: 10 }),
+        );
+        assert_eq!(by(&rates, "rogue", 10, start, 20), (10, row.clone()));
+        assert_eq!(by(&rates, "rogue", 10, at(1_000), 20), (10, row.clone()), "nobody else needs it");
+        assert_eq!(by(&rates, "other", 10, at(1_000), 1), (0, row), "it is told to come again");
+        // From then on the rogue one leaves something over, however often it tries.
+        let (mut rogue, mut other) = (0, 0);
+        for tenth in 1..=50 {
+            let (count, told) = by(&rates, "rogue", 10, at(1_000 + tenth * 100), 20);
+            assert_eq!(told, share);
+            rogue += count;
+            other += by(&rates, "other", 10, at(1_000 + tenth * 100), usize::from(tenth % 3 == 0)).0;
+        }
+        assert_eq!((rogue, other), (25, 16), "all that the other wanted");
+        assert_eq!(by(&rates, "rogue", 10, at(16_000), 20).0, 10, "and all of it when the other had what it wanted");
+    }
+
+    #[test]
+    fn the_others_share_one_half_and_an_issuer_with_a_row_of_its_own_has_all_of_it() {
+        let (rates, start) = (Rates::default(), Instant::now());
+        assert_eq!(by(&rates, "rogue", 1, start, 3).0, 1);
+        assert_eq!(by(&rates, "other", 1, start, 1).0, 0);
+        let later = start + Duration::from_secs(1);
+        assert_eq!(by(&rates, "rogue", 1, later, 3).0, 0, "of one in a second half is one in two");
+        assert_eq!(by(&rates, "other", 1, later, 1).0, 1);
+        let alone = taken(&rates, "alone", 10, start, 20) + taken(&rates, "alone", 10, later, 20);
+        assert_eq!((alone, rates.rows.lock().unwrap().shares.by_name.len()), (20, 2));
+    }
+
+    #[test]
+    fn shares_are_as_many_as_were_let_in_of_late() {
+        let (rates, start) = (Rates::default(), Instant::now());
+        for number in 0..20 * SWEEP_LEAST {
+            let now = start + Duration::from_millis(number as u64 * 10);
+            by(&rates, &format!("w-{number}"), 1_000, now, 1);
+            rates.take(&rate(&format!("row-{number}"), 1), "first", now).unwrap();
+            rates.take(&rate(&format!("row-{number}"), 1), "second", now).unwrap_err();
+        }
+        let rows = rates.rows.lock().unwrap();
+        assert!(rows.shares.by_name.len() <= 2 * SWEEP_LEAST, "{}", rows.shares.by_name.len());
+        assert!(rows.waiting.len() <= 2 * SWEEP_LEAST, "{}", rows.waiting.len());
     }
 
     #[test]

@@ -19,6 +19,18 @@ async fn a_domain_has_one_rate_and_not_one_for_each_of_its_workloads() {
     }
 }
 
+#[tokio::test]
+async fn a_workload_that_used_up_its_domains_rate_leaves_half_of_it_to_those_who_wait() {
+    let authority = Authority::of_trust_domain("example.org");
+    let door = door(admits_domain(&authority, 2), empty_store());
+    let by = |name, number| by_workload(&authority, name, number);
+    let answers = door.submit_all(&[by("rogue", 0), by("rogue", 1), by("other", 0), by("rogue", 2)]).await;
+    assert!(answers[..2].iter().all(Result::is_ok), "{answers:?}");
+    let said = |answer: &Result<Outcome, Refusal>| answer.as_ref().unwrap_err().to_string();
+    assert!(said(&answers[2]).contains("row for \"spiffe://example.org\" has used up"), "{}", said(&answers[2]));
+    assert!(said(&answers[3]).contains("/rogue has used up its half"), "{}", said(&answers[3]));
+}
+
 #[test]
 fn what_a_workload_does_counts_against_its_domains_row() {
     let authority = Authority::of_trust_domain("example.org");
