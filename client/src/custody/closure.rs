@@ -1,11 +1,11 @@
 //! What belongs to a matter: everything that the relations lead to from where it starts.
 //!
 //! A worklist over entries, each taken up again only if it is reached in a stronger role, so that cycles end and the order of the steps changes
-//! nothing. Where the entries come from is the caller's: a log's index, a scan of all of it, or a custody file itself, which is judged by the
+//! nothing, unless there is not room for all: then what weighs most comes first ([`super::turns`]). Where the entries come from is the caller's: a log's index, a scan of all of it, or a custody file itself, which is judged by the
 //! same rules that made it.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use govlog_formats::record::{Handle, LinkTarget};
 use super::relations::{
     BEARS_ON, Class, Node, Point, REVOKES, also_called, can_be_meant, class, key, meant_kinds, shown, speakers,
 };
+use super::turns::{Turn, Turns};
 use crate::verify::join;
 
 /// Where entries are found by what they are called and by what they name.
@@ -35,6 +36,11 @@ pub trait Lookup {
     ///
     /// They cannot be had.
     fn pointing(&mut self, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, Self::Error>;
+
+    /// Whether there were more of those that were asked for last.
+    fn has_more(&self) -> bool {
+        false
+    }
 }
 
 /// Why an entry belongs to a matter; a later one outweighs an earlier one.
@@ -131,13 +137,21 @@ pub fn close<L: Lookup>(
 ) -> Result<Closure, L::Error> {
     let mut search = Search::new(lookup, most);
     for start in starts {
-        search.reach(start, Role::Start);
+        search.turns.wait(Turn::Start, start, Role::Start);
     }
-    while let Some(index) = search.open.pop_first() {
-        let Some((node, role)) = search.found.reached.get(&index).cloned() else { continue };
-        search.causes(&node, role)?;
-        search.followers(&node, role)?;
-        search.revoked(&node)?;
+    while let Some((turn, node, role)) = search.turns.next() {
+        match search.take(turn, &node, role) {
+            Taken::Known => {}
+            Taken::Reached => {
+                search.causes(&node, role)?;
+                search.followers(&node, role)?;
+                search.revoked(&node)?;
+            }
+            Taken::NoRoom => {
+                search.found.is_cut = true;
+                break;
+            }
+        }
     }
     Ok(search.found)
 }
@@ -145,10 +159,20 @@ pub fn close<L: Lookup>(
 struct Search<'l, L> {
     lookup: &'l mut L,
     found: Closure,
-    open: BTreeSet<LeafIndex>,
+    turns: Turns,
     /// What relations lead to, by the kind of who names it, the relation and what is named.
     resolved: HashMap<(String, String, Vec<u8>), Resolved>,
     most: usize,
+}
+
+/// What came of taking an entry.
+enum Taken {
+    /// It is there, as this or more.
+    Known,
+    /// It is there now.
+    Reached,
+    /// It would be one too many.
+    NoRoom,
 }
 
 /// What a relation leads to: the entry, and the one with the certificate through which.
@@ -162,21 +186,32 @@ type Bearing = (Arc<Node>, LinkTarget, Option<Arc<Node>>);
 
 impl<'l, L: Lookup> Search<'l, L> {
     fn new(lookup: &'l mut L, most: usize) -> Self {
-        Self { lookup, found: Closure::default(), open: BTreeSet::new(), resolved: HashMap::new(), most }
+        Self { lookup, found: Closure::default(), turns: Turns::new(most), resolved: HashMap::new(), most }
     }
 
-    fn reach(&mut self, node: Arc<Node>, role: Role) {
-        let (index, count) = (node.index, self.found.reached.len());
-        match self.found.reached.entry(index) {
-            Entry::Occupied(known) if known.get().1 >= role => return,
+    /// Takes an entry in, or in a stronger role than before.
+    fn take(&mut self, turn: Turn, node: &Arc<Node>, role: Role) -> Taken {
+        let count = self.found.reached.len();
+        match self.found.reached.entry(node.index) {
+            Entry::Occupied(known) if known.get().1 >= role => return Taken::Known,
             Entry::Occupied(mut known) => known.get_mut().1 = role,
-            Entry::Vacant(_) if count >= self.most => {
-                self.found.is_cut = true;
-                return;
+            Entry::Vacant(_) if count >= self.most => return Taken::NoRoom,
+            Entry::Vacant(free) => {
+                free.insert((node.clone(), role));
+                self.turns.taken(turn);
             }
-            Entry::Vacant(free) => drop(free.insert((node, role))),
         }
-        self.open.insert(index);
+        Taken::Reached
+    }
+
+    /// An entry belongs to the matter, and with it the one with the certificate through which, which is as good as lost without it.
+    fn reach(&mut self, node: Arc<Node>, role: Role, through: Option<Arc<Node>>) {
+        for (turn, node, role) in [(role.into(), Some(node), role), (Turn::Cause, through, Role::Word)] {
+            let Some(node) = node else { continue };
+            if self.found.reached.get(&node.index).is_none_or(|known| known.1 < role) {
+                self.turns.wait(turn, node, role);
+            }
+        }
     }
 
     /// Goes on to what an entry names.
@@ -184,8 +219,7 @@ impl<'l, L: Lookup> Search<'l, L> {
         for point in &node.points {
             let Some(role) = forward(role, class(&point.rel)) else { continue };
             for (to, through) in self.resolve(node, point)? {
-                self.reach(to, role);
-                through.into_iter().for_each(|through| self.reach(through, Role::Word));
+                self.reach(to, role, through);
             }
         }
         Ok(())
@@ -205,14 +239,17 @@ impl<'l, L: Lookup> Search<'l, L> {
             asked.push((target, kinds));
         }
         for (target, kinds) in asked {
-            for from in self.lookup.pointing(&target, &kinds)? {
+            let mut found = self.lookup.pointing(&target, &kinds)?;
+            // Where more was made of it than is told at once, the words about it are asked for by themselves.
+            if kinds.is_empty() && self.lookup.has_more() {
+                let words: Vec<&str> = speakers(&target, &node.kind).into_iter().chain(["observation"]).collect();
+                found.extend(self.lookup.pointing(&target, &words)?);
+            }
+            for from in found {
                 for point in from.points.iter().filter(|point| same(&point.target, &target)) {
                     let Some(role) = backward(role, class(&point.rel)) else { continue };
                     let meant = self.resolve(&from, point)?.into_iter().filter(|(to, _)| to.index == node.index);
-                    for (_, through) in meant {
-                        self.reach(from.clone(), role);
-                        through.into_iter().for_each(|through| self.reach(through, Role::Word));
-                    }
+                    meant.for_each(|(_, through)| self.reach(from.clone(), role, through));
                 }
             }
         }
@@ -222,8 +259,7 @@ impl<'l, L: Lookup> Search<'l, L> {
     /// Goes to whoever revoked what an entry rests on and that has no entry of its own, or what it stands under.
     fn revoked(&mut self, node: &Node) -> Result<(), L::Error> {
         for (revocation, _, through) in self.bearing(node)? {
-            self.reach(revocation, Role::Word);
-            through.into_iter().for_each(|through| self.reach(through, Role::Word));
+            self.reach(revocation, Role::Word, through);
         }
         Ok(())
     }

@@ -51,6 +51,11 @@ pub trait Finder {
 
     /// Whether there was more than is taken at most.
     fn is_cut(&self) -> bool;
+
+    /// Whether there was more than the last answer has.
+    fn has_more(&self) -> bool {
+        false
+    }
 }
 
 /// A log's index, over HTTP.
@@ -60,13 +65,14 @@ pub struct Index<'a> {
     at: TreeSize,
     most: usize,
     is_cut: bool,
+    has_more: bool,
 }
 
 impl<'a> Index<'a> {
     /// Asks a log's server about the entries below a size, and takes so many of each answer at most.
     #[must_use]
     pub fn new(http: &'a Http, at: TreeSize, most: usize) -> Self {
-        Self { http, at, most, is_cut: false }
+        Self { http, at, most, is_cut: false, has_more: false }
     }
 }
 
@@ -77,8 +83,10 @@ impl Finder for Index<'_> {
 
     fn answers(&mut self, filters: &[Filter]) -> Result<Vec<LeafIndex>, FindError> {
         let mut found = Vec::new();
+        self.has_more = false;
         for filter in filters {
             let (indexes, is_cut) = self.http.records(filter, self.at, self.most)?;
+            self.has_more |= is_cut;
             self.is_cut |= is_cut;
             found.extend(indexes);
         }
@@ -95,6 +103,10 @@ impl Finder for Index<'_> {
 
     fn is_cut(&self) -> bool {
         self.is_cut
+    }
+
+    fn has_more(&self) -> bool {
+        self.has_more
     }
 }
 

@@ -30,6 +30,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod turns;
 mod verdict;
 mod words;
 

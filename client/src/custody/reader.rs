@@ -32,6 +32,9 @@ pub(crate) struct Read {
     pub(crate) entry: VerifiedEntry,
 }
 
+/// What an index was asked: which way, for what, of which kinds.
+type Asked = (Way, Vec<u8>, Vec<String>);
+
 /// Reads entries below a checkpoint.
 pub(crate) struct Reader<'a> {
     pub(crate) source: &'a Source,
@@ -40,7 +43,9 @@ pub(crate) struct Reader<'a> {
     pub(crate) tree: &'a Tree<'a>,
     pub(crate) finder: Box<dyn Finder + 'a>,
     read: HashMap<LeafIndex, Arc<Read>>,
-    asked: HashMap<(Way, Vec<u8>, Vec<String>), Vec<LeafIndex>>,
+    asked: HashMap<Asked, (Vec<LeafIndex>, bool)>,
+    /// Whether there were more of those that were asked for last.
+    has_more: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -51,7 +56,7 @@ impl<'a> Reader<'a> {
         tree: &'a Tree<'a>,
         finder: Box<dyn Finder + 'a>,
     ) -> Self {
-        Self { source, trust, head, tree, finder, read: HashMap::new(), asked: HashMap::new() }
+        Self { source, trust, head, tree, finder, read: HashMap::new(), asked: HashMap::new(), has_more: false }
     }
 
     /// Reads an entry: as a transparent statement where a server has it, else as the log's files have it.
@@ -92,14 +97,15 @@ impl<'a> Reader<'a> {
 
     fn find(&mut self, way: Way, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, ExportError> {
         let key = (way, target_key(target), kinds.iter().map(|kind| (*kind).to_owned()).collect());
-        let indexes = match self.asked.get(&key) {
+        let (indexes, has_more) = match self.asked.get(&key) {
             Some(known) => known.clone(),
             None => {
-                let found = self.finder.find(way, target, kinds)?;
+                let found = (self.finder.find(way, target, kinds)?, self.finder.has_more());
                 self.asked.insert(key, found.clone());
                 found
             }
         };
+        self.has_more = has_more;
         let mut nodes = Vec::new();
         for index in indexes {
             let node = self.read(index)?.node.clone();
@@ -125,5 +131,9 @@ impl Lookup for Reader<'_> {
 
     fn pointing(&mut self, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, ExportError> {
         self.find(Way::Pointing, target, kinds)
+    }
+
+    fn has_more(&self) -> bool {
+        self.has_more
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::custody::{self, Plan, Query, export};
 use crate::resolve::{Resolver, Sought};
 
-fn sought(asking: &Asking, text: &str) -> Sought {
+pub(super) fn sought(asking: &Asking, text: &str) -> Sought {
     let resolver = Resolver { trust: &asking.trust, http: asking.source.http(), unverified: true, pdp: None };
     resolver.sought(text).unwrap()
 }
@@ -15,7 +15,7 @@ fn shown(asking: &Asking, text: &str) -> Option<Shown> {
     show(&asking.source, &asking.trust, &wanted, &mut |_, _, _| {}).unwrap()
 }
 
-fn ids(shown: &Shown) -> Vec<String> {
+pub(super) fn ids(shown: &Shown) -> Vec<String> {
     let entries = shown.json(NOW)["entries"].as_array().unwrap().clone();
     entries.iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect()
 }

@@ -1,5 +1,6 @@
 //! A small organisation's log, asked over HTTP, in a folder and in a custody file, and a server whose index lies.
 
+mod busy;
 mod drawn;
 mod server;
 

@@ -2,6 +2,7 @@
 
 mod claims;
 mod closure;
+mod cut;
 mod export;
 mod honest;
 mod mutations;

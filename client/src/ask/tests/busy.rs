@@ -1,0 +1,29 @@
+//! What is drawn of things that much was done with.
+
+use super::drawn::{ids, sought};
+use super::*;
+
+/// Effects of the decision without end, and after them what was said of its credential.
+fn flooded() -> TestLog {
+    let mut log = organisation();
+    for at in 0..60 {
+        let effect = json!({ "decision_id": "d-1", "decision_iss": ISSUER, "performer": format!("spiffe://prod.example/w-{at}"), "outcome": "performed" });
+        add(&mut log, "effect", effect);
+    }
+    let target = json!({ "handle": ["cert_s256", CERT] });
+    add(&mut log, "revocation", json!({ "target_type": "credential", "target": target, "effective_ms": 1 }));
+    log
+}
+
+#[test]
+fn effects_without_end_hide_no_revocation_from_who_draws_a_few() {
+    let asking = Asking::of(flooded(), honest);
+    let sought = sought(&asking, "1.7");
+    let wanted = Wanted { sought: &sought, at: None, most: 30 };
+    let shown = show(&asking.source, &asking.trust, &wanted, &mut |_, _, _| {}).unwrap().unwrap();
+    let ids = ids(&shown);
+    for id in ["1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.72"] {
+        assert!(ids.contains(&id.to_owned()), "{id} is not among {ids:?}");
+    }
+    assert_eq!(shown.json(NOW)["missing"]["cut_at"], 30);
+}
