@@ -100,6 +100,9 @@ fn is_over(envoy: &Envoy, decisions: &dyn Decisions, since_ms: u64, now_ms: u64)
 /// Parts decisions into those that may be a line's own and what the others say otherwise.
 fn compared(bytes: &[u8], found: Vec<Decided>, envoy: &Envoy) -> Known {
     let mut known = Known::default();
+    if found.is_empty() {
+        return known;
+    }
     // It was read before.
     let Ok(line) = Line::read(bytes, &envoy.names) else { return known };
     for decided in found {
