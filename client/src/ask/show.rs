@@ -13,7 +13,8 @@ use super::fresh::{Beats, Fresh};
 use super::missing::{self, Missing, checked};
 use super::starts::{OfFile, OfLog, OfScan, Place, Starts, starts};
 use crate::custody::{
-    Custody, ExportError, Index, Node, Plan, Progress, Query, Reader, Role, Shelf, StreamSeen, close, export, head,
+    Custody, ExportError, Index, Node, Plan, Progress, Query, Reader, Role, Shelf, StreamSeen, close, export_under,
+    head,
 };
 use crate::resolve::Sought;
 use crate::source::{Head, Source, Tree};
@@ -104,7 +105,7 @@ pub fn show(
         collector: None,
         purpose: None,
     };
-    let Some(made) = export(source, trust, &plan, progress)? else { return Ok(None) };
+    let Some(made) = export_under(source, trust, &plan, &head, progress)? else { return Ok(None) };
     let custody = made.verdict.result?;
     let mut shown = Shown::new(wanted.sought, found, custody, true);
     shown.only_what_was_asked_for(wanted.sought)?;

@@ -148,10 +148,21 @@ pub fn export(
     plan: &Plan<'_>,
     progress: Progress<'_>,
 ) -> Result<Option<Exported>, ExportError> {
-    let (filters, most) = (plan.query.filters()?, plan.most.min(MAX_ENTRIES));
     let head = head(source, trust, plan.at)?;
+    export_under(source, trust, plan, &head, progress)
+}
+
+/// The same under a checkpoint that was judged.
+pub(crate) fn export_under(
+    source: &Source,
+    trust: &Trust,
+    plan: &Plan<'_>,
+    head: &Head,
+    progress: Progress<'_>,
+) -> Result<Option<Exported>, ExportError> {
+    let (filters, most) = (plan.query.filters()?, plan.most.min(MAX_ENTRIES));
     let (mut trust, mut notices) = (trust.clone(), Vec::new());
-    if !learn_listed(source, &mut trust, &head)? {
+    if !learn_listed(source, &mut trust, head)? {
         notices.push(
             "the source lists no admission-policy entries: those of your trust directory are enclosed".to_owned(),
         );
@@ -159,11 +170,11 @@ pub fn export(
     let tree = Tree::new(source, head.size());
     let finder: Box<dyn Finder + '_> = if plan.complete {
         let size = head.size().get();
-        Box::new(Scan::read(&tree, &head, &filters, &mut |done| progress("scanned", done, size))?)
+        Box::new(Scan::read(&tree, head, &filters, &mut |done| progress("scanned", done, size))?)
     } else {
         Box::new(Index::new(source.http().ok_or(ExportError::NoIndex)?, head.size(), most))
     };
-    let mut reader = Reader::new(source, &trust, &head, &tree, finder);
+    let mut reader = Reader::new(source, &trust, head, &tree, finder);
     let (starts, are_more) = starts(&mut reader, plan, &filters, most, progress)?;
     if starts.is_empty() {
         return Ok(None);
@@ -183,13 +194,13 @@ pub fn export(
         size: head.size(),
         root: *head.root(),
         note: head.note().to_vec(),
-        earlier: earlier(&tree, &head, notes)?,
+        earlier: earlier(&tree, head, notes)?,
         policy: trust.policy().to_string(),
         changes,
         query: plan.query.clone(),
         collector: plan.collector.clone(),
         purpose: plan.purpose.clone(),
-        completeness: completeness(plan, &head),
+        completeness: completeness(plan, head),
         starts: starts.iter().map(|read| read.node.index).filter(|index| found.contains_key(index)).collect(),
         cut_at: is_cut.then_some(most as u64),
         entries: found.into_iter().map(|(index, read)| (index, read.evidence.clone())).collect(),
@@ -202,12 +213,18 @@ pub fn export(
 }
 
 /// The checkpoint as it was published first, which never changes, so that the newest and `--at` its size are one.
+///
+/// A stricter policy than the log's may ask for more witnesses than had cosigned it then. Of the newest size the note that is served now is taken in
+/// that case: it is written anew as more of them sign.
 pub(crate) fn head(source: &Source, trust: &Trust, at: Option<TreeSize>) -> Result<Head, ExportError> {
     let newest = if at.is_none() { Some(Head::read(source, trust)?) } else { None };
     let size = at.or(newest.as_ref().map(Head::size)).unwrap_or_default();
     let archived = published(source, size, size)?.into_iter().find(|published| published.size == size);
     match (archived, newest) {
-        (Some(archived), _) => Ok(Head::of(source, trust, archived.note)?),
+        (Some(archived), newest) => match (Head::of(source, trust, archived.note), newest) {
+            (Err(HeadError::Quorum { .. }), Some(newest)) if newest.size() == size => Ok(newest),
+            (head, _) => Ok(head?),
+        },
         (None, Some(newest)) => Ok(newest),
         // A folder has one checkpoint.
         (None, None) => {

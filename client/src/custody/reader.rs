@@ -9,6 +9,7 @@ use govlog_formats::merkle::{BuildError, InclusionProof, LeafIndex};
 use govlog_formats::record::LinkTarget;
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_proof::TlogProof;
+use govlog_formats::transparent::{AttachedReceipt, TransparentStatement, assemble};
 
 use super::closure::{Lookup, target_key};
 use super::contents::{Evidence, id, statement_of};
@@ -65,7 +66,7 @@ impl<'a> Reader<'a> {
             return Ok(known.clone());
         }
         let fail = |failure: Failure| ExportError::Entry { id: id(index), failure };
-        let bytes = self.fetch(index)?;
+        let bytes = by_one_note(self.fetch(index)?, self.trust, self.head);
         let statement = statement_of(&bytes).map_err(|error| fail(Failure::refuted(error.to_string())))?;
         let proof = InclusionProof::build(self.tree, index, self.head.size()).map_err(|error| match error {
             BuildError::Read(error) => ExportError::Tree(error),
@@ -136,4 +137,22 @@ impl Lookup for Reader<'_> {
     fn has_more(&self) -> bool {
         self.has_more
     }
+}
+
+/// What a server has of an entry, without a receipt by another note of the head's size and root: a custody file has one note of each size.
+fn by_one_note(bytes: Vec<u8>, trust: &Trust, head: &Head) -> Vec<u8> {
+    let Ok(transparent) = TransparentStatement::parse(&bytes) else { return bytes };
+    let is_other = |attached: &&AttachedReceipt| {
+        let receipt =
+            attached.parse().ok().filter(|receipt| receipt.size() == head.size() && receipt.note() != head.note());
+        let note = receipt.and_then(|receipt| trust.policy().verify_checkpoint(receipt.note()).ok());
+        note.is_some_and(|note| note.checkpoint().root == *head.root())
+    };
+    if !transparent.receipts().iter().any(|attached| is_other(&attached)) {
+        return bytes;
+    }
+    let kept = transparent.receipts().iter().filter(|attached| !is_other(attached));
+    let kept: Vec<Vec<u8>> = kept.map(|attached| attached.bytes().to_vec()).collect();
+    let entry = transparent.statement().entry();
+    if kept.is_empty() { entry.to_vec() } else { assemble(entry, &kept).unwrap_or(bytes) }
 }

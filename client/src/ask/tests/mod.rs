@@ -3,6 +3,7 @@
 mod busy;
 mod drawn;
 mod server;
+mod strict;
 
 use govlog_formats::admission::{ChangeFields, Expected, IssuerRow};
 use govlog_formats::cose::{Curve, SigningKey};

@@ -28,6 +28,16 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(log: TestLog, index: Index, other: Option<(u64, Vec<u8>)>) -> Self {
+        Self::having_archived(log, index, other, &[0, 1, 2])
+    }
+
+    /// Of a log whose newest note these witnesses had cosigned when it was published, and all of them since.
+    pub(super) fn having_archived(
+        log: TestLog,
+        index: Index,
+        other: Option<(u64, Vec<u8>)>,
+        archived: &'static [usize],
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let is_over = Arc::new(AtomicBool::new(false));
@@ -43,7 +53,7 @@ impl Server {
                 let target = target(&mut stream);
                 let other = other.as_ref().filter(|(index, _)| target == format!("/entries/1.{index}/statement"));
                 let other = other.map(|(_, bytes)| bytes.clone());
-                let (status, body) = match other.or_else(|| answer(&log, index, &target)) {
+                let (status, body) = match other.or_else(|| answer(&log, index, archived, &target)) {
                     Some(body) => ("200 OK", body),
                     None => match std::fs::read(files.path().join(target.trim_start_matches('/'))) {
                         Ok(body) => ("200 OK", body),
@@ -77,7 +87,7 @@ fn target(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap().split(' ').nth(1).unwrap_or_default().to_owned()
 }
 
-fn answer(log: &TestLog, index: Index, target: &str) -> Option<Vec<u8>> {
+fn answer(log: &TestLog, index: Index, archived: &[usize], target: &str) -> Option<Vec<u8>> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let pairs: Vec<(String, String)> = query
         .split('&')
@@ -89,7 +99,7 @@ fn answer(log: &TestLog, index: Index, target: &str) -> Option<Vec<u8>> {
     let document = match (path, statement) {
         (_, Some(id)) => {
             let EntryId { index, .. } = id.parse().ok()?;
-            return log.size().covers(index).then(|| log.transparent(index, &log.note_of(log.size(), &[0, 1, 2])));
+            return log.size().covers(index).then(|| log.transparent(index, &log.note_of(log.size(), archived)));
         }
         ("/v1/admission-policy", _) => {
             let is_change =
@@ -100,7 +110,7 @@ fn answer(log: &TestLog, index: Index, target: &str) -> Option<Vec<u8>> {
         ("/v1/checkpoints", _) => {
             let sizes = number("from").unwrap_or(1).max(1)..=number("to").unwrap_or(u64::MAX).min(log.size().get());
             let note = |size: u64| {
-                let cosigners: &[usize] = if size == log.size().get() { &[0, 1, 2] } else { &[0, 1] };
+                let cosigners: &[usize] = if size == log.size().get() { archived } else { &[0, 1] };
                 let note = String::from_utf8(log.note_of(TreeSize::new(size), cosigners)).unwrap();
                 json!({ "size": size, "time_ms": 1, "note": note })
             };

@@ -301,3 +301,33 @@ fn one_witness_alone_makes_no_checkpoint_newer() {
     verdict.require_age(10, times[1] + 11);
     assert_eq!(verdict.outcome(), Outcome::PolicyNotSatisfied);
 }
+
+/// Who asks for more witnesses than cosigned the earlier notes has the file's own checkpoint to go by.
+#[test]
+fn receipts_of_fewer_witnesses_than_are_asked_for_refuse_no_file() {
+    let log = log();
+    let dir = tempfile::tempdir().unwrap();
+    let strict = |witnesses: &str| {
+        let policy = log.policy().replace("group two 2", &format!("group two {witnesses}"));
+        TrustDir::create(&dir.path().join(witnesses), &policy, &log.entries[0]).unwrap().trust().clone()
+    };
+    let (bytes, _) = contents(&log, log.size(), &[2, 3]).write().unwrap();
+    let [easy, strict] = ["2", "3"].map(strict);
+    let [two, three] = [&easy, &strict].map(|trust| judge(trust, &bytes));
+    assert_eq!((why(&two), why(&three)), ("VERIFIED".to_owned(), "VERIFIED".to_owned()));
+    let said =
+        |verdict: &CustodyVerdict| verdict.not_proved.iter().any(|said| said.contains("fewer witnesses cosigned"));
+    assert!(!said(&two) && said(&three), "{:?}", three.not_proved);
+    let bounds =
+        |verdict: CustodyVerdict| verdict.result.unwrap().at(LeafIndex::new(2)).unwrap().bracket.upper_s.unwrap();
+    assert!(bounds(two) < bounds(three), "they bound no time");
+    // One that does not hold is refused, whoever cosigned its note.
+    let mut moved = contents(&log, log.size(), &[2, 3]);
+    let other = moved.entries[&LeafIndex::new(3)].statement.clone();
+    let receipts = transparent::TransparentStatement::parse(&other).unwrap();
+    let receipts: Vec<Vec<u8>> = receipts.receipts().iter().map(|receipt| receipt.bytes().to_vec()).collect();
+    let here = moved.entries.get_mut(&LeafIndex::new(2)).unwrap();
+    here.statement = transparent::assemble(&log.entries[2], &receipts).unwrap();
+    let (bytes, _) = moved.write().unwrap();
+    assert_ne!(why(&judge(&strict, &bytes)), "VERIFIED");
+}
