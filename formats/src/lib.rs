@@ -12,7 +12,7 @@
 //!
 //! | What | Modules |
 //! |---|---|
-//! | values and bounds used everywhere | [`digest`], [`base64`], [`limits`], [`entry_id`] |
+//! | values and bounds used everywhere | [`digest`], [`base64`], [`limits`], [`entry_id`], [`mod@visible`] |
 //! | the tree | [`merkle`], [`tile`] |
 //! | signed notes and what they carry | [`note`], [`checkpoint`], [`cosignature`], [`tlog_policy`], [`tlog_proof`], [`wire`] |
 //! | signed statements and receipts | [`cbor`], [`cose`], [`statement`], [`receipt`], [`transparent`], [`key_set`] |
@@ -43,5 +43,6 @@ pub mod tile;
 pub mod tlog_policy;
 pub mod tlog_proof;
 pub mod transparent;
+pub mod visible;
 pub mod wire;
 pub mod x509;

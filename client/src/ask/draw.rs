@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use govlog_formats::merkle::LeafIndex;
+use govlog_formats::visible::visible;
 
 use super::chain::Chain;
 use super::entry::{bounds, line, says};
@@ -64,12 +65,13 @@ impl Page {
     fn paint(&self, lines: &[Line]) -> String {
         let mut text = String::new();
         for line in lines {
+            let line: Line = line.iter().map(|(look, piece)| (*look, visible(piece))).collect();
             let mut left = self.width.unwrap_or(usize::MAX);
             let whole: usize = line.iter().map(|(_, piece)| piece.chars().count()).sum();
             // Room for the sign that something was left out.
             let bound = if whole > left { left.saturating_sub(1) } else { left };
             left = bound;
-            for (look, piece) in line {
+            for (look, piece) in &line {
                 let kept: String = piece.chars().take(left).collect();
                 left -= kept.chars().count();
                 self.piece(&mut text, *look, &kept);

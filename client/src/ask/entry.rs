@@ -1,9 +1,9 @@
 //! A verified entry, as it is shown: from when on and by when it was there, when it says it happened, who signed it, and what it says.
 
 use govlog_formats::record::view;
+use govlog_formats::visible::visible;
 use serde_json::{Value, json};
 
-use crate::people;
 use crate::time;
 use crate::verify::{Bracket, VerifiedEntry, summary};
 
@@ -88,5 +88,5 @@ pub(super) fn bounds(bracket: Bracket) -> String {
 
 /// A stranger's text on one line: what a terminal would hide or obey is escaped.
 pub(super) fn line(text: &str) -> String {
-    people::visible(text).replace('\n', r"\n")
+    visible(text)
 }

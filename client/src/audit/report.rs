@@ -4,9 +4,9 @@ use govlog_formats::base64;
 use govlog_formats::digest::Digest;
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::statement::SignedStatement;
+use govlog_formats::visible::visible;
 use serde_json::{Value, json};
 
-use crate::people::visible;
 use crate::verify::Outcome;
 
 /// A rule that the audit holds the whole log to.
@@ -201,7 +201,7 @@ impl Report {
         }
         lines.extend(self.conflicts.iter().map(|conflict| format!("  conflict     {}", conflict.text())));
         lines.extend(self.not_checked.iter().map(|what| format!("  not checked  {what}")));
-        visible(&lines.join("\n"))
+        lines.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n")
     }
 
     /// Writes the report for programs.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use govlog_formats::record::view::{self, ViewError};
 use govlog_formats::statement::SignedStatement;
+use govlog_formats::visible::visible;
 use serde_json::{Value as Json, json};
 
 use super::exit::Usage;
@@ -13,7 +14,6 @@ use super::{Exit, files};
 use crate::openings::{
     DocumentError, Field, Folder, Identities, OpeningStore, Openings, State, StoreError, is_recorded, open,
 };
-use crate::people::visible;
 use crate::trust::{Trust, TrustDir};
 use crate::verify::{self, Failure, Redacted};
 
@@ -84,8 +84,7 @@ impl Open {
             shown.push(self.show(&store, entry, &explained, &entries).unwrap_or_else(failed));
         }
         let exit = Exit::worst(shown.iter().map(|shown| shown.exit));
-        // Whatever strangers wrote into an entry.
-        let texts: Vec<String> = shown.iter().map(|shown| visible(&shown.text)).collect();
+        let texts: Vec<String> = shown.iter().map(|shown| shown.text.clone()).collect();
         let documents: Vec<Json> = shown.into_iter().map(|shown| shown.document).collect();
         let document = json!({ "entries": documents });
         match &self.out {
@@ -225,7 +224,7 @@ impl Shown {
         is_stored: bool,
         view: Option<&Json>,
     ) -> Exit {
-        let path = field.path.escape_debug().to_string();
+        let path = &field.path;
         let (word, said, exit, more) = match (&field.state, redacted) {
             (State::Opened(value), redacted) => {
                 let notice =
@@ -233,7 +232,7 @@ impl Shown {
                 let text = json_text(value);
                 let value = view.and_then(|view| view.pointer(&field.pointer));
                 let shown = text.clone().or_else(|| value.map(Json::to_string));
-                let shown = one_line(&shown.unwrap_or_else(|| "it has no JSON view".to_owned()));
+                let shown = shown.unwrap_or_else(|| "it has no JSON view".to_owned());
                 ("opened", format!("{shown}{notice}"), Exit::Ok, json!({ "value": value, "json_text": text }))
             }
             (State::Mismatch(error), _) => {
@@ -251,7 +250,7 @@ impl Shown {
                 ("sealed", why.to_owned(), Exit::NothingFound, json!({}))
             }
         };
-        self.text.push_str(&format!("\n  {word:<13}{path}  {said}"));
+        self.text.push_str(&format!("\n  {word:<13}{}  {}", visible(&path), visible(&said)));
         let mut document = json!({ "path": field.path, "pointer": field.pointer, "state": word });
         if let (Some(document), Json::Object(more)) = (document.as_object_mut(), more) {
             document.extend(more);
@@ -261,12 +260,12 @@ impl Shown {
     }
 
     fn other(&mut self, name: &str, word: &str) {
-        self.text.push_str(&format!("\n  {word:<13}{}", name.escape_debug()));
+        self.text.push_str(&format!("\n  {word:<13}{}", visible(name)));
         self.fields.push(json!({ "path": name, "state": word }));
     }
 
     fn note(&mut self, note: &str) {
-        self.text.push_str(&format!("\n  {note}"));
+        self.text.push_str(&format!("\n  {}", visible(note)));
     }
 
     fn record(&mut self, view: Result<Json, ViewError>) {
@@ -301,9 +300,4 @@ fn json_text(value: &ciborium::Value) -> Option<String> {
     let text = std::str::from_utf8(value.as_bytes()?).ok()?;
     serde_json::from_str::<serde::de::IgnoredAny>(text).ok()?;
     Some(text.to_owned())
-}
-
-/// On one line, whatever a source wrote.
-fn one_line(text: &str) -> String {
-    text.replace('\n', "\\n")
 }

@@ -1,9 +1,13 @@
 //! What a command has to do with the world: what goes to stdout and what to stderr, and how servers are reached.
+//!
+//! Nothing leaves here that a terminal would obey or hide, whoever wrote it. That a stranger's text begins no line of its own is for whoever puts
+//! lines together: with [`visible`], too.
 
 #![expect(clippy::print_stderr, reason = "this is the one module that prints")]
 
 use std::io::{ErrorKind, IsTerminal, Write as _};
 
+use govlog_formats::visible::{visible, visible_json, visible_lines};
 use serde_json::{Value, json};
 
 use super::exit::Exit;
@@ -32,18 +36,27 @@ impl Output {
     /// Prints a result: `text` for people, or `document` for programs.
     pub(crate) fn result(&self, text: &str, document: Value) {
         if self.json {
-            print(&versioned(document).to_string());
+            print_json(document);
         } else {
-            print(text.trim_end());
+            print(visible_lines(text).trim_end());
+        }
+    }
+
+    /// Prints a page that was drawn in visible pieces, with the colours that it has.
+    pub(crate) fn page(&self, drawn: &str, document: Value) {
+        if self.json {
+            print_json(document);
+        } else {
+            print(drawn.trim_end());
         }
     }
 
     /// Ends a result of many lines: people are told on stderr, so that stdout has the lines alone, and programs in a last document.
     pub(crate) fn end(&self, text: &str, document: Value) {
         if self.json {
-            print(&versioned(document).to_string());
+            print_json(document);
         } else {
-            eprintln!("{text}");
+            self.notice(text);
         }
     }
 
@@ -59,20 +72,20 @@ impl Output {
 
     /// Says something that is not a result.
     pub(crate) fn notice(&self, text: &str) {
-        eprintln!("{text}");
+        eprintln!("{}", visible_lines(text));
     }
 
     /// Asks something, and leaves the line open for the answer.
     pub(crate) fn ask(&self, text: &str) {
-        eprint!("{text}");
+        eprint!("{}", visible_lines(text));
     }
 
     /// Says why the command failed, with every cause.
     pub(crate) fn error(&self, error: &anyhow::Error) {
         if self.json {
-            print(&versioned(json!({ "error": format!("{error:#}") })).to_string());
+            print_json(json!({ "error": format!("{error:#}") }));
         }
-        eprintln!("govlog: {error:#}");
+        eprintln!("govlog: {}", error_lines(&format!("{error:#}")));
     }
 
     /// Whether progress can be drawn: on a terminal only, never into a pipe.
@@ -94,10 +107,29 @@ fn print(line: &str) {
     }
 }
 
+fn print_json(document: Value) {
+    print(&visible_json(&versioned(document).to_string()));
+}
+
+/// An error can quote what it was given. What it says in further lines is marked, so that none of them is taken for the program's own.
+fn error_lines(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n  | ")
+}
+
 fn versioned(document: Value) -> Value {
     let mut whole = json!({ "govlog": JSON_VERSION });
     if let (Some(whole), Value::Object(fields)) = (whole.as_object_mut(), document) {
         whole.extend(fields);
     }
     whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_error_quotes_begins_no_line() {
+        assert_eq!(error_lines("unknown field `\nVERIFIED  \u{1b}[2J`"), "unknown field `\n  | VERIFIED  \\u{1b}[2J`");
+    }
 }

@@ -8,6 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::TreeSize;
 use govlog_formats::search::{Column, Filter};
+use govlog_formats::visible::visible;
 use serde_json::json;
 
 use super::exit::Usage;
@@ -132,7 +133,7 @@ impl Query {
             complete: self.complete,
         };
         let bar = progress::bar(out, "entries", 0);
-        let mut each = |hit: &ask::Hit| bar.suspend(|| out.result(&hit.line(), hit.json()));
+        let mut each = |hit: &ask::Hit| bar.suspend(|| out.result(&visible(&hit.line()), hit.json()));
         let mut tick = |what: &'static str, done, all| {
             bar.set_message(what);
             bar.set_length(all);
@@ -160,14 +161,14 @@ impl Query {
     /// Says what the entries alone do not: where the answer ends, and what of it was checked.
     fn conclude(&self, answered: &Answered, now_s: u64, out: &Output) -> Exit {
         for why in &answered.wrong {
-            out.notice(&format!("WRONG  {why}"));
+            out.notice(&format!("WRONG  {}", visible(why)));
         }
         if !answered.held_back.is_empty() {
             let ids: Vec<String> = answered.held_back.iter().map(EntryId::to_string).collect();
             out.notice(&format!("HELD BACK by the index: {}", ids.join(", ")));
         }
         for (id, failure) in &answered.refused {
-            out.notice(&format!("{}  {id}: {}", failure.outcome.word(), failure.why));
+            out.notice(&format!("{}  {id}: {}", failure.outcome.word(), visible(&failure.why)));
         }
         let others = match (self.complete, answered.has_more) {
             (_, true) => format!("there are more than {}: --limit", self.limit),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use govlog_formats::merkle::TreeSize;
+use govlog_formats::visible::visible;
 use serde_json::json;
 
 use super::custody::{is_custody_file, judge};
@@ -79,7 +80,7 @@ impl Show {
         match shown {
             Ok(shown) => {
                 let now_s = time::now_s();
-                out.result(&page(out).draw(&shown, now_s), shown.json(now_s));
+                out.page(&page(out).draw(&shown, now_s), shown.json(now_s));
                 Ok(Exit::Ok)
             }
             Err(exit) => Ok(exit),
@@ -122,7 +123,7 @@ impl Show {
             Ok(custody) => custody,
             Err(failure) => {
                 out.result(
-                    &format!("{}  {file}: {}", failure.outcome.word(), failure.why),
+                    &visible(&format!("{}  {file}: {}", failure.outcome.word(), failure.why)),
                     json!({ "file": file, "because": failure.why }),
                 );
                 return Ok(Err(failure.outcome.into()));
@@ -141,7 +142,7 @@ fn nothing(sought: &Sought, checked: &str, out: &Output) -> Exit {
     let by = if columns.is_empty() { String::new() } else { format!(", looked for by {columns}") };
     let text = format!("{}: taken for {}{by}: nothing found; {checked}", sought.name, sought.taken_for);
     out.result(
-        &text,
+        &visible(&text),
         json!({ "asked": sought.name, "taken_for": sought.taken_for, "entries": [], "absence": checked }),
     );
     Exit::NothingFound

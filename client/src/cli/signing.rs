@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use govlog_formats::visible::visible;
 use serde_json::{Map, Value, json};
 
 use super::exit::Usage;
@@ -85,7 +86,7 @@ impl Signing {
                 self.save(sent, http)?;
             }
             exits.push(exit);
-            lines.push(line);
+            lines.push(visible(&line));
             documents.push(document);
         }
         let mut document = more;

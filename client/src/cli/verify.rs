@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use govlog_formats::visible::visible;
 use serde_json::json;
 
 use super::custody::{is_custody_file, judge as judge_custody};
@@ -71,7 +72,7 @@ impl Verify {
             let through = |join: &Join| join.through.map(|at| format!(", of the certificate in {}", id(at)));
             let line = |join: &Join| {
                 let through = through(join).unwrap_or_default();
-                format!("  {} {} {} by {}{through}", id(join.from), join.rel, id(join.to), join.by)
+                visible(&format!("  {} {} {} by {}{through}", id(join.from), join.rel, id(join.to), join.by))
             };
             let lines = joins.iter().map(line);
             text.push(format!("LINKS between the verified entries\n{}", lines.collect::<Vec<_>>().join("\n")));
@@ -80,13 +81,13 @@ impl Verify {
         let redactions = verify::redactions(&statements);
         if !redactions.is_empty() {
             let lines = redactions.iter().map(|redacted| {
-                format!(
+                visible(&format!(
                     "  {} redacted by {}: {}; {}",
                     id(redacted.entry),
                     id(redacted.by),
                     redacted.what(),
                     redacted.why()
-                )
+                ))
             });
             text.push(format!("REDACTIONS of the verified entries\n{}", lines.collect::<Vec<_>>().join("\n")));
         }

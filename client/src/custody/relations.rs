@@ -45,6 +45,7 @@ use govlog_formats::record::registration::RegistrationOp;
 use govlog_formats::record::revocation::{Revocation, RevocationTarget, TargetType};
 use govlog_formats::record::{Body, Handle, LinkTarget, Record, Recorded, SchemeDigest};
 use govlog_formats::statement::SignedStatement;
+use govlog_formats::visible::visible;
 
 use crate::resolve::OF_CREDENTIALS;
 use crate::verify::join;
@@ -291,7 +292,7 @@ pub(super) fn shown(target: &LinkTarget) -> String {
     match target {
         LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. } => format!("leaf {leaf}"),
         LinkTarget::Handle(handle) if handle.name == OWNED => {
-            format!("anybody who answers for {}", handle.value.as_text().unwrap_or_default().escape_debug())
+            format!("anybody who answers for {}", visible(handle.value.as_text().unwrap_or_default()))
         }
         LinkTarget::Handle(handle) if LOCAL_NAMES.contains(&handle.name.as_str()) && handle.value.is_text() => {
             let what = if handle.name == DOMAIN { "trust domain" } else { NAMED };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use govlog_formats::visible::visible;
 use serde_json::{Value, json};
 
 use super::closure::{DeadLink, Edge};
@@ -155,7 +156,7 @@ impl CustodyVerdict {
     /// Writes the verdict for people; `now_s` is the reader's clock.
     #[must_use]
     pub fn text(&self, now_s: u64) -> String {
-        let mut text = format!("{}  {}", self.outcome().word(), self.name);
+        let mut text = format!("{}  {}", self.outcome().word(), visible(&self.name));
         match &self.result {
             Ok(custody) => lines(&mut text, custody, now_s),
             Err(failure) => line(&mut text, "because", &failure.why),
@@ -190,7 +191,7 @@ impl CustodyVerdict {
 
 fn line(text: &mut String, label: &str, value: &str) {
     // Writing to a string cannot fail.
-    write!(text, "\n  {label:<12} {value}").ok();
+    write!(text, "\n  {label:<12} {}", visible(value)).ok();
 }
 
 fn lines(text: &mut String, custody: &Custody, now_s: u64) {

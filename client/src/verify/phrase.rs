@@ -5,6 +5,7 @@
 
 use ciborium::Value;
 use govlog_formats::record::{Body, Handle, LinkTarget, Record, Recorded};
+use govlog_formats::visible::visible;
 
 use crate::time;
 
@@ -109,17 +110,11 @@ fn word(name: &str, value: &Value) -> String {
         Value::Map(_) => match LinkTarget::from_value(value) {
             Some(LinkTarget::Handle(handle)) => handle.to_string(),
             Some(LinkTarget::Entry(leaf)) => format!("leaf {leaf}"),
-            Some(LinkTarget::LogRef { origin, index, .. }) => format!("entry {index} of {}", origin.escape_debug()),
+            Some(LinkTarget::LogRef { origin, index, .. }) => format!("entry {index} of {}", visible(&origin)),
             None => map(value),
         },
         _ => "-".to_owned(),
     }
-}
-
-/// Writes what a terminal would hide or obey as escapes.
-fn visible(text: &str) -> String {
-    let plain = |c: char| matches!(c, '\'' | '"');
-    text.chars().map(|c| if plain(c) { c.to_string() } else { c.escape_debug().to_string() }).collect()
 }
 
 fn words(value: &Value, between: &str) -> String {
@@ -137,7 +132,7 @@ fn map(value: &Value) -> String {
     let pair = |(key, value): &(Value, Value)| match key.as_text() {
         Some("id") => word("id", value),
         Some("handle") => Handle::from_value(value).map_or_else(|| SEALED.to_owned(), |handle| handle.to_string()),
-        key => format!("{} {}", key.unwrap_or_default().escape_debug(), word(key.unwrap_or_default(), value)),
+        key => format!("{} {}", visible(key.unwrap_or_default()), word(key.unwrap_or_default(), value)),
     };
     pairs.iter().map(pair).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,7 @@
 //! What a verified record says, where a reader looks for it first: its kind's phrase, and of whose event it is.
 
 use govlog_formats::record::{Body, Record, Recorded};
+use govlog_formats::visible::visible;
 use serde_json::{Map, Value, json};
 
 use super::phrase::phrase;
@@ -66,7 +67,7 @@ fn present<'p>(body: &Body, fields: impl IntoIterator<Item = (&'static str, &'p 
 /// A record's text on one line, whatever its issuer wrote.
 fn word(text: &Recorded<&str>) -> String {
     match text {
-        Recorded::Present(text) => text.escape_debug().to_string(),
+        Recorded::Present(text) => visible(text),
         Recorded::Sealed(_) => "(sealed)".to_owned(),
         Recorded::Absent => "-".to_owned(),
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use govlog_formats::member::tally;
 use govlog_formats::record::{Record, view};
+use govlog_formats::visible::visible;
 use serde_json::{Value, json};
 
 use super::entry::{VerifiedEntry, judge_proof, judge_transparent};
@@ -134,7 +135,7 @@ pub(super) fn framed_text<T>(
     not_checked: &[String],
     lines: impl FnOnce(&mut String, &T),
 ) -> String {
-    let mut text = format!("{}  {name}", outcome.word());
+    let mut text = format!("{}  {}", outcome.word(), visible(name));
     match result {
         Ok(found) => lines(&mut text, found),
         Err(failure) => line(&mut text, "because", &failure.why),
@@ -170,7 +171,7 @@ pub(super) fn framed_json<T>(
 
 pub(super) fn line(text: &mut String, label: &str, value: &str) {
     // Writing to a string cannot fail.
-    write!(text, "\n  {label:<12} {value}").ok();
+    write!(text, "\n  {label:<12} {}", visible(value)).ok();
 }
 
 fn entry_lines(text: &mut String, entry: &VerifiedEntry, trust: &Trust, now_s: u64) {

@@ -9,6 +9,7 @@ use super::check::find;
 use super::sealed::Sealed;
 use crate::digest::Digest;
 use crate::merkle::LeafIndex;
+use crate::visible::visible;
 
 /// A relation to another record.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,17 +147,18 @@ impl Handle {
     }
 }
 
-/// Writes a handle for people: its name, and its value where that has a short form, as `dec https://pdp.example d-1`.
+/// Writes a handle for people, on one line whatever its issuer wrote: its name, and its value where that has a short form, as
+/// `dec https://pdp.example d-1`.
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
+        f.write_str(&visible(&self.name))?;
         let parts = match &self.value {
             Value::Array(parts) => parts.as_slice(),
             value => std::slice::from_ref(value),
         };
         for part in parts {
             match part {
-                Value::Text(text) => write!(f, " {}", text.escape_debug())?,
+                Value::Text(text) => write!(f, " {}", visible(text))?,
                 Value::Bytes(bytes) => {
                     f.write_str(" ")?;
                     bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;

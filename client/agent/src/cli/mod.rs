@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use govlog_daemon::{logging, open_files, stop};
+use govlog_formats::visible::visible;
 
 use crate::check::{self, Finding};
 use crate::config::Config;
@@ -104,10 +105,10 @@ fn report(findings: &[Finding]) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     let (good, bad): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(|finding| finding.wrong.is_none());
     for finding in good {
-        writeln!(out, "ok     {}: {}", finding.what, finding.found)?;
+        writeln!(out, "ok     {}: {}", finding.what, visible(&finding.found))?;
     }
     for finding in &bad {
-        writeln!(out, "WRONG  {}: {}", finding.what, finding.wrong.as_deref().unwrap_or_default())?;
+        writeln!(out, "WRONG  {}: {}", finding.what, visible(finding.wrong.as_deref().unwrap_or_default()))?;
     }
     Ok(if bad.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

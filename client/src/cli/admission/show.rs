@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use govlog_formats::admission::{PolicyState, Word};
 use govlog_formats::record::view;
+use govlog_formats::visible::visible;
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
@@ -36,11 +37,11 @@ impl Show {
         for row in newest.issuers() {
             let subjects = row.subjects.join(", ");
             let credentials = operator::credentials_in_words(&row.credentials);
-            lines.push(format!(
+            lines.push(visible(&format!(
                 "in force: {} may submit {} about {subjects}, {credentials}",
                 row.iss,
                 row.kinds.join(", ")
-            ));
+            )));
         }
         let operators: Vec<String> = newest.operators().map(|(kid, _)| kid.to_string()).collect();
         let threshold = newest.threshold();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use govlog_formats::merkle::TreeSize;
+use govlog_formats::visible::visible;
 use serde_json::{Map, Value, json};
 
 use super::beside;
@@ -131,12 +132,12 @@ impl Export {
             );
             return Ok(Exit::NothingFound);
         };
-        made.notices.iter().for_each(|notice| out.notice(notice));
+        made.notices.iter().for_each(|notice| out.notice(&visible(notice)));
         let custody = match &made.verdict.result {
             Ok(custody) => custody,
             Err(failure) if failure.outcome == Outcome::Refuted => return Err(Refuted(failure.why.clone()).into()),
             Err(failure) => {
-                out.notice(&failure.why);
+                out.notice(&visible(&failure.why));
                 return Ok(failure.outcome.into());
             }
         };
@@ -163,7 +164,7 @@ impl Export {
 fn summary(path: &Path, made: &Exported, custody: &Custody) -> String {
     let mut lines = vec![format!(
         "{}  {} entries, of which {} answer the query, at the checkpoint of size {}",
-        path.display(),
+        visible(&path.display().to_string()),
         custody.entries.len(),
         custody.manifest.starts.len(),
         custody.checkpoint.size

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use govlog_formats::visible::visible;
 use serde_json::{Map, Value, json};
 
 use super::export::PATIENCE;
@@ -96,7 +97,7 @@ impl StepArgs {
         let custody = match &verdict.result {
             Ok(custody) => custody,
             Err(failure) => {
-                out.notice(&format!("{}: {}; nothing was signed", self.file.display(), failure.why));
+                out.notice(&visible(&format!("{}: {}; nothing was signed", self.file.display(), failure.why)));
                 return Ok(failure.outcome.into());
             }
         };

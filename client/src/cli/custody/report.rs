@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use govlog_formats::digest::Digest;
+use govlog_formats::visible::visible;
 use serde_json::json;
 
 use super::verify::judge;
@@ -67,9 +68,9 @@ impl Report {
         let text = format!(
             "{}  {}\n  NOT PROVED   {} things, which the page says first\n  page         {}, sha256 {digest}",
             verdict.outcome().word(),
-            verdict.name,
+            visible(&verdict.name),
             verdict.not_proved.len(),
-            self.out.display()
+            visible(&self.out.display().to_string())
         );
         let mut document = verdict.json(now_s);
         if let Some(document) = document.as_object_mut() {

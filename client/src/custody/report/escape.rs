@@ -3,11 +3,7 @@
 //! Issuers write what they like. Nothing of it becomes markup, and nothing of it hides: what a reader could not see, or what would turn the
 //! direction of the line around, stands there as its number. Letters of every script stay as they are.
 
-/// The most marks that one letter carries; more of them would be drawn over the lines around it.
-const MAX_MARKS: usize = 4;
-
-/// Characters with no shape that count as letters or signs.
-const BLANK: [char; 6] = ['\u{115f}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{ffa0}', '\u{fffc}'];
+use govlog_formats::visible::characters;
 
 /// What may go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,31 +50,10 @@ enum Piece {
 }
 
 fn each(text: &str, lines: Lines, mut take: impl FnMut(Piece)) {
-    let mut marks = 0;
-    let mut is_first = true;
-    for c in text.chars() {
-        let is_mark = !c.is_ascii() && is_mark(c);
-        marks = if is_mark { marks + 1 } else { 0 };
-        let is_plain = match c {
-            ' '..='~' => true,
-            '\n' | '\t' => lines == Lines::Kept,
-            _ if BLANK.contains(&c) => false,
-            _ if is_mark => !is_first && marks <= MAX_MARKS,
-            _ => c.escape_debug().len() == 1,
-        };
-        take(if is_plain { Piece::Plain(c) } else { Piece::Odd(c) });
-        is_first = false;
+    for (c, is_plain) in characters(text) {
+        let is_kept = lines == Lines::Kept && matches!(c, '\n' | '\t');
+        take(if is_plain || is_kept { Piece::Plain(c) } else { Piece::Odd(c) });
     }
-}
-
-/// Says whether it is drawn onto the letter before it: the library escapes such a character alone, and not behind a letter.
-fn is_mark(c: char) -> bool {
-    let mut buffer = [0; 5];
-    let Some((letter, rest)) = buffer.split_first_mut() else { return false };
-    *letter = b'a';
-    let length = 1 + c.encode_utf8(rest).len();
-    let behind = buffer.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
-    c.escape_debug().len() > 1 && behind.escape_debug().count() == 2
 }
 
 fn push(out: &mut String, c: char) {

@@ -96,7 +96,7 @@ fn why(verdict: &CustodyVerdict) -> String {
 }
 
 /// A file with some of its members changed, and if `is_listed` the manifest's digests of them too.
-fn rebuilt(bytes: &[u8], is_listed: bool, change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) -> Vec<u8> {
+pub(super) fn rebuilt(bytes: &[u8], is_listed: bool, change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) -> Vec<u8> {
     let members = archive::read(bytes).unwrap();
     let mut members: BTreeMap<String, Vec<u8>> =
         members.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod markup;
+mod printed;
 mod sheet;
 mod story;
 mod structure;
