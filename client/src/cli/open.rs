@@ -250,7 +250,7 @@ impl Shown {
                 ("sealed", why.to_owned(), Exit::NothingFound, json!({}))
             }
         };
-        self.text.push_str(&format!("\n  {word:<13}{}  {}", visible(&path), visible(&said)));
+        self.text.push_str(&format!("\n  {word:<13}{}  {}", visible(path), visible(&said)));
         let mut document = json!({ "path": field.path, "pointer": field.pointer, "state": word });
         if let (Some(document), Json::Object(more)) = (document.as_object_mut(), more) {
             document.extend(more);

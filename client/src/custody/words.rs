@@ -1,11 +1,15 @@
 //! What the streams of a matter say of themselves: the gaps that they declare around it, and when they last spoke.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use govlog_formats::merkle::LeafIndex;
+use govlog_formats::record::Record;
 use govlog_formats::search::{Column, Filter, Marks, Term};
+use govlog_formats::statement::SignedStatement;
 
+use super::contents::MAX_WORDS;
 use super::export::ExportError;
 use super::reader::{Read, Reader};
 
@@ -32,39 +36,61 @@ pub(super) fn words(
     }
     let at_ms = reader.head.verified().lower_time().map_or(u64::MAX, |at| at.saturating_mul(1000));
     let mut words = Vec::new();
-    for ((iss, stream), (from, to)) in streams {
-        let of = |kind: &str| {
-            let pairs = [(Column::KIND, kind), (Column::ISSUER, iss), (Column::STREAM, stream)];
-            pairs
-                .iter()
-                .try_fold(Filter::default(), |filter, (column, text)| Some(filter.with(Term::new(*column, text).ok()?)))
-        };
-        if let Some(gaps) = of("gap") {
-            let near = gaps.since(from.saturating_sub(AROUND_MS)).until(to.saturating_add(AROUND_MS));
-            words.extend(read(reader, &near)?);
-        }
+    for (iss, stream) in streams.keys() {
         for back in BACK_MS {
-            let Some(spoken) = of("stream") else { break };
+            let Some(spoken) = of("stream", iss, stream) else { break };
             let spoken = if back == u64::MAX { spoken } else { spoken.since(at_ms.saturating_sub(back)) };
             if let Some(last) = last(reader, &spoken)? {
-                words.push(last);
+                words.extend(Some(last).filter(|last| !found.contains_key(last)));
                 break;
             }
         }
     }
+    for ((iss, stream), (from, to)) in streams {
+        let near = from.saturating_sub(AROUND_MS)..=to.saturating_add(AROUND_MS);
+        gaps(reader, of("gap", iss, stream), &near, found, &mut words)?;
+    }
     Ok(words)
 }
 
-/// The entries that a finder suggests and that do answer.
-fn read(reader: &mut Reader<'_>, filter: &Filter) -> Result<Vec<LeafIndex>, ExportError> {
-    let suggested = reader.finder.answers(std::slice::from_ref(filter))?;
-    let mut found = Vec::new();
-    for index in suggested {
-        if filter.matches(&reader.read(index)?.statement) {
-            found.push(index);
+/// What a stream says of itself in entries of this kind.
+fn of(kind: &str, iss: &str, stream: &str) -> Option<Filter> {
+    let pairs = [(Column::KIND, kind), (Column::ISSUER, iss), (Column::STREAM, stream)];
+    let mut terms = pairs.iter().map(|(column, text)| Term::new(*column, text).ok());
+    terms.try_fold(Filter::default(), |filter, term| Some(filter.with(term?)))
+}
+
+/// The gaps that can be of these times. A gap is declared when it is noticed, which can be long after: by that alone nothing is left out that was
+/// declared later.
+fn gaps(
+    reader: &mut Reader<'_>,
+    of: Option<Filter>,
+    near: &RangeInclusive<u64>,
+    found: &BTreeMap<LeafIndex, Arc<Read>>,
+    words: &mut Vec<LeafIndex>,
+) -> Result<(), ExportError> {
+    let Some(since) = of.map(|filter| filter.since(*near.start())) else { return Ok(()) };
+    for index in reader.finder.answers(std::slice::from_ref(&since))? {
+        // One more than are taken, so that the file says that it was cut.
+        if words.len() > MAX_WORDS {
+            break;
+        }
+        if found.contains_key(&index) {
+            continue;
+        }
+        let read = reader.read(index)?;
+        if since.matches(&read.statement) && can_be_of(&read.statement, near) {
+            words.push(index);
         }
     }
-    Ok(found)
+    Ok(())
+}
+
+/// Whether what was lost can be of these times, by what the gap says; a bound that it does not name, or seals, bounds nothing.
+fn can_be_of(gap: &SignedStatement, times: &RangeInclusive<u64>) -> bool {
+    let Ok(Record::Gap(gap)) = Record::parse(gap.kind(), gap.payload()) else { return true };
+    let (from, to) = gap.time_ms();
+    from.present().is_none_or(|from| from <= *times.end()) && to.present().is_none_or(|to| to >= *times.start())
 }
 
 /// The last of them: the others are not even read.

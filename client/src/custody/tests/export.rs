@@ -1,10 +1,14 @@
+use govlog_formats::admission::Expected;
 use govlog_formats::cbor::{Value, parse, to_deterministic};
 use govlog_formats::record::sealed::Opening;
+use govlog_formats::statement::{Claims, Content, StatementHeader, content_type_of};
+use serde_json::json;
 
 use super::*;
 use crate::custody::{ExportError, Exported, Plan, Role, export};
 use crate::openings::{FieldOpening, Folder, OpeningStore as _, Openings, Protection, Settings, State};
 use crate::source::Source;
+use crate::testing::ISSUER;
 use crate::verify::Outcome;
 
 fn plan(search: &[(&str, &str)]) -> Plan<'static> {
@@ -173,4 +177,61 @@ fn what_is_chosen_is_disclosed_with_what_it_is_sealed_in_and_nothing_else() {
     assert_eq!(opened(&["context.who"]), (vec!["context".to_owned(), "context.who".to_owned()], false));
     assert_eq!(opened(&["input"]), (vec![], true));
     assert_eq!(opened(&[]), (vec![], false));
+}
+
+/// A log with a decision, and what its stream says of itself, each signed when it says that it happened.
+fn log_with_words(kind: &str, words: &[(u64, serde_json::Value)]) -> (TestLog, LeafIndex) {
+    let mut log = TestLog::new();
+    let kinds = ["decision", "gap", "stream"].map(str::to_owned).to_vec();
+    let row = govlog_formats::admission::IssuerRow { kinds, ..log.issuer_row() };
+    log.change(govlog_formats::admission::ChangeFields { set: vec![row], ..Default::default() });
+    let decided = log.add("decision", &decision("d-1"));
+    for (at_ms, fields) in words {
+        let mut view = fields.clone();
+        view["v"] = 1.into();
+        view["event_ms"] = (*at_ms).into();
+        let payload = govlog_formats::record::view::from_json(kind, &view).unwrap();
+        let position = log.statement(kind, &payload).claims().stream.clone();
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            sub: "s-1".to_owned(),
+            aud: Some(ORIGIN.to_owned()),
+            iat: i64::try_from(at_ms / 1000).unwrap(),
+            stream: position,
+            head: None,
+        };
+        let header = StatementHeader { content: Content::Plain(content_type_of(kind)), claims };
+        let statement = SignedStatement::sign(&header, &payload, &log.issuer).unwrap();
+        log.next = Expected { seq: log.next.seq + 1, prev: statement.sig_structure_digest() };
+        log.append(statement.entry().to_vec());
+    }
+    (log, decided)
+}
+
+/// An agent declares what was lost when it notices: the matter in between is told of it, whenever that was.
+#[test]
+fn a_gap_is_found_by_what_it_is_of_and_not_by_when_it_was_declared() {
+    const AT: u64 = 1_700_000_000_000;
+    const HOUR: u64 = 3_600_000;
+    let cases = [
+        ("over it, noticed hours later", AT + 4 * HOUR, json!({ "from_ms": AT - 1, "to_ms": AT + 4 * HOUR }), true),
+        ("a month later, nobody knows since when", AT + 720 * HOUR, json!({ "to_ms": AT + 720 * HOUR }), true),
+        ("no times at all", AT + 720 * HOUR, json!({}), true),
+        ("within the hour after", AT + 2 * HOUR, json!({ "from_ms": AT + HOUR, "to_ms": AT + 2 * HOUR }), true),
+        ("later than that", AT + 4 * HOUR, json!({ "from_ms": AT + HOUR + 1, "to_ms": AT + 4 * HOUR }), false),
+        ("over before, declared after", AT + HOUR, json!({ "from_ms": 1, "to_ms": AT - HOUR - 1 }), false),
+        ("declared long before", AT - HOUR - 1000, json!({ "to_ms": AT - HOUR - 1000 }), false),
+    ];
+    for (what, noticed_ms, mut gap, is_found) in cases {
+        gap["cause"] = "source-dropped".into();
+        let (log, decided) = log_with_words("gap", &[(noticed_ms, gap)]);
+        let (_dir, source, trust) = mirror(&log);
+        let file = made(&source, &trust, &plan(&[("decision", "d-1")]));
+        assert_eq!(why(&file.verdict), "VERIFIED", "{what}");
+        let custody = file.verdict.result.as_ref().unwrap();
+        let gaps: Vec<_> = custody.streams[0].gaps.iter().map(|gap| gap.entry.clone()).collect();
+        let expected: Vec<String> = is_found.then(|| format!("1.{}", decided.get() + 1)).into_iter().collect();
+        assert_eq!(gaps, expected, "{what}");
+        assert_eq!(file.verdict.text(0).contains("no gap declared here"), !is_found, "{what}");
+    }
 }
