@@ -33,7 +33,7 @@ impl<'a> Fresh<'a> {
         let word = stream.last_word.as_ref();
         Self {
             stream,
-            age_s: word.map(|word| now_s.saturating_sub(word.event_ms / 1000)),
+            age_s: word.map(|word| now_s.saturating_sub(word.said_s())),
             beat_s: beats.get(&(stream.issuer.clone(), stream.stream.clone())).copied(),
             is_closed: word.is_some_and(|word| word.op == StreamOp::Close.as_str()),
         }

@@ -20,7 +20,7 @@ use super::layout::{MANIFEST, OPENING_STORE_TEXT, Place};
 use super::manifest::{Manifest, ManifestError};
 use super::missing::not_found;
 use super::relations::Node;
-use super::streams::streams;
+use super::streams::{bounded, streams};
 use super::{archive, claims};
 use crate::openings::{self, Openings, State};
 use crate::trust::{Trust, TrustError};
@@ -448,6 +448,12 @@ impl<'f> File<'f> {
             witnesses: verify::seen(&self.trust, &self.head, self.remarks),
             earlier: self.notes.keys().copied().filter(|size| *size < self.head.checkpoint().size).collect(),
         };
+        let by_s = |id: &str| {
+            let held = held.iter().find(|held| held.entry.id().to_string() == id)?;
+            let signed_s = u64::try_from(held.entry.statement().claims().iat).unwrap_or_default();
+            Some(held.bracket.upper_s.map_or(signed_s, |upper| upper.min(signed_s)))
+        };
+        let streams = bounded(&manifest.streams, by_s);
         Custody {
             manifest_digest: Digest::sha256(manifest_bytes),
             file_digest: Digest::sha256(bytes),
@@ -458,7 +464,7 @@ impl<'f> File<'f> {
             edges,
             dead_links,
             redactions,
-            streams: manifest.streams.clone(),
+            streams,
             records: Vec::new(),
             manifest,
         }

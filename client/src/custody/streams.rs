@@ -64,6 +64,24 @@ pub struct LastWord {
     pub event_ms: u64,
     /// How many statements the stream has had with it.
     pub next_seq: Option<u64>,
+    /// By when it was said at the latest, POSIX seconds: when it was signed, as claimed, and when witnesses saw it logged. No manifest holds it.
+    #[serde(skip)]
+    pub by_s: Option<u64>,
+}
+
+impl LastWord {
+    /// When it was said, POSIX seconds: as claimed, but not after it was there. A clock that is ahead hides no silence.
+    #[must_use]
+    pub fn said_s(&self) -> u64 {
+        let claimed = self.event_ms / 1000;
+        self.by_s.map_or(claimed, |by| by.min(claimed))
+    }
+
+    /// Whether it claims a time after it was there.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        self.said_s() < self.event_ms / 1000
+    }
 }
 
 impl StreamSeen {
@@ -71,8 +89,17 @@ impl StreamSeen {
     #[must_use]
     pub fn silent_s(&self, at_s: u64) -> Option<u64> {
         let word = self.last_word.as_ref().filter(|word| word.op != StreamOp::Close.as_str())?;
-        Some(at_s.saturating_sub(word.event_ms / 1000)).filter(|age| *age > SILENT_AFTER_S)
+        Some(at_s.saturating_sub(word.said_s())).filter(|age| *age > SILENT_AFTER_S)
     }
+}
+
+/// Bounds when streams last spoke: by when each of these entries was there.
+pub(super) fn bounded(streams: &[StreamSeen], by_s: impl Fn(&str) -> Option<u64>) -> Vec<StreamSeen> {
+    let bound = |stream: &StreamSeen| {
+        let last_word = stream.last_word.as_ref().map(|word| LastWord { by_s: by_s(&word.entry), ..word.clone() });
+        StreamSeen { last_word, ..stream.clone() }
+    };
+    streams.iter().map(bound).collect()
 }
 
 /// Tells what entries show of the streams that they stand in, in the order of issuer and name.
@@ -116,7 +143,7 @@ fn add(seen: &mut StreamSeen, index: LeafIndex, statement: &SignedStatement) {
             if let (Some(op), Some(event_ms)) = (word.op().present(), word.body().event_ms().present()) {
                 let next_seq = word.next_seq().present();
                 // In the log's order, so that the last one stays.
-                seen.last_word = Some(LastWord { entry, op: op.as_str().to_owned(), event_ms, next_seq });
+                seen.last_word = Some(LastWord { entry, op: op.as_str().to_owned(), event_ms, next_seq, by_s: None });
             }
         }
         _ => {}

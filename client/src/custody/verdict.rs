@@ -269,9 +269,16 @@ fn stream_line(stream: &StreamSeen, at_s: Option<u64>) -> String {
         (Some(word), _) if word.op == "close" => format!("closed in {}", word.entry),
         (Some(word), Some(at_s)) => {
             let silent = if stream.silent_s(at_s).is_some() { "SILENT, " } else { "" };
-            format!("{silent}last {} {} before the checkpoint", word.op, time::age(word.event_ms / 1000, at_s))
+            let ahead = if word.is_ahead() {
+                format!(", its clock ahead: {}", time::utc(word.event_ms / 1000))
+            } else {
+                String::new()
+            };
+            // A word that only this checkpoint covers can be as old as that.
+            let age = time::age(0, at_s.saturating_sub(word.said_s()));
+            format!("{silent}last {} {age} before the checkpoint{ahead}", word.op)
         }
-        (Some(word), None) => format!("last {} at {}", word.op, time::utc(word.event_ms / 1000)),
+        (Some(word), None) => format!("last {} at {}", word.op, time::utc(word.said_s())),
     };
     let gaps = match stream.gaps.as_slice() {
         [] => "no gap declared here".to_owned(),

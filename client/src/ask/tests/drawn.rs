@@ -52,7 +52,7 @@ NOT THERE
   no revocation of: registration 1.4, issuance 1.5, policy 1.6 (the server named none: not checked)
 
 STREAMS
-  spiffe://prod.example/pep  s-1  7 entries here; last heartbeat 30 s ago (1.10); up to 60 s in flight
+  spiffe://prod.example/pep  s-1  7 entries here; last heartbeat 2 min ago (1.10); up to 60 s in flight
 
 NOT CHECKED
   completeness: the log's index was asked; govlog custody export --complete reads every entry
@@ -110,7 +110,7 @@ fn what_leads_nowhere_is_said_where_it_is_missing() {
     let dead =
         format!("decision 1.11 governed_by policy_digest sha256 {}: no such entry ({NOT_CHECKED})", "44".repeat(32));
     assert!(text.contains(&dead), "{text}");
-    assert!(text.contains("SILENT: last heartbeat 60 min ago (1.10), though it speaks every 60 s"), "{text}");
+    assert!(text.contains("SILENT: last heartbeat 62 min ago (1.10), though it speaks every 60 s"), "{text}");
     let document = shown.json(NOW);
     assert_eq!(document["missing"]["links"][0]["entry"], "1.11");
     assert_eq!(document["streams"][0]["in_flight_s"], 60);

@@ -8,7 +8,7 @@ use super::*;
 use crate::custody::{ExportError, Exported, Plan, Role, export};
 use crate::openings::{FieldOpening, Folder, OpeningStore as _, Openings, Protection, Settings, State};
 use crate::source::Source;
-use crate::testing::ISSUER;
+use crate::testing::{COSIGNED, ISSUER};
 use crate::verify::Outcome;
 
 fn plan(search: &[(&str, &str)]) -> Plan<'static> {
@@ -233,5 +233,30 @@ fn a_gap_is_found_by_what_it_is_of_and_not_by_when_it_was_declared() {
         let expected: Vec<String> = is_found.then(|| format!("1.{}", decided.get() + 1)).into_iter().collect();
         assert_eq!(gaps, expected, "{what}");
         assert_eq!(file.verdict.text(0).contains("no gap declared here"), !is_found, "{what}");
+    }
+}
+
+/// A heartbeat of a clock that is ahead was there when witnesses saw it, and is silence an hour later.
+#[test]
+fn a_clock_that_is_ahead_hides_no_silence() {
+    const SEEN: u64 = COSIGNED + 200;
+    let spoken = |at_s: u64| {
+        let word = json!({ "op": "heartbeat", "instance": "agent-1", "next_seq": 2 });
+        let (log, _) = log_with_words("stream", &[(at_s * 1000, word)]);
+        let (_dir, source, trust) = mirror(&log);
+        let file = made(&source, &trust, &plan(&[("decision", "d-1")]));
+        assert_eq!(why(&file.verdict), "VERIFIED");
+        let text = file.verdict.text(0);
+        (file.verdict.result.unwrap().streams.remove(0), text)
+    };
+    for (at_s, said_s, words) in [
+        (4_102_444_800, SEEN, "last heartbeat 0 s before the checkpoint, its clock ahead: 2100-01-01T00:00:00Z"),
+        (SEEN + 86_400, SEEN, "last heartbeat 0 s before the checkpoint, its clock ahead: 2023-11-15T22:16:40Z"),
+        (SEEN - 50, SEEN - 50, "last heartbeat 50 s before the checkpoint;"),
+    ] {
+        let (stream, text) = spoken(at_s);
+        assert_eq!(stream.last_word.as_ref().unwrap().said_s(), said_s);
+        assert_eq!(stream.silent_s(SEEN + 3600), Some(SEEN + 3600 - said_s), "{at_s}");
+        assert!(text.contains(words) && !text.contains("clock before the checkpoint"), "{text}");
     }
 }
