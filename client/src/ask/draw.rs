@@ -9,7 +9,7 @@ use govlog_formats::visible::visible;
 
 use super::chain::Chain;
 use super::entry::{bounds, line, says};
-use super::missing::{Missing, checked, id, named};
+use super::missing::{Missing, id, named};
 use super::show::Shown;
 use crate::custody::Role;
 use crate::time;
@@ -49,8 +49,7 @@ impl Page {
         let chain = shown.chain();
         let mut lines = heading(shown, &chain, now_s);
         tree(&chain, &mut lines);
-        let missing =
-            Missing::new(&shown.custody, &chain).lines(&chain, &checked(&shown.custody.manifest.completeness));
+        let missing = Missing::new(&shown.custody, &chain).lines(&chain, &shown.absence());
         section(&mut lines, "NOT THERE", missing.into_iter().map(|said| (Look::Plain, said)));
         let mut streams = Vec::new();
         for fresh in shown.streams(now_s) {

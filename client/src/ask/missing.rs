@@ -116,9 +116,14 @@ impl<'a> Missing<'a> {
     }
 }
 
-/// What the absence of an entry rests on, by how it was looked for.
-pub(super) fn checked(completeness: &str) -> String {
-    if completeness == "index" { NOT_CHECKED.to_owned() } else { line(completeness) }
+/// What the absence of an entry rests on, by how it was looked for: here just now, or, as a file's maker claims, by whoever made the file.
+pub(super) fn checked(completeness: &str, is_own: bool) -> String {
+    match (completeness, is_own) {
+        ("index", true) => NOT_CHECKED.to_owned(),
+        (scanned, true) => line(scanned),
+        ("index", false) => "the file's maker claims to have asked the log's index: not checked".to_owned(),
+        (claimed, false) => format!("the file's maker claims to have {}: not checked", line(claimed)),
+    }
 }
 
 /// An entry by its kind and id.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::chain::Chain;
 use super::entry;
 use super::fresh::{Beats, Fresh};
-use super::missing::{self, Missing, checked};
+use super::missing::{self, Missing};
 use super::starts::{OfFile, OfLog, OfScan, Place, Starts, starts};
 use crate::custody::{
     Custody, ExportError, Index, Node, Plan, Progress, Query, Reader, Role, Shelf, StreamSeen, close, export_under,
@@ -186,6 +186,11 @@ impl Shown {
         Ok(())
     }
 
+    /// What the absence of an entry rests on.
+    pub(super) fn absence(&self) -> String {
+        missing::checked(&self.custody.manifest.completeness, self.is_live)
+    }
+
     pub(super) fn chain(&self) -> Chain<'_> {
         Chain::new(&self.custody, &self.roles)
     }
@@ -231,7 +236,7 @@ impl Shown {
             "root": head.root.to_string(),
             "checkpoint_age_s": head.time_s.map(|at| now_s.saturating_sub(at)),
             "completeness": self.custody.manifest.completeness,
-            "absent_entries": checked(&self.custody.manifest.completeness),
+            "absent_entries": self.absence(),
             "entries": entries.collect::<Vec<_>>(),
             "edges": chain.edges.iter().map(edge).collect::<Vec<_>>(),
             "missing": Missing::new(&self.custody, &chain).json(),

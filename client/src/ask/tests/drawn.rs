@@ -175,7 +175,13 @@ fn a_folder_and_a_custody_file_give_the_same_chain() {
     };
     let file = export(&folder, known.trust(), &plan, &mut |_, _, _| {}).unwrap().unwrap().bytes;
     let custody = || custody::verify(known.trust(), "case.zip", &file, &[]).result.unwrap();
-    assert!(ids(&in_file(custody(), None).unwrap().unwrap()).contains(&"1.11".to_owned()));
+    let whole = in_file(custody(), None).unwrap().unwrap();
+    assert!(ids(&whole).contains(&"1.11".to_owned()));
+    // Nobody scanned here: a file with less in it could claim the same.
+    let claim = "the file's maker claims to have scanned 0-11: not checked";
+    let text = Page::default().draw(&whole, NOW);
+    assert!(text.contains(&format!("policy 1.6 ({claim})")) && !text.contains("(scanned"), "{text}");
+    assert_eq!(whole.json(NOW)["absent_entries"], claim);
     assert_eq!(ids(&in_file(custody(), Some(&sought)).unwrap().unwrap()), CHAIN);
     let nothing = Sought { terms: Vec::new(), or_else: Vec::new(), entry: Some("1.2".parse().unwrap()), ..sought };
     assert!(in_file(custody(), Some(&nothing)).unwrap().is_none());
