@@ -47,9 +47,9 @@ pub(crate) struct Show {
     /// The size of the checkpoint that everything is proved at [default: the newest]
     #[arg(long, value_name = "SIZE", value_parser = clap::value_parser!(u64).range(1..))]
     at: Option<u64>,
-    /// The most entries to draw
-    #[arg(long, value_name = "N", default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..))]
-    limit: u64,
+    /// The most entries to draw [default: 250]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
     /// Who issued the decision that is named by its id
     #[arg(long, value_name = "ISS")]
     pdp: Option<String>,
@@ -57,6 +57,9 @@ pub(crate) struct Show {
     #[arg(value_name = "ANYTHING")]
     thing: Option<String>,
 }
+
+/// So many entries are drawn unless more are asked for.
+const LIMIT: u64 = 250;
 
 impl Show {
     pub(crate) fn run(self, out: &Output) -> anyhow::Result<Exit> {
@@ -95,7 +98,7 @@ impl Show {
         let wanted = Wanted {
             sought: &sought,
             at: self.at.map(TreeSize::new),
-            most: usize::try_from(self.limit).unwrap_or(usize::MAX),
+            most: usize::try_from(self.limit.unwrap_or(LIMIT)).unwrap_or(usize::MAX),
         };
         let shown = show(&source, trust, &wanted, &mut |what, done, all| {
             bar.set_message(what);
@@ -118,6 +121,11 @@ impl Show {
         trust: &Trust,
         out: &Output,
     ) -> anyhow::Result<Result<Shown, Exit>> {
+        if self.at.is_some() || self.limit.is_some() {
+            let why =
+                "a custody file stands at its own checkpoint, and all of it is drawn: --at and --limit are for a log";
+            return Err(Usage(format!("{file}: {why}")).into());
+        }
         let verdict = judge(trust, Path::new(file), &[])?;
         let custody = match verdict.result {
             Ok(custody) => custody,
@@ -154,4 +162,30 @@ fn page(out: &Output) -> Page {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     Page { width: Some(width), has_colours: !is_set("NO_COLOR") && !is_dumb }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Outbound;
+    use crate::testing::TestLog;
+
+    #[test]
+    fn what_says_nothing_of_a_file_is_refused_with_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (trust, file) = (dir.path().join("trust"), dir.path().join("case.zip"));
+        drop(TestLog::new().trusted_in(&trust));
+        std::fs::write(&file, b"PK\x03\x04").unwrap();
+        let show = |at, limit| {
+            let file = Some(file.display().to_string());
+            Show { log: file, trust: trust.clone(), at, limit, pdp: None, thing: None }
+        };
+        let out = Output::new(true, Outbound::default());
+        for (at, limit) in [(Some(3), None), (None, Some(10))] {
+            let error = show(at, limit).run(&out).unwrap_err();
+            assert_eq!(Exit::of(&error), Exit::Usage);
+            assert!(error.to_string().contains("--at and --limit are for a log"), "{error}");
+        }
+        assert_eq!(show(None, None).run(&out).unwrap(), Exit::Refuted, "it is no custody file");
+    }
 }
