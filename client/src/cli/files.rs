@@ -58,6 +58,20 @@ pub(crate) fn create_new(path: &Path, mode: u32, bytes: &[u8]) -> anyhow::Result
     file.write_all(bytes).and_then(|()| file.sync_all()).with_context(|| path.display().to_string())
 }
 
+/// Refuses, before anything is done for it, a result that would replace what is there; that must be asked for.
+pub(crate) fn free(path: &Path, force: bool) -> Result<(), Usage> {
+    if force || path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(Usage(format!("{}: that is there already; give another name, or replace it: --force", path.display())))
+}
+
+/// Writes a result where nothing is, or if `force` over an earlier one.
+pub(crate) fn put(path: &Path, bytes: &[u8], force: bool) -> anyhow::Result<()> {
+    free(path, force)?;
+    if force { write(path, bytes) } else { create_new(path, 0o644, bytes) }
+}
+
 /// Writes a result, replacing an earlier one whole.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     crate::durable::replace(path, 0o644, bytes).with_context(|| path.display().to_string())

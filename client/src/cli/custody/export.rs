@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Args;
 use govlog_formats::merkle::TreeSize;
 use govlog_formats::visible::visible;
@@ -36,6 +37,9 @@ receipts and earlier checkpoints, a folder has none) and under the same policy.t
 
 With --key the file's manifest digest is logged as a `custody` record, and the record lies beside the file, with .cose in place of its ending.
 
+A file that is there is not replaced, nor is a record beside it: either may be what somebody relies on. --force replaces both; without --key \
+the record is removed, for it is not about the new file.
+
 Exit codes: 0 written, and verified · 5 nothing answers the query, nothing written · 1, 3, 4 as `govlog verify`.
 
 For example, from an alert with a trace id:
@@ -53,6 +57,9 @@ pub(crate) struct Export {
     /// The file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Replace the file, and the record beside it, if they are there
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     asked: Asked,
     /// The size of the checkpoint that everything is proved at [default: the newest]
@@ -92,14 +99,7 @@ pub(crate) struct Export {
 
 impl Export {
     pub(crate) fn run(self, out: &Output) -> anyhow::Result<Exit> {
-        let beside = beside(&self.out);
-        if beside == self.out {
-            return Err(Usage(format!(
-                "{}: .cose is the record's ending; call the file otherwise",
-                self.out.display()
-            ))
-            .into());
-        }
+        let beside = self.beside()?;
         let dir = TrustDir::load(&self.trust)?;
         let source = out.source(&self.log)?;
         let resolver = Resolver { trust: dir.trust(), http: source.http(), unverified: true, pdp: None };
@@ -141,7 +141,7 @@ impl Export {
                 return Ok(failure.outcome.into());
             }
         };
-        files::write(&self.out, &made.bytes)?;
+        self.write(&made.bytes, &beside, out)?;
         let text = summary(&self.out, &made, custody);
         let document = document(&self.out, &made, custody);
         let Some((key, iss)) = self.key.as_ref().zip(self.iss.as_ref()) else {
@@ -157,7 +157,29 @@ impl Export {
             query: serde_json::to_value(&plan.query).ok(),
             ..Step::default()
         };
-        recording.log(&step, custody, dir.trust(), &beside, document, out)
+        recording.log(&step, custody, dir.trust(), (&beside, self.force), document, out)
+    }
+
+    /// Where the record lies; nothing is to be replaced unless that was asked for.
+    fn beside(&self) -> Result<PathBuf, Usage> {
+        let beside = beside(&self.out);
+        if beside == self.out {
+            let name = self.out.display();
+            return Err(Usage(format!("{name}: .cose is the record's ending; call the file otherwise")));
+        }
+        files::free(&self.out, self.force)?;
+        files::free(&beside, self.force)?;
+        Ok(beside)
+    }
+
+    /// Writes the file, and leaves no record of another one beside it, which would refute this one.
+    fn write(&self, bytes: &[u8], beside: &Path, out: &Output) -> anyhow::Result<()> {
+        files::put(&self.out, bytes, self.force)?;
+        if self.force && beside.symlink_metadata().is_ok() {
+            std::fs::remove_file(beside).with_context(|| beside.display().to_string())?;
+            out.notice(&visible(&format!("{}: removed, it was about the file that is replaced", beside.display())));
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::Args;
 use govlog_formats::visible::visible;
 use serde_json::{Map, Value, json};
@@ -55,7 +54,7 @@ pub(super) struct Step {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The file is verified first; what is refuted is not signed for. The record names the file by its manifest's digest, and lies beside it: \
-`govlog custody verify FILE --record RECORD.cose` shows it.
+`govlog custody verify FILE --record RECORD.cose` shows it. A record that is there is not replaced: give another --out, or --force.
 
 For example:
   govlog custody hand-over case.zip --recipient counsel-3 --purpose 'disclosure' --log URL --trust trust \\
@@ -85,6 +84,9 @@ pub(crate) struct StepArgs {
     /// Where to write the record [default: beside the file, as FILE without its ending, then .<what was done>.cose]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace the record if one is there
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     recording: Recording,
 }
@@ -92,6 +94,13 @@ pub(crate) struct StepArgs {
 impl StepArgs {
     /// Verifies the file and logs what was done with it.
     pub(crate) fn run(self, op: &'static str, out: &Output) -> anyhow::Result<Exit> {
+        let beside = self.out.clone().unwrap_or_else(|| self.file.with_extension(format!("{op}.cose")));
+        // Before anything is signed: what is logged cannot be taken back.
+        files::free(&beside, self.force)?;
+        if self.force && beside.canonicalize().is_ok_and(|path| self.file.canonicalize().is_ok_and(|file| file == path))
+        {
+            return Err(Usage(format!("{}: that is the evidence; write the record elsewhere", beside.display())).into());
+        }
         let dir = TrustDir::load(&self.trust)?;
         let verdict = judge(dir.trust(), &self.file, &[])?;
         let custody = match &verdict.result {
@@ -116,8 +125,7 @@ impl StepArgs {
             query: None,
             names_entries: matches!(op, "hold" | "release"),
         };
-        let beside = self.out.clone().unwrap_or_else(|| self.file.with_extension(format!("{op}.cose")));
-        self.recording.log(&step, custody, dir.trust(), &beside, Map::new(), out)
+        self.recording.log(&step, custody, dir.trust(), (&beside, self.force), Map::new(), out)
     }
 }
 
@@ -131,7 +139,7 @@ impl Recording {
         step: &Step,
         custody: &Custody,
         trust: &Trust,
-        beside: &Path,
+        (beside, force): (&Path, bool),
         mut more: Map<String, Value>,
         out: &Output,
     ) -> anyhow::Result<Exit> {
@@ -156,7 +164,7 @@ impl Recording {
         let id = done.sent.last().and_then(|sent| sent.answer.as_ref()?.id);
         let fetched = id.map(|id| http.transparent_statement(id, PATIENCE)).transpose()?;
         if let Some(Fetched::Statement(bytes)) = fetched {
-            files::write(beside, &bytes).with_context(|| beside.display().to_string())?;
+            files::put(beside, &bytes, force)?;
             more.insert("record".to_owned(), beside.display().to_string().into());
         }
         signing.report(&done, http, more, out)

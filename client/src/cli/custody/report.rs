@@ -7,6 +7,7 @@ use govlog_formats::digest::Digest;
 use govlog_formats::visible::visible;
 use serde_json::json;
 
+use super::beside;
 use super::verify::judge;
 use crate::cli::exit::Usage;
 use crate::cli::output::Output;
@@ -19,7 +20,7 @@ use crate::trust::TrustDir;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The file is verified first, as `govlog custody verify` does it, offline. If it is refused there is no page: what is wrong is printed, and a page of \
-that name that is there already is left as it is.
+that name that is there already is left as it is; so it is without --force.
 
 The page is one HTML file without scripts and without anything from elsewhere: to be read in any browser, printed on A4 or Letter, and handed on. It \
 says what is not proved, who signed what and how that was proved, and draws the chain from people to effects. It proves nothing by itself: hand on \
@@ -36,9 +37,12 @@ pub(crate) struct Report {
     /// The trust directory
     #[arg(long, value_name = "DIR")]
     trust: PathBuf,
-    /// Where to write the page; an earlier one is replaced
+    /// Where to write the page
     #[arg(long, value_name = "FILE.html")]
     out: PathBuf,
+    /// Replace the page if one is there; never the file or a record
+    #[arg(long)]
+    force: bool,
     /// A `custody` record about the file, as a transparent statement; repeatable
     #[arg(long, value_name = "RECORD.cose")]
     record: Vec<PathBuf>,
@@ -52,7 +56,8 @@ impl Report {
         let dir = TrustDir::load(&self.trust)?;
         let now_s = time::now_s();
         let is_evidence = |path: &PathBuf| path.canonicalize().ok() == self.out.canonicalize().ok();
-        if self.out.exists() && std::iter::once(&self.file).chain(&self.record).any(is_evidence) {
+        let beside = beside(&self.file);
+        if self.out.exists() && [&self.file, &beside].into_iter().chain(&self.record).any(is_evidence) {
             return Err(Usage(format!("{}: that is the evidence; write the page elsewhere", self.out.display())).into());
         }
         let mut verdict = judge(dir.trust(), &self.file, &self.record)?;
@@ -63,7 +68,7 @@ impl Report {
             out.result(&format!("{}\n  no page is written", verdict.text(now_s)), verdict.json(now_s));
             return Ok(verdict.outcome().into());
         };
-        files::write(&self.out, page.as_bytes())?;
+        files::put(&self.out, page.as_bytes(), self.force)?;
         let digest = Digest::sha256(page.as_bytes());
         let text = format!(
             "{}  {}\n  NOT PROVED   {} things, which the page says first\n  page         {}, sha256 {digest}",
