@@ -9,6 +9,7 @@ use govlog_formats::cose::{PublicKey, SigningKey};
 use govlog_formats::digest::Digest;
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::record::Handle;
+use govlog_formats::record::handles::{certificate_from_pem, certificate_spki, jwk_spki};
 use govlog_formats::search::{Column, FilterError, Term};
 
 use super::{Found, ResolveError, Resolver, What, said};
@@ -91,6 +92,7 @@ impl Resolver<'_> {
             terms,
             or_else,
         };
+        let signer = || thumbprint(Path::new(text)).and_then(|kid| Term::new(Column::SIGNER, &kid).ok());
         match &found.what {
             What::Entry(entry) => {
                 let leaf = vec![Term::of_leaf(&entry.statement.leaf_hash())];
@@ -98,13 +100,11 @@ impl Resolver<'_> {
             }
             What::Leaf(leaf) => sought("a leaf hash", vec![Term::of_leaf(leaf)], Vec::new()),
             What::Certificate(_) => {
-                sought("a certificate", terms(&is_credential), terms(&|handle| !is_credential(handle)))
+                let of_its_key = terms(&|handle| !is_credential(handle)).into_iter().chain(signer());
+                sought("a certificate", terms(&is_credential), of_its_key.collect())
             }
             What::Token(_) => sought("a token", terms(&is_credential), terms(&|handle| !is_credential(handle))),
-            What::Key(_) => {
-                let signer = thumbprint(Path::new(text)).and_then(|kid| Term::new(Column::SIGNER, &kid).ok());
-                sought("a key", terms(&|_| true).into_iter().chain(signer).collect(), Vec::new())
-            }
+            What::Key(_) => sought("a key", terms(&|_| true).into_iter().chain(signer()).collect(), Vec::new()),
             What::Handle(_) => sought("a handle", terms(&|_| true), Vec::new()),
             What::Name(name) => Sought::new(&found.name, "a name", OF_NAMES, name).or_else(&OF_SIGNERS, name),
         }
@@ -217,11 +217,15 @@ fn is_uuid(text: &str) -> bool {
     lengths == [8, 4, 4, 4, 12].map(Some)
 }
 
-/// The COSE thumbprint of a key's file, public or private: what statements name their key by.
+/// The COSE thumbprint of the key in a file, public, private or certified: what statements name their key by. RSA keys sign none.
 pub(crate) fn thumbprint(path: &Path) -> Option<String> {
-    let pem = std::fs::read_to_string(path).ok()?;
-    let key = PublicKey::from_spki_pem(&pem).ok();
-    let key = key.or_else(|| Some(SigningKey::from_pkcs8_pem(&pem).ok()?.public()))?;
+    let text = std::fs::read_to_string(path).ok()?;
+    let certified = || certificate_from_pem(text.as_bytes()).and_then(|der| certificate_spki(&der)).ok();
+    let jwk = || jwk_spki(&serde_json::from_str(&text).ok()?);
+    let key = PublicKey::from_spki_pem(&text)
+        .ok()
+        .or_else(|| Some(SigningKey::from_pkcs8_pem(&text).ok()?.public()))
+        .or_else(|| PublicKey::from_spki_der(&certified().or_else(jwk)?).ok())?;
     Some(key.thumbprint().to_string())
 }
 

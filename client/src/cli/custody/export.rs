@@ -118,6 +118,7 @@ impl Export {
             collector: self.collector.clone(),
             purpose: self.purpose.clone(),
         };
+        self.asked.notice(&resolver).iter().for_each(|notice| out.notice(&visible(notice)));
         let bar = progress::bar(out, "entries", 0);
         let made = export(&source, dir.trust(), &plan, &mut |what, done, all| {
             bar.set_message(what);

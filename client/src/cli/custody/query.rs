@@ -35,7 +35,7 @@ pub(crate) struct Asked {
     /// Everything with a credential: a certificate or token file (- for stdin), a handle such as cert_s256:…, or a digest
     #[arg(long, value_name = "FILE|HANDLE")]
     credential: Option<String>,
-    /// Everything with a key: a key or certificate file (PEM), a handle such as jkt:…, a digest, or a key id
+    /// Everything with a key, and of a file what it signed, too: a key or certificate (PEM), a handle such as jkt:…, a digest, or a key id
     #[arg(long, value_name = "FILE|HANDLE")]
     key_handle: Option<String>,
     /// Everything under a policy or bundle: a digest, a revision or a name
@@ -62,6 +62,18 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// What is not asked for although one could think so.
+    pub(crate) fn notice(&self, resolver: &Resolver<'_>) -> Option<String> {
+        let key = self.key_handle.as_deref()?;
+        // The id of a key at an issuer is what tokens and certificates are signed under; no statement is.
+        let is_handle = |found: &Found| matches!(&found.what, What::Handle(handle) if handle.name != "key_iss");
+        resolver.find(key).ok().filter(is_handle)?;
+        Some(format!(
+            "--key-handle {key}: what the key itself signed is named by another digest of it, which cannot be told from a handle, and is not \
+             asked for: give the key or its certificate as a file"
+        ))
+    }
+
     /// Finds out what is meant.
     pub(crate) fn query(&self, resolver: &Resolver<'_>) -> anyhow::Result<Query> {
         let mut search: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -179,7 +191,7 @@ fn moment(flag: &str, text: &str) -> Result<u64, Usage> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use govlog_formats::cose::{Curve, SigningKey};
+    use govlog_formats::cose::{Curve, PublicKey, SigningKey};
 
     use super::*;
     use crate::testing::TestLog;
@@ -206,5 +218,33 @@ mod tests {
             });
         assert!(asked[0].contains(&key.public().thumbprint().to_string()), "{asked:?}");
         assert_eq!(asked[0], asked[1]);
+    }
+
+    const CERTIFICATE: &str = include_str!("../../../agent/tests/data/capture/spire/pay-1.pem");
+    /// As `openssl x509 -pubkey` takes it out of that.
+    const ITS_KEY: &str = "-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEGnE4rvC5+xgLnC+kI9CDg80BEr4k
+zoOKDzgxE9mUnImes7sOor1VwRdV3dzHhajne6Tj7ElnUwkkwdDvewbgng==
+-----END PUBLIC KEY-----
+";
+
+    /// What the key of a certificate signed without showing it is asked for by the certificate; by a handle it cannot be, and that is said.
+    #[test]
+    fn a_certificate_asks_for_what_its_key_signed_under_its_thumbprint() {
+        let dir = tempfile::tempdir().unwrap();
+        let trust = TestLog::new().trusted_in(&dir.path().join("trust"));
+        let resolver = Resolver { trust: trust.trust(), http: None, unverified: false, pdp: None };
+        let path = dir.path().join("stolen.pem");
+        std::fs::write(&path, CERTIFICATE).unwrap();
+        let key = PublicKey::from_spki_pem(ITS_KEY).unwrap();
+        let asked = |named: &str| Command::parse_from(["export", "--key-handle", named]).asked;
+        let file = asked(path.to_str().unwrap());
+        let values = file.query(&resolver).unwrap().search.remove("key").unwrap();
+        assert!(values.contains(&key.thumbprint().to_string()), "{values:?}");
+        assert_eq!(file.notice(&resolver), None);
+        let handle = asked(&format!("spki_s256:{}", "11".repeat(32)));
+        assert_eq!(handle.query(&resolver).unwrap().search["key"], ["11".repeat(32)]);
+        assert!(handle.notice(&resolver).unwrap().contains("give the key or its certificate as a file"));
+        assert_eq!(asked(&key.thumbprint().to_string()).notice(&resolver), None, "a digest can be that one");
     }
 }

@@ -80,6 +80,16 @@ impl CertificateHandles {
     }
 }
 
+/// Gives the SubjectPublicKeyInfo of a certificate in DER, as found.
+///
+/// # Errors
+///
+/// It is no certificate.
+pub fn certificate_spki(bytes: &[u8]) -> Result<Vec<u8>, HandleError> {
+    bounded(bytes)?;
+    Parts::find(bytes).map(|parts| parts.spki.to_vec()).map_err(malformed)
+}
+
 /// Gives what a certificate proves of an issuance, as a view: `v`, `credential_type`, `subject` if it has a SPIFFE ID, `not_before_ms`,
 /// `not_after_ms`, `handles`.
 ///

@@ -10,7 +10,7 @@ mod pem;
 mod token;
 
 pub use authority::AuthorityHandles;
-pub use certificate::{CertificateHandles, is_spiffe_id, issuance_from_certificate};
+pub use certificate::{CertificateHandles, certificate_spki, is_spiffe_id, issuance_from_certificate};
 pub(crate) use certificate::{Parts, uris};
 pub use jwk::{jwk_spki, jwk_thumbprint, key_handles, spki_thumbprint};
 pub use pem::{certificate_from_pem, certificates_from_pem, public_key_from_pem};
