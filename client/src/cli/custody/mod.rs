@@ -31,7 +31,7 @@ pub(crate) enum Custody {
     HandOver(Box<record::StepArgs>),
     /// Log that a custody file was got
     Acknowledge(Box<record::StepArgs>),
-    /// Log that what a custody file holds must not be destroyed
+    /// Log that what a custody file holds must not be destroyed; what keeps it is `govlog openings hold`
     Hold(Box<record::StepArgs>),
     /// Log that it may be destroyed again
     Release(Box<record::StepArgs>),

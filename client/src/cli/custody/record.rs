@@ -56,6 +56,9 @@ pub(super) struct Step {
 The file is verified first; what is refuted is not signed for. The record names the file by its manifest's digest, and lies beside it: \
 `govlog custody verify FILE --record RECORD.cose` shows it. A record that is there is not replaced: give another --out, or --force.
 
+A hold that is logged binds nobody by itself: `govlog redact` goes by what the keeper of an opening store holds there, with `govlog openings hold`. \
+Of more than 1,000 entries none is named one by one, the manifest names them all.
+
 For example:
   govlog custody hand-over case.zip --recipient counsel-3 --purpose 'disclosure' --log URL --trust trust \\
     --key responder.key --iss https://response.example/desk")]
@@ -125,8 +128,29 @@ impl StepArgs {
             query: None,
             names_entries: matches!(op, "hold" | "release"),
         };
-        self.recording.log(&step, custody, dir.trust(), (&beside, self.force), Map::new(), out)
+        let exit = self.recording.log(&step, custody, dir.trust(), (&beside, self.force), Map::new(), out)?;
+        said(op, custody.entries.len()).iter().for_each(|notice| out.notice(notice));
+        Ok(exit)
     }
+}
+
+/// What a logged hold or release does not do.
+fn said(op: &str, entries: usize) -> Vec<String> {
+    let what = match op {
+        "hold" => "hold",
+        "release" => "release",
+        _ => return Vec::new(),
+    };
+    let mut said = vec![format!(
+        "this is on record and binds nobody by itself: govlog redact goes by what is held in an opening store; whoever keeps one runs govlog \
+         openings {what} there"
+    )];
+    if entries > MAX_NAMED {
+        said.push(format!(
+            "of its {entries} entries none is named one by one: the record names them by the file's manifest alone"
+        ));
+    }
+    said
 }
 
 /// So many entries a record names one by one; those of more are named by the manifest alone.
@@ -202,5 +226,18 @@ impl Step {
             }
         }
         view
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logged_hold_is_not_taken_for_one_that_binds() {
+        let hold = said("hold", 1_000);
+        assert!(hold.len() == 1 && hold[0].contains("govlog openings hold there"), "{hold:?}");
+        assert!(said("release", 1_001)[1].contains("none is named one by one"));
+        assert!(said("hand-over", 1_001).is_empty());
     }
 }
