@@ -111,7 +111,8 @@ impl Finder for Index<'_> {
 }
 
 /// The filters of which every such entry passes one.
-pub(super) fn filters(way: Way, target: &LinkTarget, kinds: &[&str]) -> Vec<Filter> {
+#[must_use]
+pub fn filters(way: Way, target: &LinkTarget, kinds: &[&str]) -> Vec<Filter> {
     let kinds: Vec<Option<Term>> = match kinds {
         [] => vec![None],
         kinds => kinds.iter().map(|kind| Term::new(Column::KIND, kind).ok()).collect(),
@@ -141,6 +142,8 @@ fn terms(way: Way, target: &LinkTarget) -> Vec<Vec<Term>> {
         (Way::Named, join::PAYLOAD) => vec![single(term(Some(Column::PAYLOAD), &digest))],
         (Way::Pointing, join::SIG_STRUCTURE | join::PAYLOAD) => vec![named("approved", &digest)],
         (Way::Pointing, "op_digest") => vec![single(Term::of_handle(handle)), named("approved", &digest)],
+        // A capture rule is named by a field of another name: found under every field that holds a policy's digest.
+        (Way::Pointing, "policy_digest") => vec![policy(handle)],
         (_, "key_iss") => vec![single(Term::of_handle(handle)), key_id(handle)],
         (_, REGISTRY_ENTRY) => vec![registry_entry(handle)],
         (Way::Named, OWNED) => vec![named("prefix", text(handle))],
@@ -176,6 +179,13 @@ fn key_id(handle: &Handle) -> Option<Vec<Term>> {
     let id = Handle { name: handle.name.clone(), value: handle.value.as_array()?.first()?.clone() };
     let (_, id) = Term::of_handle(&id)?.value().split_once(':').map(|(name, id)| (name.to_owned(), id.to_owned()))?;
     Some(vec![Term::new(Column::KEY, &id).ok()?])
+}
+
+/// A policy by its digest, in whatever field it stands.
+fn policy(handle: &Handle) -> Option<Vec<Term>> {
+    let (_, digest) =
+        Term::of_handle(handle)?.value().split_once(':').map(|(name, of)| (name.to_owned(), of.to_owned()))?;
+    Some(vec![Term::new(Column::POLICY, &digest).ok()?])
 }
 
 /// A registry's id of an entry is its own: who signs it counts too.

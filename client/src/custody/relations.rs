@@ -5,12 +5,12 @@
 //! | relation | from → to | followed |
 //! |---|---|---|
 //! | `governed_by`, `authenticated_by`, `registered_as`, `attested_by`, `signed_by`, `anchored_in`, `on_behalf_of`, `derived_from`, `authorised_by`, `enforces`, `caused_by`, and by a field alone `acted_as` | what happened → what it rests on | to the cause from everything; back to what rests on it from what was asked for and from what came of that |
-//! | `owned_by`, by an identity's SPIFFE ID alone | an identity → who answers for it | to the owner from everything; never back to all that somebody owns |
+//! | `owned_by`, by an identity's SPIFFE ID alone | an identity → who answers for it | to the owner from everything but words; never back to all that somebody owns |
 //! | `revokes`, `redacts`, `about` | a word → what it is about | to the word from everything; back from a word that was asked for |
 //! | `bears_on`, by what something rests on or stands under alone | a `revocation` → what rests on what it revokes | to the revocation from everything; never back |
 //! | `ends`, by a registry's id alone | the end of a registration → the registration | as these |
-//! | `supersedes` | newer → older of its kind, by leaf hash | to the newer, one step |
-//! | `observes` | seen in use → the credential | to the observation from what was asked for and what came of it; and through the certificate that it holds |
+//! | `supersedes` | newer → older of its kind, by leaf hash | to the newer from everything but words, one step; back from what was asked for |
+//! | `observes` | seen in use → the credential | to the observation from what was asked for and what came of it; back from one that was asked for; and through the certificate that it holds |
 //! | `external_log` | to another log | not: it is named as leading out of this one |
 //!
 //! What a `revocation` revokes it says in `target`, in links, and by those of its `handles` that its `target_type` is about; what several of these
