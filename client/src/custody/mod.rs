@@ -41,7 +41,7 @@ pub use contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES};
 pub use diff::{Difference, DifferenceError, Said, diff};
 pub use export::{ExportError, Exported, Plan, Progress, export};
 pub(crate) use export::{export_under, head};
-pub use finder::{FindError, Finder, Index, Way};
+pub use finder::{FindError, Finder, Index, Way, filters};
 pub use found::{Changes, Custody, Head, Held, Recorded};
 pub use manifest::{CheckpointSaid, FORMAT, Link, Manifest, ManifestError, NotFound, Query, Sealed, VERSION};
 pub(crate) use reader::{Read, Reader};

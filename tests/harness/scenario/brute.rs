@@ -1,0 +1,238 @@
+//! What belongs to a matter, by brute force: every relation between all entries, and then along them until nothing changes.
+//!
+//! Written from `formats/RECORDS.md` (handles, links) and the table of directions that heads the client's relations, on the records' JSON view: it
+//! shares no code with the client's custody files, so that both are wrong in the same way only if both understood the text wrongly.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use govlog_formats::statement::SignedStatement;
+
+use super::said::{Said, Target};
+
+/// Why an entry belongs to a matter; a later one outweighs an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Somebody's word about another one.
+    Word,
+    /// What another one rests on.
+    Cause,
+    /// What came of what was asked for.
+    Effect,
+    /// What was asked for.
+    Start,
+}
+
+/// All relations between the entries of a log.
+#[derive(Debug)]
+pub struct Brute {
+    edges: Vec<Edge>,
+    /// The relations of each entry, from it and to it.
+    touching: Vec<Vec<usize>>,
+    /// How many relations there are of each name, and how many lead to nobody.
+    counts: BTreeMap<String, [usize; 2]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    Causal,
+    Owner,
+    About,
+    Newer,
+    Seen,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Edge {
+    from: usize,
+    to: usize,
+    way: Way,
+    /// The entry with the certificate that has both names.
+    through: Option<usize>,
+}
+
+impl Brute {
+    /// Looks for every relation. Entries stand at the position they have here.
+    #[must_use]
+    pub fn new<'s>(statements: impl IntoIterator<Item = &'s SignedStatement>) -> Self {
+        let all: Vec<Said> = statements.into_iter().map(Said::read).collect();
+        let mut holders: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut certificates: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, one) in all.iter().enumerate() {
+            one.names.iter().for_each(|name| holders.entry(name).or_default().push(at));
+            one.certificate.iter().for_each(|name| certificates.entry(name).or_default().push(at));
+        }
+        let held = |text: &str| holders.get(text).map(Vec::as_slice).unwrap_or_default();
+        let (mut edges, mut counts) = (BTreeSet::new(), BTreeMap::<String, [usize; 2]>::new());
+        for (from, one) in all.iter().enumerate() {
+            for (rel, target) in &one.points {
+                let Some(way) = way(rel) else { continue };
+                let meant = |target: &Target| -> Vec<usize> {
+                    held(&target.text).iter().copied().filter(|to| fits(rel, target, one, &all[*to])).collect()
+                };
+                let direct = meant(target);
+                let count = counts.entry(rel.clone()).or_default();
+                count[usize::from(direct.is_empty())] += direct.len().max(1);
+                let is_certificate = target
+                    .handle
+                    .as_deref()
+                    .is_some_and(|name| ["cert_s256", "tbs_s256", "serial_aki"].contains(&name));
+                if direct.is_empty() && is_certificate {
+                    // Who logged the certificate whole ties its names, for what it issued itself.
+                    let mut tied: BTreeMap<usize, usize> = BTreeMap::new();
+                    for through in certificates.get(target.text.as_str()).into_iter().flatten() {
+                        for other in all[*through].certificate.iter().filter(|other| **other != target.text) {
+                            let name = other.split(' ').next().map(str::to_owned);
+                            let others = meant(&Target { handle: name, text: other.clone() });
+                            let own = others.into_iter().filter(|to| all[*to].iss == all[*through].iss);
+                            for to in own {
+                                tied.entry(to).or_insert(*through);
+                            }
+                        }
+                    }
+                    edges.extend(tied.into_iter().map(|(to, through)| Edge { from, to, way, through: Some(through) }));
+                }
+                edges.extend(direct.into_iter().map(|to| Edge { from, to, way, through: None }));
+            }
+        }
+        let edges: Vec<Edge> = edges.into_iter().filter(|edge| edge.from != edge.to).collect();
+        let mut touching = vec![Vec::new(); all.len()];
+        for (number, edge) in edges.iter().enumerate() {
+            touching[edge.from].push(number);
+            touching[edge.to].push(number);
+        }
+        Self { edges, touching, counts }
+    }
+
+    /// Everything that belongs to these entries.
+    #[must_use]
+    pub fn closure(&self, starts: &BTreeSet<usize>) -> BTreeMap<usize, Part> {
+        let mut parts = vec![None; self.touching.len()];
+        let mut changed: BTreeSet<usize> = starts.clone();
+        starts.iter().for_each(|at| parts[*at] = Some(Part::Start));
+        while !changed.is_empty() {
+            // Over all relations would be the same: those that touch nothing new give nothing new.
+            for at in std::mem::take(&mut changed) {
+                for edge in self.touching[at].iter().map(|edge| &self.edges[*edge]) {
+                    let (to, from) = (along(parts[edge.from], edge.way), against(parts[edge.to], edge.way));
+                    let through = to.or(from).and(edge.through).map(|at| (at, Some(Part::Word)));
+                    for (at, part) in [(edge.to, to), (edge.from, from)].into_iter().chain(through) {
+                        if part > parts[at] {
+                            parts[at] = part;
+                            changed.insert(at);
+                        }
+                    }
+                }
+            }
+        }
+        parts.into_iter().enumerate().filter_map(|(at, part)| Some((at, part?))).collect()
+    }
+
+    /// How many relations of this name lead to an entry, and how many to none by what is named itself.
+    #[must_use]
+    pub fn count(&self, rel: &str) -> [usize; 2] {
+        self.counts.get(rel).copied().unwrap_or_default()
+    }
+
+    /// How many relations are tied by a certificate that somebody logged whole.
+    #[must_use]
+    pub fn tied(&self) -> usize {
+        self.edges.iter().filter(|edge| edge.through.is_some()).count()
+    }
+}
+
+/// What an entry named by one of this part is.
+fn along(part: Option<Part>, way: Way) -> Option<Part> {
+    match (way, part?) {
+        (Way::Causal, Part::Word) => Some(Part::Word),
+        (Way::Causal | Way::Owner, Part::Cause | Part::Effect | Part::Start) => Some(Part::Cause),
+        // "back from a word that was asked for"
+        (Way::About | Way::Newer | Way::Seen, Part::Start) => Some(Part::Cause),
+        _ => None,
+    }
+}
+
+/// What an entry is that names one of this part.
+fn against(part: Option<Part>, way: Way) -> Option<Part> {
+    match (way, part?) {
+        (Way::Causal, Part::Effect | Part::Start) => Some(Part::Effect),
+        // "to the word from everything"
+        (Way::About, _) => Some(Part::Word),
+        // "to the newer, one step"
+        (Way::Newer, Part::Cause | Part::Effect | Part::Start) => Some(Part::Word),
+        (Way::Seen, Part::Effect | Part::Start) => Some(Part::Word),
+        _ => None,
+    }
+}
+
+fn way(rel: &str) -> Option<Way> {
+    Some(match rel {
+        "owned_by" => Way::Owner,
+        "revokes" | "redacts" | "about" | "ends" => Way::About,
+        "supersedes" => Way::Newer,
+        "observes" => Way::Seen,
+        "governed_by" | "authenticated_by" | "registered_as" | "attested_by" | "signed_by" | "anchored_in"
+        | "on_behalf_of" | "derived_from" | "authorised_by" | "enforces" | "caused_by" | "acted_as" => Way::Causal,
+        _ => return None,
+    })
+}
+
+/// Which kinds a relation leads to, by `formats/RECORDS.md` §4, where it is by handle.
+const BY_REL: [(&str, &str); 11] = [
+    ("authenticated_by", "issuance"),
+    ("governed_by", "activation policy issuance"),
+    ("registered_as", "registration"),
+    ("attested_by", "attestation"),
+    ("signed_by", "signing-key"),
+    ("anchored_in", "federation"),
+    ("on_behalf_of", "delegation"),
+    ("derived_from", "delegation"),
+    ("enforces", "decision"),
+    ("owned_by", "ownership"),
+    ("acted_as", "agent"),
+];
+
+/// Which kinds a handle names.
+const BY_NAME: [(&str, &str); 18] = [
+    ("cert_s256", "issuance"),
+    ("tbs_s256", "issuance"),
+    ("serial_aki", "issuance"),
+    ("tok_s256", "issuance delegation"),
+    ("jws_input_s256", "issuance delegation"),
+    ("jti_iss", "issuance delegation"),
+    ("spki_s256", "issuance signing-key"),
+    ("jkt", "issuance signing-key"),
+    ("policy_digest", "policy activation"),
+    ("bundle_digest", "policy activation federation"),
+    ("entry_digest", "registration"),
+    ("registry", "registration"),
+    ("dec", "decision"),
+    ("op_digest", "decision"),
+    ("attested", "attestation"),
+    ("key_iss", "signing-key"),
+    ("prefix", "ownership"),
+    ("id", "registration signing-key federation agent policy"),
+];
+
+/// Whether a relation that names `to` means it.
+fn fits(rel: &str, target: &Target, from: &Said, to: &Said) -> bool {
+    let Some(name) = &target.handle else { return rel != "supersedes" || from.kind == to.kind };
+    let kinds = |table: &'static [(&str, &str)], key: &str| -> Option<Vec<&'static str>> {
+        table.iter().find(|(known, _)| *known == key).map(|(_, kinds)| kinds.split(' ').collect())
+    };
+    let by_rel = match (rel, from.kind.as_str()) {
+        // What takes the place of another names it itself.
+        ("supersedes", _) => return false,
+        // "decision → activation → policy": an activation rests on its policy, and not on another activation.
+        ("governed_by", "activation") => Some(vec!["policy"]),
+        _ => kinds(&BY_REL, rel),
+    };
+    let is_one = |kinds: &Vec<&str>| kinds.contains(&to.kind.as_str());
+    match (by_rel, kinds(&BY_NAME, name)) {
+        (Some(by_rel), Some(by_name)) if by_rel.iter().any(|kind| by_name.contains(kind)) => {
+            is_one(&by_rel) && is_one(&by_name)
+        }
+        (Some(by_rel), _) => is_one(&by_rel),
+        (None, Some(by_name)) => is_one(&by_name),
+        (None, None) => true,
+    }
+}
