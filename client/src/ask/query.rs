@@ -10,7 +10,7 @@ use govlog_formats::transparent::{TransparentError, TransparentStatement};
 use super::Hit;
 use crate::custody::{ExportError, FindError, Finder, Index, Progress, Read, Reader, Scan, head};
 use crate::source::{Head, RecordsError, Source, Tree};
-use crate::trust::{EPOCH, Trust, learn_listed};
+use crate::trust::{EPOCH, Trust, learn_found, learn_listed};
 use crate::verify::{self, Bracket, Failure, Outcome};
 
 /// What is asked for, and how.
@@ -43,6 +43,8 @@ pub struct Answered {
     pub held_back: Vec<EntryId>,
     /// Entries that do not verify, and why; they were not given.
     pub refused: Vec<(EntryId, Failure)>,
+    /// Why the index's answer was not held against what was read, where it should have been.
+    pub not_compared: Option<String>,
 }
 
 impl Answered {
@@ -72,10 +74,13 @@ pub fn query(
 ) -> Result<Answered, ExportError> {
     let head = head(source, trust, asked.at)?;
     let mut trust = trust.clone();
-    learn_listed(source, &mut trust, &head)?;
+    let is_listed = learn_listed(source, &mut trust, &head)?;
     let tree = Tree::new(source, head.size());
     let mut answered = Answered { size: head.size(), time_s: head.verified().lower_time(), ..Answered::default() };
     let (finder, indexes) = find(source, &head, &tree, asked, &mut answered, progress)?;
+    // What only a scan finds of the admission policy judges the entries, too; a list that leaves it out is wrong.
+    let unlisted = learn_found(source, &mut trust, &head, finder.changes())?;
+    answered.wrong.extend(unlisted.wrong(is_listed));
     let mut reader = Reader::new(source, &trust, &head, &tree, finder);
     let count = u64::try_from(indexes.len()).unwrap_or(u64::MAX);
     for (done, index) in (1..).zip(indexes) {
@@ -119,9 +124,12 @@ fn find<'a>(
     let mut scan = Scan::read(tree, head, filters, &mut |done| progress("scanned", done, size.get()))?;
     let all = scan.answers(filters)?;
     if source.http().is_some() {
-        // A comparison needs the whole answer.
-        let named = named(source, asked, size, usize::MAX, answered)?;
-        compare(&all, &named, answered);
+        // A comparison needs the whole answer; without one everything was read all the same.
+        match named(source, asked, size, usize::MAX, answered) {
+            Ok(named) => compare(&all, &named, answered),
+            Err(ExportError::Find(FindError::Records(error))) => answered.not_compared = Some(error.to_string()),
+            Err(error) => return Err(error),
+        }
     }
     Ok((Box::new(scan), all))
 }

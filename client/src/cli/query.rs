@@ -26,7 +26,7 @@ program's own rules: the server's index only says where to look. All that is giv
 Digests are taken as people copy them: in either case, with colons, with sha256: before them. Times are those that signers claim.
 
 What the index did not name is not checked, unless --complete reads every entry and hashes it up to the checkpoint; entries that the index \
-held back are then named. A file in hand, or a thing of which you do not know what it is: govlog show.
+held back are then named; where the index does not answer, what was read is the answer. A file in hand, or a thing of which you do not know what it is: govlog show.
 
 With --json: one document a line, an entry each, and last of all one with the `summary`.
 
@@ -170,6 +170,9 @@ impl Query {
         for (id, failure) in &answered.refused {
             out.notice(&format!("{}  {id}: {}", failure.outcome.word(), visible(&failure.why)));
         }
+        if let Some(why) = &answered.not_compared {
+            out.notice(&format!("the index was not held against what was read: {why}"));
+        }
         let others = match (self.complete, answered.has_more) {
             (_, true) => format!("there are more than {}: --limit", self.limit),
             (true, false) => format!("none besides among all {} entries", answered.size),
@@ -198,6 +201,7 @@ impl Query {
             "complete": self.complete,
             "absence": if self.complete { "checked" } else { NOT_CHECKED },
             "wrong": answered.wrong,
+            "not_compared": answered.not_compared,
             "held_back": answered.held_back.iter().map(EntryId::to_string).collect::<Vec<_>>(),
             "refused": answered.refused.iter().map(|(id, failure)| json!({ "id": id.to_string(), "because": failure.why })).collect::<Vec<_>>(),
         }}));

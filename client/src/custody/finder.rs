@@ -49,6 +49,11 @@ pub trait Finder {
     /// They cannot be had.
     fn newest(&mut self, filter: &Filter, most: usize) -> Result<Vec<LeafIndex>, FindError>;
 
+    /// Every entry that may be one of those that the admission policy is folded from, where all entries were read.
+    fn changes(&self) -> &[LeafIndex] {
+        &[]
+    }
+
     /// Whether there was more than is taken at most.
     fn is_cut(&self) -> bool;
 

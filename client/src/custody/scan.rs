@@ -37,6 +37,8 @@ pub struct Scan {
     kinds: Vec<String>,
     /// Entries that answer the filters that were asked for when it was made, filter by filter.
     answers: Vec<(Filter, Vec<LeafIndex>)>,
+    /// Entries that the admission policy may be folded from: changes of it, and words of operators.
+    changes: Vec<LeafIndex>,
     /// What streams say of themselves, for whoever asks about them later: the marks of every `stream` and `gap` entry.
     words: Vec<(LeafIndex, Marks)>,
 }
@@ -123,6 +125,11 @@ impl Scan {
                 found.push(index);
             }
         }
+        let stream = statement.claims().stream.as_ref();
+        let is_word = || stream.is_some_and(|position| position.stream.starts_with("approval-"));
+        if statement.kind() == "admission-policy" || statement.kind() == "approval" && is_word() {
+            self.changes.push(index);
+        }
         if matches!(statement.kind(), "stream" | "gap") {
             self.words.push((index, marks));
         }
@@ -162,6 +169,10 @@ impl Finder for Scan {
     fn newest(&mut self, filter: &Filter, most: usize) -> Result<Vec<LeafIndex>, FindError> {
         let mut indexes = self.answers(std::slice::from_ref(filter))?;
         Ok(indexes.split_off(indexes.len().saturating_sub(most)))
+    }
+
+    fn changes(&self) -> &[LeafIndex] {
+        &self.changes
     }
 
     fn is_cut(&self) -> bool {

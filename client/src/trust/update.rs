@@ -134,6 +134,57 @@ pub(crate) fn learn_listed(source: &Source, trust: &mut Trust, head: &Head) -> R
     }
 }
 
+/// What came of holding the admission policy against all entries.
+#[derive(Debug, Default)]
+pub(crate) struct Unlisted {
+    /// Entries that it is folded from, and that were not known: they are now, for as long as `trust` lives.
+    pub(crate) learnt: Vec<LeafIndex>,
+    /// Entries that pose as such, and why they are none.
+    pub(crate) refused: Vec<(LeafIndex, String)>,
+}
+
+impl Unlisted {
+    /// What is wrong with a log that has these; `is_listed`: whether it lists what its admission policy is folded from.
+    pub(crate) fn wrong(&self, is_listed: bool) -> Vec<String> {
+        let id = |index: LeafIndex| EntryId { epoch: EPOCH, index };
+        let left_out = self.learnt.iter().filter(|_| is_listed).map(|index| {
+            format!(
+                "{}: the admission policy is folded from it, and the log's list of such entries leaves it out",
+                id(*index)
+            )
+        });
+        let refused = self.refused.iter().map(|(index, why)| format!("{}: {why}", id(*index)));
+        left_out.chain(refused).collect()
+    }
+}
+
+/// Learns what the admission policy is folded from, of entries that were found by reading all of them: whoever lists them may leave the newest out.
+///
+/// # Errors
+///
+/// The entries cannot be read again.
+pub(crate) fn learn_found(
+    source: &Source,
+    trust: &mut Trust,
+    head: &Head,
+    found: &[LeafIndex],
+) -> Result<Unlisted, UpdateError> {
+    let (tree, mut unlisted) = (Tree::new(source, head.size()), Unlisted::default());
+    for index in found.iter().filter(|index| **index > trust.history().newest().index).copied().collect::<Vec<_>>() {
+        let (entry, _) = prove(&tree, head, index)?;
+        let refused = |error: &dyn std::error::Error| (index, error.to_string());
+        match SignedStatement::parse(&entry) {
+            Ok(statement) if !trust.history.newest().after.folds(&statement) => {}
+            Ok(statement) => match trust.history.push(index, statement) {
+                Ok(()) => unlisted.learnt.push(index),
+                Err(error) => unlisted.refused.push(refused(&error)),
+            },
+            Err(error) => unlisted.refused.push(refused(&error)),
+        }
+    }
+    Ok(unlisted)
+}
+
 /// Says what to do where an entry is refused for want of one that should have come before it.
 ///
 /// Entries are learnt in the order of the log, and none at or below the newest one known: one that was left out of a list then is never asked

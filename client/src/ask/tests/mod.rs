@@ -18,7 +18,7 @@ use crate::source::Source;
 use crate::testing::{COSIGNED, ISSUER, ORIGIN, TestLog};
 use crate::trust::{Trust, TrustDir};
 use crate::verify::Outcome;
-use server::{Index, Server, honest};
+use server::{Index, Server, Serves, honest};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CERT: &str = "1111111111111111111111111111111111111111111111111111111111111111";
@@ -35,13 +35,10 @@ fn organisation() -> TestLog {
     let row = IssuerRow { kinds: kinds.collect(), ..log.issuer_row() };
     log.change(ChangeFields { set: vec![row], ..ChangeFields::default() });
     let cert = "11".repeat(32);
-    let credential = json!({ "type": "x509", "handle": ["cert_s256", cert] });
-    let subject = json!({ "id": "spiffe://prod.example/pay", "credential": credential });
     let decision = |id: &str, digest: &str| {
-        json!({
-            "decision_id": id, "result": "permit", "subject": subject, "action": { "name": "read" },
-            "resource": { "type": "account", "id": "acct-5" }, "policies": [{ "policy_digest": ["sha256", digest.repeat(32)] }],
-        })
+        let mut decision = decided(id);
+        decision["policies"] = json!([{ "policy_digest": ["sha256", digest.repeat(32)] }]);
+        decision
     };
     let traced = |mut record: Value| {
         record["trace_id"] = json!(TRACE);
@@ -75,6 +72,15 @@ fn organisation() -> TestLog {
     ];
     records.into_iter().for_each(|(kind, record)| add(&mut log, kind, record));
     log
+}
+
+/// A decision about the workload, by its certificate.
+fn decided(id: &str) -> Value {
+    let credential = json!({ "type": "x509", "handle": ["cert_s256", CERT] });
+    json!({
+        "decision_id": id, "result": "permit", "subject": { "id": "spiffe://prod.example/pay", "credential": credential },
+        "action": { "name": "read" }, "resource": { "type": "account", "id": "acct-5" },
+    })
 }
 
 /// Appends a record to the issuer's stream, about the subject that its kind has.
@@ -124,6 +130,15 @@ impl Asking {
         let dir = tempfile::tempdir().unwrap();
         let trust = log.trusted_in(&dir.path().join("trust")).trust().clone();
         let server = Server::new(log, index, other);
+        let source = Source::open(&server.url()).unwrap();
+        Self { _server: server, _dir: dir, source, trust }
+    }
+
+    /// Of a server that does not list one of the entries that its admission policy is folded from.
+    fn hiding(log: TestLog, hidden: String) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let trust = log.trusted_in(&dir.path().join("trust")).trust().clone();
+        let server = Server::serving(log, Serves { hidden: Some(hidden), ..Serves::default() });
         let source = Source::open(&server.url()).unwrap();
         Self { _server: server, _dir: dir, source, trust }
     }
@@ -228,6 +243,42 @@ fn what_an_index_holds_back_is_named_by_a_scan_alone() {
     assert_eq!((found, answered.outcome()), (vec!["1.7".to_owned()], Outcome::Verified));
     let answered = caught(silent, true);
     assert_eq!(answered.held_back.iter().map(ToString::to_string).collect::<Vec<_>>(), ["1.8"]);
+}
+
+/// What was read is the answer, whether the index answers or not.
+#[test]
+fn a_scan_needs_no_index() {
+    let asking = Asking::new(|_, _| Value::Null);
+    let filter = Filter::from_pairs([("trace", TRACE)]).unwrap();
+    let asked = Asked { filter, at: None, most: 100, complete: false };
+    assert!(query(&asking.source, &asking.trust, &asked, &mut |_| (), &mut |_, _, _| {}).is_err());
+    let (found, answered) = asking.query(&[("trace", TRACE)], true);
+    assert_eq!((found, answered.outcome()), (vec!["1.7".to_owned(), "1.8".to_owned()], Outcome::Verified));
+    assert!(answered.not_compared.is_some() && answered.held_back.is_empty());
+    assert!(Asking::new(honest).query(&[("trace", TRACE)], true).1.not_compared.is_none());
+}
+
+/// Whoever reads everything reads the changes of the admission policy, too: a log that does not list its newest one is caught, and what that one
+/// does not allow is not given.
+#[test]
+fn a_change_that_the_log_does_not_list_is_found_by_a_scan() {
+    let log = || {
+        let mut log = organisation();
+        log.change(ChangeFields { retire: vec![ISSUER.to_owned()], ..ChangeFields::default() });
+        add(&mut log, "decision", decided("d-7"));
+        log
+    };
+    let (retired, late) = ("1.12".to_owned(), "1.13".to_owned());
+    for is_listed in [true, false] {
+        let asking = if is_listed { Asking::of(log(), honest) } else { Asking::hiding(log(), retired.clone()) };
+        let (found, answered) = asking.query(&[("decision", "d-7")], true);
+        assert_eq!(found, Vec::<String>::new(), "{is_listed}");
+        assert_eq!(answered.refused[0].0.to_string(), late);
+        let says = answered.wrong.iter().any(|why| why.starts_with(&format!("{retired}: ")));
+        assert_eq!(says, !is_listed, "{:?}", answered.wrong);
+    }
+    let (found, _) = Asking::hiding(log(), retired).query(&[("decision", "d-7")], false);
+    assert_eq!(found, [late], "without a scan nobody knows");
 }
 
 /// What the index names is given only if it verifies: a stranger's statement in the log's place is refused by name.

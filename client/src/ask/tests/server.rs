@@ -21,6 +21,24 @@ pub(super) fn honest(at: u64, found: &[u64]) -> Value {
     json!({ "as_of": at, "ids": ids, "cursor": null })
 }
 
+/// What a server makes of its log.
+pub(super) struct Serves {
+    /// Where its answer is null, there is no index.
+    pub(super) index: Index,
+    /// Other bytes that it gives for one entry.
+    pub(super) other: Option<(u64, Vec<u8>)>,
+    /// Which witnesses had cosigned the newest note when it was published; all of them have since.
+    pub(super) archived: &'static [usize],
+    /// An entry of the admission policy that it does not list.
+    pub(super) hidden: Option<String>,
+}
+
+impl Default for Serves {
+    fn default() -> Self {
+        Self { index: honest, other: None, archived: &[0, 1, 2], hidden: None }
+    }
+}
+
 pub(super) struct Server {
     address: SocketAddr,
     is_over: Arc<AtomicBool>,
@@ -28,16 +46,10 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(log: TestLog, index: Index, other: Option<(u64, Vec<u8>)>) -> Self {
-        Self::having_archived(log, index, other, &[0, 1, 2])
+        Self::serving(log, Serves { index, other, ..Serves::default() })
     }
 
-    /// Of a log whose newest note these witnesses had cosigned when it was published, and all of them since.
-    pub(super) fn having_archived(
-        log: TestLog,
-        index: Index,
-        other: Option<(u64, Vec<u8>)>,
-        archived: &'static [usize],
-    ) -> Self {
+    pub(super) fn serving(log: TestLog, serves: Serves) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let is_over = Arc::new(AtomicBool::new(false));
@@ -51,9 +63,10 @@ impl Server {
                 }
                 let mut stream = stream.unwrap();
                 let target = target(&mut stream);
-                let other = other.as_ref().filter(|(index, _)| target == format!("/entries/1.{index}/statement"));
+                let other =
+                    serves.other.as_ref().filter(|(index, _)| target == format!("/entries/1.{index}/statement"));
                 let other = other.map(|(_, bytes)| bytes.clone());
-                let (status, body) = match other.or_else(|| answer(&log, index, archived, &target)) {
+                let (status, body) = match other.or_else(|| answer(&log, &serves, &target)) {
                     Some(body) => ("200 OK", body),
                     None => match std::fs::read(files.path().join(target.trim_start_matches('/'))) {
                         Ok(body) => ("200 OK", body),
@@ -87,7 +100,7 @@ fn target(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap().split(' ').nth(1).unwrap_or_default().to_owned()
 }
 
-fn answer(log: &TestLog, index: Index, archived: &[usize], target: &str) -> Option<Vec<u8>> {
+fn answer(log: &TestLog, serves: &Serves, target: &str) -> Option<Vec<u8>> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let pairs: Vec<(String, String)> = query
         .split('&')
@@ -99,18 +112,19 @@ fn answer(log: &TestLog, index: Index, archived: &[usize], target: &str) -> Opti
     let document = match (path, statement) {
         (_, Some(id)) => {
             let EntryId { index, .. } = id.parse().ok()?;
-            return log.size().covers(index).then(|| log.transparent(index, &log.note_of(log.size(), archived)));
+            return log.size().covers(index).then(|| log.transparent(index, &log.note_of(log.size(), serves.archived)));
         }
         ("/v1/admission-policy", _) => {
             let is_change =
                 |at: &usize| SignedStatement::parse(&log.entries[*at]).unwrap().kind() == "admission-policy";
-            let ids: Vec<String> = (0..log.entries.len()).filter(is_change).map(|at| format!("1.{at}")).collect();
+            let ids = (0..log.entries.len()).filter(is_change).map(|at| format!("1.{at}"));
+            let ids: Vec<String> = ids.filter(|id| Some(id) != serves.hidden.as_ref()).collect();
             json!({ "as_of": log.size().get(), "entries": ids })
         }
         ("/v1/checkpoints", _) => {
             let sizes = number("from").unwrap_or(1).max(1)..=number("to").unwrap_or(u64::MAX).min(log.size().get());
             let note = |size: u64| {
-                let cosigners: &[usize] = if size == log.size().get() { archived } else { &[0, 1] };
+                let cosigners: &[usize] = if size == log.size().get() { serves.archived } else { &[0, 1] };
                 let note = String::from_utf8(log.note_of(TreeSize::new(size), cosigners)).unwrap();
                 json!({ "size": size, "time_ms": 1, "note": note })
             };
@@ -124,7 +138,11 @@ fn answer(log: &TestLog, index: Index, archived: &[usize], target: &str) -> Opti
                 let entry = &log.entries[usize::try_from(*index).unwrap()];
                 filter.matches(&SignedStatement::parse(entry).unwrap())
             };
-            index(at, &(0..at).filter(is_asked).collect::<Vec<u64>>())
+            let answer = (serves.index)(at, &(0..at).filter(is_asked).collect::<Vec<u64>>());
+            if answer.is_null() {
+                return None;
+            }
+            answer
         }
         _ => return None,
     };

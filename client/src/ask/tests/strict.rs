@@ -1,6 +1,7 @@
 //! Somebody who asks for more witnesses than the log does.
 
 use super::drawn::{ids, sought};
+use super::server::Serves;
 use super::*;
 use crate::custody::{self, ExportError, Plan, export};
 use crate::source::{Head, HeadError};
@@ -13,7 +14,7 @@ fn strict(log: TestLog) -> Asking {
     let (change, note) = (LeafIndex::new(1), log.note_of(log.size(), &[0, 1, 2]));
     trusted.add_change(change, &log.entries[1], &log.tlog_proof(change, &note)).unwrap();
     let trust = trusted.trust().clone();
-    let server = Server::having_archived(log, honest, None, &[0, 1]);
+    let server = Server::serving(log, Serves { archived: &[0, 1], ..Serves::default() });
     let source = Source::open(&server.url()).unwrap();
     Asking { _server: server, _dir: dir, source, trust }
 }
