@@ -188,7 +188,11 @@ impl Shown {
 
     /// What the absence of an entry rests on.
     pub(super) fn absence(&self) -> String {
-        missing::checked(&self.custody.manifest.completeness, self.is_live)
+        match self.custody.manifest.not_found.cut_at {
+            // However it was looked for, it may be among what was left out.
+            Some(most) => format!("not looked for to the end: cut at {most} entries"),
+            None => missing::checked(&self.custody.manifest.completeness, self.is_live),
+        }
     }
 
     pub(super) fn chain(&self) -> Chain<'_> {

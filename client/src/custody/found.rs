@@ -121,6 +121,11 @@ impl Custody {
         self.entries.iter().filter(can_be).filter(|held| !is_revoked(held)).collect()
     }
 
+    /// What is to be added wherever something is said not to be here: nothing, unless the collector stopped before the end.
+    pub(crate) fn unlooked(&self) -> &'static str {
+        if self.manifest.not_found.cut_at.is_some() { " (not looked for to the end)" } else { "" }
+    }
+
     /// What a revocation in the file revokes, or bears on.
     pub(crate) fn revoked(&self) -> BTreeSet<LeafIndex> {
         let kinds: BTreeMap<LeafIndex, &str> =

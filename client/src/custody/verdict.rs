@@ -63,7 +63,9 @@ fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
         ),
     });
     if let Some(most) = manifest.not_found.cut_at {
-        list.push(format!("completeness: the collector stopped at {most} entries, and there are more"));
+        list.push(format!(
+            "completeness: the collector stopped at {most} entries, and there are more; what is not here was not looked for to the end"
+        ));
     }
     list.extend(stated_times(&manifest.query));
     let independent = head.witnesses.iter().filter(|witness| witness.relation == Relation::Independent).count();
@@ -112,7 +114,8 @@ fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
     }
     let unrevoked = custody.unrevoked().len();
     if unrevoked > 0 {
-        list.push(format!("that {unrevoked} entries of which no revocation is here were not revoked"));
+        let unlooked = custody.unlooked();
+        list.push(format!("that {unrevoked} entries of which no revocation is here{unlooked} were not revoked"));
     }
     list.extend(remarks);
     list.push("whether what the issuers state is true".to_owned());
@@ -235,7 +238,8 @@ fn lines(text: &mut String, custody: &Custody, now_s: u64) {
         line(text, "redacted", &format!("{entry}: {}, by {by}: {}", redacted.what(), redacted.why()));
     }
     for dead in &custody.dead_links {
-        line(text, "not found", &format!("{} {} {}", id(dead.from), dead.rel.escape_debug(), dead.to));
+        let (from, unlooked) = (id(dead.from), custody.unlooked());
+        line(text, "not found", &format!("{from} {} {}{unlooked}", dead.rel.escape_debug(), dead.to));
     }
 }
 

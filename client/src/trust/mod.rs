@@ -19,8 +19,8 @@ mod witnesses;
 pub(crate) use files::EPOCH;
 pub use files::TrustError;
 pub use history::{Change, History, HistoryError};
-pub(crate) use update::{learn_found, learn_listed, prove};
 pub use update::{UpdateError, Updated, read_history, update};
+pub(crate) use update::{learn_found, learn_listed, prove};
 pub use witnesses::{Notes, Relation, WitnessNote};
 
 use std::path::{Path, PathBuf};

@@ -25,5 +25,15 @@ fn effects_without_end_hide_no_revocation_from_who_draws_a_few() {
     for id in ["1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.72"] {
         assert!(ids.contains(&id.to_owned()), "{id} is not among {ids:?}");
     }
-    assert_eq!(shown.json(NOW)["missing"]["cut_at"], 30);
+    let document = shown.json(NOW);
+    assert_eq!(document["missing"]["cut_at"], 30);
+    // What is not among a few may be among the rest.
+    let cut = "not looked for to the end: cut at 30 entries";
+    assert_eq!(document["absent_entries"], cut);
+    let text = Page::default().draw(&shown, NOW);
+    assert!(text.contains(&format!("no revocation of: registration 1.4, policy 1.6 ({cut})")), "{text}");
+    assert!(!text.contains(NOT_CHECKED), "{text}");
+    let whole = Wanted { most: 100, ..wanted };
+    let whole = show(&asking.source, &asking.trust, &whole, &mut |_, _, _| {}).unwrap().unwrap();
+    assert_eq!(whole.json(NOW)["absent_entries"], NOT_CHECKED);
 }

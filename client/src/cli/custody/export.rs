@@ -196,7 +196,7 @@ fn summary(path: &Path, made: &Exported, custody: &Custody) -> String {
     if let Some(most) = custody.manifest.not_found.cut_at {
         lines.push(format!("  CUT at {most} entries: there are more"));
     }
-    lines.push(format!("  not found: {} links lead to no entry", custody.dead_links.len()));
+    lines.push(format!("  not found: {} links lead to no entry{}", custody.dead_links.len(), custody.unlooked()));
     lines.push(format!("  manifest sha256 {}", made.manifest_digest));
     lines.push("  what it does not prove is said by: govlog custody verify".to_owned());
     lines.join("\n")

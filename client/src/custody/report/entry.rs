@@ -203,7 +203,7 @@ fn related(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
             html.plain("li", |html| {
                 html.of("span", "badge", |html| html.words("not found"));
                 html.words(" ");
-                html.said(&missing(dead));
+                html.said(&missing(dead, matter.custody));
             });
         }
     });

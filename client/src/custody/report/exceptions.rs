@@ -10,6 +10,7 @@ use govlog_formats::record::{Record, Recorded};
 
 use super::super::closure::DeadLink;
 use super::super::contents::id;
+use super::super::found::Custody;
 use super::super::relations::{BEARS_ON, Class, class, is_revoking};
 use super::html::Html;
 use super::matter::{Matter, Told, link};
@@ -51,18 +52,19 @@ pub(super) fn exceptions(matter: &Matter<'_>) -> Vec<Exception> {
     found.extend(matter.custody.dead_links.iter().map(|dead| Exception {
         sort: "not found",
         entries: vec![dead.from],
-        what: missing(dead),
+        what: missing(dead, matter.custody),
         at_ms: None,
     }));
     found
 }
 
 /// What is missing. Nobody named an owner: one is looked for.
-pub(super) fn missing(dead: &DeadLink) -> String {
+pub(super) fn missing(dead: &DeadLink, custody: &Custody) -> String {
+    let unlooked = custody.unlooked();
     match class(&dead.rel) {
-        Class::Owner => format!("no entry names {}", dead.to),
+        Class::Owner => format!("no entry names {}{unlooked}", dead.to),
         Class::Other => format!("its {} leads out of this log, or is not known here: {}", dead.rel, dead.to),
-        _ => format!("it is {} {}, and no entry of the file is that", relation(&dead.rel, true), dead.to),
+        _ => format!("it is {} {}, and no entry of the file is that{unlooked}", relation(&dead.rel, true), dead.to),
     }
 }
 

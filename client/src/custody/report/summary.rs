@@ -25,7 +25,9 @@ pub(super) fn heading(matter: &Matter<'_>) -> String {
 pub(super) fn lacking(custody: &Custody) -> Vec<String> {
     let mut list = Vec::new();
     if let Some(most) = custody.manifest.not_found.cut_at {
-        list.push(format!("the collector stopped at {most} entries, and there are more"));
+        list.push(format!(
+            "the collector stopped at {most} entries, and there are more: what is not here was not looked for to the end"
+        ));
     }
     let gaps = custody.streams.iter().map(|stream| stream.gaps.len()).sum::<usize>();
     if gaps > 0 {
@@ -39,7 +41,7 @@ pub(super) fn lacking(custody: &Custody) -> Vec<String> {
     let dead = custody.dead_links.iter().filter(|dead| class(&dead.rel) != Class::Other).count();
     if dead > 0 {
         let dead = count(dead, "relation leads", "relations lead");
-        list.push(format!("{dead} to no entry of the file"));
+        list.push(format!("{dead} to no entry of the file{}", custody.unlooked()));
     }
     list
 }

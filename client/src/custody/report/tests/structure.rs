@@ -182,7 +182,14 @@ fn what_was_cut_or_is_missing_is_said_first() {
     let mut cut = story.contents(story.log.size());
     cut.cut_at = Some(14);
     cut.entries.retain(|index, _| index.get() != 9);
-    let page = page(&verify(&story.trust, "case.zip", &cut.write().unwrap().0, &[]));
+    let verdict = verify(&story.trust, "case.zip", &cut.write().unwrap().0, &[]);
+    let page = page(&verdict);
+    // Nothing is told as absence that may be among what was left out.
+    let unlooked = "(not looked for to the end)";
+    assert!(page.contains(&format!("no entry of the file is that {unlooked}")));
+    let text = verdict.text(0);
+    let mut absent = text.lines().filter(|line| line.contains("not found  ") || line.contains("no revocation is here"));
+    assert!(absent.clone().count() > 1 && absent.all(|line| line.contains(unlooked)), "{text}");
     let elements = markup::check(&page);
     let first = elements
         .iter()
