@@ -79,7 +79,7 @@ fn found<F: Finder>(reading: &mut Reading<'_, F>, starts: &[Arc<Node>]) -> BTree
         Role::Start => Part::Start,
     };
     let at = |index: u64| usize::try_from(index - FIRST).unwrap();
-    closure.reached.into_iter().map(|(index, (_, role))| (at(index.get()), part(role))).collect()
+    closure.reached.into_iter().map(|(spot, (_, role))| (at(spot.index.get()), part(role))).collect()
 }
 
 /// Every starting point that there is, 17,000 in 8,000 matters: half a minute on two cores, unoptimised.

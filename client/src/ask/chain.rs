@@ -5,27 +5,25 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use govlog_formats::merkle::LeafIndex;
-
-use crate::custody::{Class, Custody, Edge, Held, Role, class};
+use crate::custody::{Class, Custody, Edge, Held, Role, Spot, class};
 
 /// The forest of a matter.
 #[derive(Debug)]
 pub(super) struct Chain<'a> {
     /// The entries, with why each belongs here.
-    pub(super) entries: BTreeMap<LeafIndex, (&'a Held, Role)>,
+    pub(super) entries: BTreeMap<Spot, (&'a Held, Role)>,
     /// Every relation between them.
     pub(super) edges: Vec<&'a Edge>,
     /// The entries that rest on none, in the order they are drawn.
-    pub(super) roots: Vec<LeafIndex>,
+    pub(super) roots: Vec<Spot>,
     /// What is drawn below an entry, and by which relation.
-    below: BTreeMap<LeafIndex, Vec<(LeafIndex, &'a str)>>,
+    below: BTreeMap<Spot, Vec<(Spot, &'a str)>>,
     /// The entry that each is drawn below.
-    above: BTreeMap<LeafIndex, LeafIndex>,
+    above: BTreeMap<Spot, Spot>,
 }
 
 /// By which relation an entry is drawn below another: the first of these that it has. Who asked comes before by which credential.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "enforces",
     "caused_by",
     "on_behalf_of",
@@ -39,6 +37,7 @@ const ORDER: [&str; 21] = [
     "governed_by",
     "signed_by",
     "anchored_in",
+    "member_of",
     "revokes",
     "bears_on",
     "redacts",
@@ -55,12 +54,12 @@ const DEEPEST: usize = 24;
 
 impl<'a> Chain<'a> {
     /// Takes these entries of a matter. `roles`: why each belongs to it; others are left out.
-    pub(super) fn new(custody: &'a Custody, roles: &BTreeMap<LeafIndex, Role>) -> Self {
+    pub(super) fn new(custody: &'a Custody, roles: &BTreeMap<Spot, Role>) -> Self {
         let with_role = |held: &'a Held| {
-            let index = held.entry.included().index;
+            let index = held.spot();
             roles.get(&index).map(|role| (index, (held, *role)))
         };
-        let entries: BTreeMap<LeafIndex, (&Held, Role)> = custody.entries.iter().filter_map(with_role).collect();
+        let entries: BTreeMap<Spot, (&Held, Role)> = custody.entries.iter().filter_map(with_role).collect();
         let is_here = |edge: &&Edge| entries.contains_key(&edge.from) && entries.contains_key(&edge.to);
         let edges: Vec<&Edge> = custody.edges.iter().filter(is_here).collect();
         let mut above = without_circles(parents(&edges));
@@ -77,23 +76,23 @@ impl<'a> Chain<'a> {
     }
 
     /// What is drawn below an entry, in the log's order: words about it first.
-    pub(super) fn below(&self, index: LeafIndex) -> &[(LeafIndex, &'a str)] {
+    pub(super) fn below(&self, index: Spot) -> &[(Spot, &'a str)] {
         self.below.get(&index).map_or(&[], Vec::as_slice)
     }
 
     /// The entry that one is drawn below.
-    pub(super) fn above(&self, index: LeafIndex) -> Option<LeafIndex> {
+    pub(super) fn above(&self, index: Spot) -> Option<Spot> {
         self.above.get(&index).copied()
     }
 
     /// What an entry names besides the one that it is drawn below.
-    pub(super) fn also(&self, index: LeafIndex) -> impl Iterator<Item = &&'a Edge> {
+    pub(super) fn also(&self, index: Spot) -> impl Iterator<Item = &&'a Edge> {
         let above = self.above.get(&index).copied();
         self.edges.iter().filter(move |edge| edge.from == index && Some(edge.to) != above)
     }
 
     /// The trees with what was asked for first, and among them those that begin with people.
-    fn sorted_roots(&self) -> Vec<LeafIndex> {
+    fn sorted_roots(&self) -> Vec<Spot> {
         let mut with_starts = BTreeSet::new();
         for (start, _) in self.entries.iter().filter(|(_, (_, role))| *role == Role::Start) {
             let mut at = *start;
@@ -102,23 +101,23 @@ impl<'a> Chain<'a> {
                 at = *above;
             }
         }
-        let mut roots: Vec<LeafIndex> =
+        let mut roots: Vec<Spot> =
             self.entries.keys().filter(|index| !self.above.contains_key(index)).copied().collect();
-        let kind = |index: &LeafIndex| self.entries.get(index).map(|(held, _)| held.entry.statement().kind());
-        let of_people = |index: &LeafIndex| kind(index).and_then(|kind| PEOPLE.iter().position(|known| *known == kind));
+        let kind = |index: &Spot| self.entries.get(index).map(|(held, _)| held.kind());
+        let of_people = |index: &Spot| kind(index).and_then(|kind| PEOPLE.iter().position(|known| *known == kind));
         roots.sort_by_key(|root| (!with_starts.contains(root), of_people(root).unwrap_or(PEOPLE.len()), *root));
         roots
     }
 }
 
 /// The best relation of each entry to another: to which, and by what.
-fn parents<'a>(edges: &[&'a Edge]) -> BTreeMap<LeafIndex, (LeafIndex, &'a str)> {
+fn parents<'a>(edges: &[&'a Edge]) -> BTreeMap<Spot, (Spot, &'a str)> {
     let is_word = |edge: &Edge| matches!(class(&edge.rel), Class::About | Class::Newer | Class::Seen);
     // What rests on an approval is not what the approval rests on, though it speaks of it.
-    let rests_on: BTreeSet<(LeafIndex, LeafIndex)> =
+    let rests_on: BTreeSet<(Spot, Spot)> =
         edges.iter().filter(|edge| !is_word(edge)).map(|edge| (edge.from, edge.to)).collect();
     let rank = |edge: &Edge| (ORDER.iter().position(|rel| *rel == edge.rel).unwrap_or(ORDER.len()), edge.to);
-    let mut best: BTreeMap<LeafIndex, &'a Edge> = BTreeMap::new();
+    let mut best: BTreeMap<Spot, &'a Edge> = BTreeMap::new();
     for edge in edges.iter().filter(|edge| !(is_word(edge) && rests_on.contains(&(edge.to, edge.from)))) {
         let known = best.entry(edge.from).or_insert(edge);
         if rank(edge) < rank(known) {
@@ -129,7 +128,7 @@ fn parents<'a>(edges: &[&'a Edge]) -> BTreeMap<LeafIndex, (LeafIndex, &'a str)> 
 }
 
 /// Where going up comes back to where it began, the entry that was logged first is a root.
-fn without_circles(mut above: BTreeMap<LeafIndex, (LeafIndex, &str)>) -> BTreeMap<LeafIndex, (LeafIndex, &str)> {
+fn without_circles(mut above: BTreeMap<Spot, (Spot, &str)>) -> BTreeMap<Spot, (Spot, &str)> {
     let mut done = BTreeSet::new();
     for start in above.keys().copied().collect::<Vec<_>>() {
         let (mut path, mut at) = (BTreeSet::new(), start);
@@ -156,10 +155,10 @@ fn without_circles(mut above: BTreeMap<LeafIndex, (LeafIndex, &str)>) -> BTreeMa
 
 /// What stands below what; what would stand too deep is taken from there and becomes a root.
 fn cut<'a>(
-    entries: &BTreeMap<LeafIndex, (&Held, Role)>,
-    above: &mut BTreeMap<LeafIndex, (LeafIndex, &'a str)>,
-) -> BTreeMap<LeafIndex, Vec<(LeafIndex, &'a str)>> {
-    let mut below: BTreeMap<LeafIndex, Vec<(LeafIndex, &str)>> = BTreeMap::new();
+    entries: &BTreeMap<Spot, (&Held, Role)>,
+    above: &mut BTreeMap<Spot, (Spot, &'a str)>,
+) -> BTreeMap<Spot, Vec<(Spot, &'a str)>> {
+    let mut below: BTreeMap<Spot, Vec<(Spot, &str)>> = BTreeMap::new();
     for (index, (to, rel)) in above.iter() {
         below.entry(*to).or_default().push((*index, *rel));
     }
@@ -167,7 +166,7 @@ fn cut<'a>(
         children.sort_by_key(|(index, rel)| (class(rel) != Class::About, *index));
     }
     let roots = entries.keys().filter(|index| !above.contains_key(index));
-    let mut open: VecDeque<(LeafIndex, usize)> = roots.map(|index| (*index, 0)).collect();
+    let mut open: VecDeque<(Spot, usize)> = roots.map(|index| (*index, 0)).collect();
     while let Some((index, depth)) = open.pop_front() {
         let Some(children) = below.get(&index) else { continue };
         if depth < DEEPEST {

@@ -4,14 +4,13 @@
 
 use std::fmt::Write as _;
 
-use govlog_formats::merkle::LeafIndex;
 use govlog_formats::visible::visible;
 
 use super::chain::Chain;
 use super::entry::{bounds, line, says};
 use super::missing::{Missing, id, named};
 use super::show::Shown;
-use crate::custody::Role;
+use crate::custody::{Role, Spot};
 use crate::time;
 use crate::trust::Relation;
 
@@ -126,7 +125,7 @@ fn heading(shown: &Shown, chain: &Chain<'_>, now_s: u64) -> Vec<Line> {
 /// What is still to be drawn.
 enum Step<'a> {
     Entry {
-        index: LeafIndex,
+        index: Spot,
         rel: &'a str,
         before: String,
         is_last: bool,
@@ -135,8 +134,8 @@ enum Step<'a> {
     /// So many like ones that are left out, the first and the last of them.
     LeftOut {
         count: usize,
-        first: LeafIndex,
-        last: LeafIndex,
+        first: Spot,
+        last: Spot,
         before: String,
     },
 }
@@ -144,7 +143,7 @@ enum Step<'a> {
 /// Draws the forest, without recursion: chains can be long.
 fn tree(chain: &Chain<'_>, lines: &mut Vec<Line>) {
     let root =
-        |index: &LeafIndex| Step::Entry { index: *index, rel: "", before: String::new(), is_last: true, is_root: true };
+        |index: &Spot| Step::Entry { index: *index, rel: "", before: String::new(), is_last: true, is_root: true };
     let mut open: Vec<Step<'_>> = chain.roots.iter().rev().map(root).collect();
     while let Some(step) = open.pop() {
         match step {
@@ -179,22 +178,22 @@ fn tree(chain: &Chain<'_>, lines: &mut Vec<Line>) {
 }
 
 enum Below<'a> {
-    One(LeafIndex, &'a str, bool),
-    LeftOut(usize, LeafIndex, LeafIndex),
+    One(Spot, &'a str, bool),
+    LeftOut(usize, Spot, Spot),
 }
 
 /// What is drawn below an entry: of many of one kind with nothing below them, the first and the last.
-fn below<'a>(chain: &Chain<'a>, index: LeafIndex) -> Vec<Below<'a>> {
+fn below<'a>(chain: &Chain<'a>, index: Spot) -> Vec<Below<'a>> {
     let all = chain.below(index);
-    let kind = |index: LeafIndex| chain.entries.get(&index).map(|(held, _)| held.entry.statement().kind());
+    let kind = |index: Spot| chain.entries.get(&index).map(|(held, _)| held.kind());
     let mut drawn = Vec::new();
     let mut at = 0;
     while let Some((child, _)) = all.get(at) {
-        let is_like = |(other, _): &&(LeafIndex, &str)| chain.below(*other).is_empty() && kind(*other) == kind(*child);
+        let is_like = |(other, _): &&(Spot, &str)| chain.below(*other).is_empty() && kind(*other) == kind(*child);
         let run = all.get(at..).unwrap_or_default();
         let run = run.get(..run.iter().take_while(is_like).count().max(1)).unwrap_or_default();
         at += run.len();
-        let one = |(index, rel): &(LeafIndex, &'a str)| Below::One(*index, rel, false);
+        let one = |(index, rel): &(Spot, &'a str)| Below::One(*index, rel, false);
         match (run.get(..FIRST), run.get(FIRST..run.len().saturating_sub(LAST)), run.last_chunk::<LAST>()) {
             (Some(first), Some([(from, _), .., (to, _)]), Some(last)) if run.len() > MANY => {
                 drawn.extend(first.iter().map(one));
@@ -211,15 +210,15 @@ fn below<'a>(chain: &Chain<'a>, index: LeafIndex) -> Vec<Below<'a>> {
 }
 
 /// An entry: what it is and says, who signed it and when it was there, what else it rests on, and what it names that is not there.
-fn entry(chain: &Chain<'_>, index: LeafIndex, rel: &str, sign: &str, margin: &str, lines: &mut Vec<Line>) {
+fn entry(chain: &Chain<'_>, index: Spot, rel: &str, sign: &str, margin: &str, lines: &mut Vec<Line>) {
     let Some((held, role)) = chain.entries.get(&index) else { return };
     let statement = held.entry.statement();
-    let look = if ALARMS.contains(&statement.kind()) { Look::Alarm } else { Look::Strong };
+    let look = if ALARMS.contains(&held.kind()) { Look::Alarm } else { Look::Strong };
     let mark = if *role == Role::Start { "> " } else { "" };
     lines.push(vec![
         (Look::Faint, sign.to_owned()),
-        (look, format!("{mark}{} {}", line(statement.kind()), held.entry.id())),
-        (Look::Plain, format!("  {}", says(&held.entry))),
+        (look, format!("{mark}{} {}", line(held.kind()), held.id())),
+        (Look::Plain, format!("  {}", says(held.record().as_ref(), statement))),
         (Look::Faint, if rel.is_empty() { String::new() } else { format!("  [{}]", line(rel)) }),
     ]);
     let signed = format!("signed by {}, {}", line(&statement.claims().iss), bounds(held.bracket));
@@ -245,9 +244,7 @@ fn not_checked(shown: &Shown) -> Vec<String> {
     let head = &shown.custody.checkpoint;
     let mut list = Vec::new();
     match shown.custody.manifest.completeness.as_str() {
-        "index" => list.push(
-            "completeness: the log's index was asked; govlog custody export --complete reads every entry".to_owned(),
-        ),
+        "index" => list.push("completeness: the log's index was asked; --complete reads every entry".to_owned()),
         said if shown.is_live => list.push(format!("what came after the entries {}", line(said))),
         said => list.push(format!("completeness: the file's maker claims to have {}", line(said))),
     }

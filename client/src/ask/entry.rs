@@ -1,9 +1,11 @@
 //! A verified entry, as it is shown: from when on and by when it was there, when it says it happened, who signed it, and what it says.
 
-use govlog_formats::record::view;
+use govlog_formats::record::{Record, view};
+use govlog_formats::statement::SignedStatement;
 use govlog_formats::visible::visible;
 use serde_json::{Value, json};
 
+use crate::custody::Held;
 use crate::time;
 use crate::verify::{Bracket, VerifiedEntry, summary};
 
@@ -22,7 +24,7 @@ impl Hit {
     pub fn line(&self) -> String {
         let (entry, claims) = (&self.entry, self.entry.statement().claims());
         let (id, kind) = (entry.id().to_string(), line(entry.statement().kind()));
-        let (iss, sub, said) = (line(&claims.iss), line(&claims.sub), says(entry));
+        let (iss, sub, said) = (line(&claims.iss), line(&claims.sub), says(entry.record().as_ref(), entry.statement()));
         let about = if sub == iss || said.contains(&sub) { String::new() } else { format!("  {sub}") };
         format!("{id:<10} {kind:<14} {}  {iss}{about}  {said}", time::utc(claimed_ms(entry) / 1000))
     }
@@ -60,6 +62,26 @@ pub(super) fn json(entry: &VerifiedEntry, bracket: Bracket) -> Value {
     })
 }
 
+/// What a custody file holds, for programs: an entry, or a member of one.
+pub(super) fn held_json(held: &Held) -> Value {
+    let mut document = json(&held.entry, held.bracket);
+    if let (Some(member), Some(document)) = (&held.member, document.as_object_mut()) {
+        let (record, batch) = (held.record(), held.entry.id().to_string());
+        let event_ms = record.as_ref().and_then(|record| record.body()?.event_ms().present());
+        let own = json!({
+            "id": held.id(),
+            "kind": held.kind(),
+            "sub": held.subject(),
+            "event_ms": event_ms.unwrap_or_else(|| claimed_ms(&held.entry)),
+            "leaf": held.leaf().to_string(),
+            "says": record.as_ref().and_then(summary),
+            "batch": { "id": batch, "member": member.at.get(), "count": member.of.get() },
+        });
+        document.extend(own.as_object().cloned().unwrap_or_default());
+    }
+    document
+}
+
 /// When it happened, as claimed: the record's own time, else when it was signed. POSIX milliseconds.
 pub(super) fn claimed_ms(entry: &VerifiedEntry) -> u64 {
     let event = entry.record().and_then(|record| record.body()?.event_ms().present());
@@ -67,10 +89,9 @@ pub(super) fn claimed_ms(entry: &VerifiedEntry) -> u64 {
 }
 
 /// What it says, in a line.
-pub(super) fn says(entry: &VerifiedEntry) -> String {
-    let statement = entry.statement();
-    match entry.record() {
-        Some(record) => summary(&record).unwrap_or_else(|| "changes who may submit what".to_owned()),
+pub(super) fn says(record: Option<&Record>, statement: &SignedStatement) -> String {
+    match record {
+        Some(record) => summary(record).unwrap_or_else(|| "changes who may submit what".to_owned()),
         None if statement.is_hash_envelope() => format!("only the digest of {}", line(statement.content_type())),
         None => format!("{} bytes of {}", statement.payload().len(), line(statement.content_type())),
     }

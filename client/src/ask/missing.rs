@@ -1,12 +1,11 @@
 //! What a chain ought to have and has not: links that lead nowhere, what no entry names, what was not revoked as far as was looked, what is sealed.
 
-use govlog_formats::merkle::LeafIndex;
 use serde_json::{Value, json};
 
 use super::NOT_CHECKED;
 use super::chain::Chain;
 use super::entry::line;
-use crate::custody::{Custody, DeadLink, Held, REVOCABLE, Role};
+use crate::custody::{Custody, DeadLink, Held, REVOCABLE, Role, Spot, Unopened};
 use crate::openings::State;
 
 /// What each kind rests on, as a rule: the relations, any of which will do, and what is missing without one.
@@ -31,11 +30,13 @@ pub(super) struct Missing<'a> {
     /// Relations that lead to no entry.
     pub(super) dead: Vec<&'a DeadLink>,
     /// What is missing, and the entries without it, which name none.
-    pub(super) unnamed: Vec<(&'static str, Vec<(&'static str, LeafIndex)>)>,
+    pub(super) unnamed: Vec<(&'static str, Vec<(&'static str, Spot)>)>,
     /// Entries that can be revoked, and of which no revocation was found.
-    pub(super) unrevoked: Vec<LeafIndex>,
+    pub(super) unrevoked: Vec<Spot>,
     /// How many values are sealed.
     pub(super) sealed: usize,
+    /// Batches of which there are members that are not here.
+    pub(super) members: Vec<&'a Unopened>,
     /// How many entries were taken at most, where there were more.
     pub(super) cut_at: Option<u64>,
 }
@@ -44,15 +45,15 @@ impl<'a> Missing<'a> {
     pub(super) fn new(custody: &'a Custody, chain: &Chain<'a>) -> Self {
         let is_here = |dead: &&DeadLink| chain.entries.contains_key(&dead.from);
         let dead: Vec<&DeadLink> = custody.dead_links.iter().filter(is_here).collect();
-        let names = |index: LeafIndex, rels: &[&str]| {
+        let names = |index: Spot, rels: &[&str]| {
             chain.edges.iter().any(|edge| edge.from == index && rels.contains(&edge.rel.as_str()))
                 || dead.iter().any(|dead| dead.from == index && rels.contains(&dead.rel.as_str()))
         };
-        let mut unnamed: Vec<(&'static str, Vec<(&'static str, LeafIndex)>)> = Vec::new();
+        let mut unnamed: Vec<(&'static str, Vec<(&'static str, Spot)>)> = Vec::new();
         for (kind, rels, what) in RULES {
             let of_kind = chain.entries.iter().filter(|(_, (held, role))| {
                 // What only speaks of others was not followed any further.
-                held.entry.statement().kind() == kind && *role > Role::Word
+                held.kind() == kind && *role > Role::Word
             });
             let without: Vec<_> =
                 of_kind.filter(|(index, _)| !names(**index, rels)).map(|(index, _)| (kind, *index)).collect();
@@ -63,14 +64,16 @@ impl<'a> Missing<'a> {
             }
         }
         let revoked = custody.revoked();
-        let can_be = |(_, (held, role)): &(&LeafIndex, &(&Held, Role))| {
-            *role > Role::Word && REVOCABLE.contains(&held.entry.statement().kind())
-        };
+        let can_be =
+            |(_, (held, role)): &(&Spot, &(&Held, Role))| *role > Role::Word && REVOCABLE.contains(&held.kind());
         let unrevoked = chain.entries.iter().filter(can_be).map(|(index, _)| *index);
         let unrevoked = unrevoked.filter(|index| !revoked.contains(index)).collect();
         let closed = |held: &Held| held.fields.iter().filter(|field| field.state == State::Closed).count();
         let sealed = chain.entries.values().map(|(held, _)| closed(held)).sum();
-        Self { dead, unnamed, unrevoked, sealed, cut_at: custody.manifest.not_found.cut_at }
+        let is_here =
+            |unopened: &&Unopened| unopened.entry.parse::<Spot>().is_ok_and(|spot| chain.entries.contains_key(&spot));
+        let members = custody.manifest.not_found.members.iter().filter(is_here).collect();
+        Self { dead, unnamed, unrevoked, sealed, members, cut_at: custody.manifest.not_found.cut_at }
     }
 
     /// One line for each thing, for people. `checked`: what the absence of entries rests on.
@@ -95,6 +98,7 @@ impl<'a> Missing<'a> {
         if self.sealed > 0 {
             lines.push(format!("{} values are sealed; whoever has their openings: govlog open", self.sealed));
         }
+        lines.extend(self.members.iter().map(|unopened| unopened.said()));
         if let Some(most) = self.cut_at {
             lines.push(format!("CUT at {most} entries: there are more; --limit takes more, govlog custody export all"));
         }
@@ -111,6 +115,7 @@ impl<'a> Missing<'a> {
             "unnamed": unnamed.collect::<Vec<_>>(),
             "revocations": self.unrevoked.iter().map(|index| id(*index)).collect::<Vec<_>>(),
             "sealed": self.sealed,
+            "members": self.members,
             "cut_at": self.cut_at,
         })
     }
@@ -127,13 +132,13 @@ pub(super) fn checked(completeness: &str, is_own: bool) -> String {
 }
 
 /// An entry by its kind and id.
-pub(super) fn named(chain: &Chain<'_>, index: LeafIndex) -> String {
-    let kind = chain.entries.get(&index).map(|(held, _)| line(held.entry.statement().kind()));
+pub(super) fn named(chain: &Chain<'_>, index: Spot) -> String {
+    let kind = chain.entries.get(&index).map(|(held, _)| line(held.kind()));
     format!("{} {}", kind.as_deref().unwrap_or("entry"), id(index))
 }
 
-pub(super) fn id(index: LeafIndex) -> String {
-    crate::custody::id(index)
+pub(super) fn id(spot: impl Into<Spot>) -> String {
+    crate::custody::id(spot)
 }
 
 /// The first of them, and how many more there are.

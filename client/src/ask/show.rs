@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::merkle::TreeSize;
 use govlog_formats::record::{Record, Recorded};
 use govlog_formats::search::{Column, Filter, Term};
 use serde_json::{Value, json};
@@ -11,9 +11,9 @@ use super::chain::Chain;
 use super::entry;
 use super::fresh::{Beats, Fresh};
 use super::missing::{self, Missing};
-use super::starts::{OfFile, OfLog, OfScan, Place, Starts, starts};
+use super::starts::{OfFile, OfLog, OfScan, Starts, starts};
 use crate::custody::{
-    Custody, ExportError, Index, Node, Plan, Progress, Query, Reader, Role, Shelf, StreamSeen, close, export_under,
+    Custody, ExportError, Index, Plan, Progress, Query, Reader, Role, Shelf, Spot, StreamSeen, close, export_under,
     head,
 };
 use crate::resolve::Sought;
@@ -30,6 +30,8 @@ pub struct Wanted<'a> {
     pub at: Option<TreeSize>,
     /// The most entries to draw.
     pub most: usize,
+    /// Read every entry, instead of asking the index.
+    pub complete: bool,
 }
 
 /// A chain that was found.
@@ -44,7 +46,7 @@ pub struct Shown {
     /// The entries, verified.
     pub(super) custody: Custody,
     /// Why each belongs to the chain.
-    pub(super) roles: BTreeMap<LeafIndex, Role>,
+    pub(super) roles: BTreeMap<Spot, Role>,
     /// How often its streams speak.
     pub(super) beats: Beats,
     /// Whether it comes from a log, which goes on, and not from a file, which stands still.
@@ -80,24 +82,25 @@ pub fn show(
     let head = head(source, trust, wanted.at)?;
     let tree = Tree::new(source, head.size());
     let at_ms = head.verified().lower_time().unwrap_or_else(crate::time::now_s).saturating_mul(1000);
-    let mut place: Box<dyn Place + '_> = match source.http() {
-        Some(http) => Box::new(OfLog { http, at: head.size() }),
+    // A folder has no index.
+    let (found, scan) = match source.http().filter(|_| !wanted.complete) {
+        Some(http) => (starts(&mut OfLog { http, at: head.size() }, wanted.sought, at_ms)?, None),
         None => {
             let scanned = &mut |done| progress("scanned", done, head.size().get());
-            Box::new(OfScan::read(&tree, &head, wanted.sought, scanned)?)
+            let mut scan = OfScan::read(&tree, &head, wanted.sought, scanned)?;
+            (starts(&mut scan, wanted.sought, at_ms)?, Some(scan.into_inner()))
         }
     };
-    let found = starts(place.as_mut(), wanted.sought, at_ms)?;
     if found.entries.is_empty() {
         return Ok(None);
     }
     let plan = Plan {
         query: Query {
             search: BTreeMap::new(),
-            entries: found.entries.iter().map(|index| missing::id(*index)).collect(),
+            entries: found.entries.iter().map(|spot| missing::id(*spot)).collect(),
         },
         at: Some(head.size()),
-        complete: source.http().is_none(),
+        complete: scan.is_some(),
         most: wanted.most,
         pin: None,
         open: Vec::new(),
@@ -105,11 +108,14 @@ pub fn show(
         collector: None,
         purpose: None,
     };
-    let Some(made) = export_under(source, trust, &plan, &head, progress)? else { return Ok(None) };
+    let is_scanned = plan.complete;
+    let Some(made) = export_under(source, trust, &plan, &head, scan, progress)? else { return Ok(None) };
     let custody = made.verdict.result?;
     let mut shown = Shown::new(wanted.sought, found, custody, true);
     shown.only_what_was_asked_for(wanted.sought)?;
-    shown.beats = beats(source, trust, &head, &tree, &shown.custody.streams)?;
+    let beats = beats(source, trust, &head, &tree, &shown.custody.streams);
+    // Without an index, which is not needed for the rest, how often streams speak is not known.
+    shown.beats = if is_scanned { beats.unwrap_or_default() } else { beats? };
     Ok(Some(shown))
 }
 
@@ -119,9 +125,8 @@ pub fn show(
 ///
 /// None that are known.
 pub fn in_file(custody: Custody, sought: Option<&Sought>) -> Result<Option<Shown>, ShowError> {
-    let roles = |custody: &Custody| -> BTreeMap<LeafIndex, Role> {
-        let index_of = |held: &crate::custody::Held| held.entry.included().index;
-        custody.entries.iter().filter_map(|held| Some((index_of(held), held.role?))).collect()
+    let roles = |custody: &Custody| -> BTreeMap<Spot, Role> {
+        custody.entries.iter().filter_map(|held| Some((held.spot(), held.role?))).collect()
     };
     let Some(sought) = sought else {
         let asked = format!("custody file with the manifest {}", custody.manifest_digest);
@@ -139,15 +144,15 @@ pub fn in_file(custody: Custody, sought: Option<&Sought>) -> Result<Option<Shown
     let found = starts(&mut OfFile(&custody), sought, u64::MAX)?;
     let mut shelf = Shelf::default();
     for held in &custody.entries {
-        shelf.add(Node::new(held.entry.included().index, held.entry.statement()));
+        shelf.add(held.node());
     }
-    let nodes: Vec<_> = found.entries.iter().filter_map(|index| shelf.get(*index).cloned()).collect();
+    let nodes: Vec<_> = found.entries.iter().filter_map(|spot| shelf.get(*spot).cloned()).collect();
     if nodes.is_empty() {
         return Ok(None);
     }
     let Ok(closure) = close(&mut shelf, nodes, custody.entries.len());
     let mut shown = Shown::new(sought, found, custody, false);
-    shown.roles = closure.reached.into_iter().map(|(index, (_, role))| (index, role)).collect();
+    shown.roles = closure.reached.into_iter().map(|(spot, (_, role))| (spot, role)).collect();
     Ok(Some(shown))
 }
 
@@ -159,7 +164,7 @@ impl From<ExportError> for ShowError {
 
 impl Shown {
     fn new(sought: &Sought, found: Starts, custody: Custody, is_live: bool) -> Self {
-        let of = |held: &crate::custody::Held| Some((held.entry.included().index, held.role?));
+        let of = |held: &crate::custody::Held| Some((held.spot(), held.role?));
         Self {
             asked: format!("{}, taken for {}", sought.name, sought.taken_for),
             by: found.by,
@@ -175,8 +180,8 @@ impl Shown {
     fn only_what_was_asked_for(&self, sought: &Sought) -> Result<(), ShowError> {
         let filters: Vec<Filter> =
             sought.terms.iter().chain(&sought.or_else).map(|term| Filter::default().with(term.clone())).collect();
-        let is_start = |index: &LeafIndex| self.roles.get(index) == Some(&Role::Start);
-        for held in self.custody.entries.iter().filter(|held| is_start(&held.entry.included().index)) {
+        let is_start = |spot: &Spot| self.roles.get(spot) == Some(&Role::Start);
+        for held in self.custody.entries.iter().filter(|held| is_start(&held.spot())) {
             let is_it = sought.entry == Some(held.entry.id())
                 || filters.iter().any(|filter| filter.matches(held.entry.statement()));
             if !is_it {
@@ -205,7 +210,7 @@ impl Shown {
         let is_here = |stream: &&StreamSeen| {
             self.custody.entries.iter().any(|held| {
                 let claims = held.entry.statement().claims();
-                self.roles.contains_key(&held.entry.included().index)
+                self.roles.contains_key(&held.spot())
                     && claims.iss == stream.issuer
                     && claims.stream.as_ref().is_some_and(|position| position.stream == stream.stream)
             })
@@ -219,7 +224,7 @@ impl Shown {
     pub fn json(&self, now_s: u64) -> Value {
         let (chain, head) = (self.chain(), &self.custody.checkpoint);
         let entries = chain.entries.iter().map(|(index, (held, role))| {
-            let mut document = entry::json(&held.entry, held.bracket);
+            let mut document = entry::held_json(held);
             if let Some(document) = document.as_object_mut() {
                 document.insert("role".to_owned(), role.word().into());
                 document.insert("below".to_owned(), chain.above(*index).map(missing::id).into());

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::merkle::TreeSize;
 use govlog_formats::search::{Column, Filter, Term};
 
-use crate::custody::{Custody, ExportError, FindError, Finder as _, Scan};
+use crate::custody::{Custody, ExportError, FindError, Finder as _, Held, Scan, Spot, all_batches};
 use crate::resolve::Sought;
 use crate::source::{Head, Http, Tree};
 use crate::trust::EPOCH;
@@ -13,14 +13,14 @@ use crate::trust::EPOCH;
 /// Somewhere to look for entries.
 pub(super) trait Place {
     /// Entries that may answer a filter, at most so many, in the log's order; whether there are more.
-    fn ask(&mut self, filter: &Filter, most: usize) -> Result<(Vec<LeafIndex>, bool), ExportError>;
+    fn ask(&mut self, filter: &Filter, most: usize) -> Result<(Vec<Spot>, bool), ExportError>;
 }
 
 /// What was found to begin with.
 #[derive(Debug, Default)]
 pub(super) struct Starts {
     /// Where it begins.
-    pub(super) entries: BTreeSet<LeafIndex>,
+    pub(super) entries: BTreeSet<Spot>,
     /// By which terms.
     pub(super) by: Vec<Term>,
     /// Whether more entries have them.
@@ -57,7 +57,7 @@ pub(super) fn starts(place: &mut dyn Place, sought: &Sought, at_ms: u64) -> Resu
         if id.epoch != EPOCH {
             return Ok(starts);
         }
-        starts.entries.insert(id.index);
+        starts.entries.insert(id.index.into());
         return Ok(starts);
     }
     for terms in [&sought.terms, &sought.or_else] {
@@ -86,10 +86,10 @@ pub(super) fn starts(place: &mut dyn Place, sought: &Sought, at_ms: u64) -> Resu
 fn some(
     place: &mut dyn Place,
     filter: &Filter,
-    mut newest: Vec<LeafIndex>,
+    mut newest: Vec<Spot>,
     mut has_more: bool,
     at_ms: u64,
-) -> Result<BTreeSet<LeafIndex>, ExportError> {
+) -> Result<BTreeSet<Spot>, ExportError> {
     let mut some = BTreeSet::new();
     for of_kind in THINGS.iter().filter_map(|kind| of_kind(filter, kind)) {
         some.extend(last(place.ask(&of_kind, MOST_IDS)?.0));
@@ -112,7 +112,7 @@ fn of_kind(filter: &Filter, kind: &str) -> Option<Filter> {
     Some(filter.clone().with(Term::new(Column::KIND, kind).ok()?))
 }
 
-fn last(found: Vec<LeafIndex>) -> Vec<LeafIndex> {
+fn last(found: Vec<Spot>) -> Vec<Spot> {
     let skipped = found.len().saturating_sub(MOST);
     found.into_iter().skip(skipped).collect()
 }
@@ -124,8 +124,9 @@ pub(super) struct OfLog<'a> {
 }
 
 impl Place for OfLog<'_> {
-    fn ask(&mut self, filter: &Filter, most: usize) -> Result<(Vec<LeafIndex>, bool), ExportError> {
-        Ok(self.http.records(filter, self.at, most).map_err(FindError::Records)?)
+    fn ask(&mut self, filter: &Filter, most: usize) -> Result<(Vec<Spot>, bool), ExportError> {
+        let (found, is_cut) = self.http.records(filter, self.at, most).map_err(FindError::Records)?;
+        Ok((found.into_iter().map(Spot::from).collect(), is_cut))
     }
 }
 
@@ -143,14 +144,19 @@ impl OfScan {
         let terms = sought.terms.iter().chain(&sought.or_else);
         let filters: Vec<Filter> = terms.map(|term| Filter::default().with(term.clone())).collect();
         let of_kinds = filters.iter().flat_map(|filter| THINGS.iter().filter_map(|kind| of_kind(filter, kind)));
-        let filters: Vec<Filter> = filters.iter().cloned().chain(of_kinds).collect();
+        let filters: Vec<Filter> = filters.iter().cloned().chain(of_kinds).chain([all_batches()]).collect();
         Ok(Self(Scan::read(tree, head, &filters, progress)?))
+    }
+
+    /// The entries, for whatever else is looked for among them.
+    pub(super) fn into_inner(self) -> Scan {
+        self.0
     }
 }
 
 impl Place for OfScan {
-    fn ask(&mut self, filter: &Filter, _: usize) -> Result<(Vec<LeafIndex>, bool), ExportError> {
-        Ok((self.0.answers(std::slice::from_ref(filter))?, false))
+    fn ask(&mut self, filter: &Filter, _: usize) -> Result<(Vec<Spot>, bool), ExportError> {
+        Ok((self.0.answers(std::slice::from_ref(filter))?.into_iter().map(Spot::from).collect(), false))
     }
 }
 
@@ -158,9 +164,8 @@ impl Place for OfScan {
 pub(super) struct OfFile<'a>(pub(super) &'a Custody);
 
 impl Place for OfFile<'_> {
-    fn ask(&mut self, filter: &Filter, _: usize) -> Result<(Vec<LeafIndex>, bool), ExportError> {
-        let entries = self.0.entries.iter().map(|held| &held.entry);
-        let found = entries.filter(|entry| filter.matches(entry.statement())).map(|entry| entry.included().index);
+    fn ask(&mut self, filter: &Filter, _: usize) -> Result<(Vec<Spot>, bool), ExportError> {
+        let found = self.0.entries.iter().filter(|held| filter.matches_marks(&held.marks())).map(Held::spot);
         Ok((found.collect(), false))
     }
 }

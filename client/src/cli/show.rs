@@ -26,7 +26,7 @@ are looked for, and the answer says which it was.
 
 Drawn is what it rests on (credential, registration, owner, policy, delegation, approval), what came of it, and every word about any of these. \
 Each entry stands below the one it rests on most directly, and `also` names the others; in [ ] is how. All of it was read, proved under \
-one checkpoint and judged by your trust directory; the server only suggests. Then what is missing, and how fresh each stream is: what happened before it \
+one checkpoint and judged by your trust directory; the server only suggests, and with --complete is not asked: every entry is read. Then what is missing, and how fresh each stream is: what happened before it \
 last spoke is in the log, what happened since may be in flight.
 
 With a custody file in place of the log nothing is fetched. With --json: one document with `entries`, `edges`, `missing` and `streams`.
@@ -47,6 +47,9 @@ pub(crate) struct Show {
     /// The size of the checkpoint that everything is proved at [default: the newest]
     #[arg(long, value_name = "SIZE", value_parser = clap::value_parser!(u64).range(1..))]
     at: Option<u64>,
+    /// Read every entry instead of asking the index: what is not there then is not in the log
+    #[arg(long)]
+    complete: bool,
     /// The most entries to draw [default: 250]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
@@ -99,6 +102,7 @@ impl Show {
             sought: &sought,
             at: self.at.map(TreeSize::new),
             most: usize::try_from(self.limit.unwrap_or(LIMIT)).unwrap_or(usize::MAX),
+            complete: self.complete,
         };
         let shown = show(&source, trust, &wanted, &mut |what, done, all| {
             bar.set_message(what);
@@ -106,8 +110,8 @@ impl Show {
             bar.set_position(done);
         });
         bar.finish_and_clear();
-        let checked = if source.http().is_some() {
-            format!("absence is not proved ({NOT_CHECKED}); govlog query --complete reads every entry")
+        let checked = if source.http().is_some() && !self.complete {
+            format!("absence is not proved ({NOT_CHECKED}); --complete reads every entry")
         } else {
             "every entry was read".to_owned()
         };
@@ -121,9 +125,8 @@ impl Show {
         trust: &Trust,
         out: &Output,
     ) -> anyhow::Result<Result<Shown, Exit>> {
-        if self.at.is_some() || self.limit.is_some() {
-            let why =
-                "a custody file stands at its own checkpoint, and all of it is drawn: --at and --limit are for a log";
+        if self.at.is_some() || self.limit.is_some() || self.complete {
+            let why = "a custody file stands at its own checkpoint, and all of it is drawn: --at, --limit and --complete are for a log";
             return Err(Usage(format!("{file}: {why}")).into());
         }
         let verdict = judge(trust, Path::new(file), &[])?;
@@ -176,16 +179,16 @@ mod tests {
         let (trust, file) = (dir.path().join("trust"), dir.path().join("case.zip"));
         drop(TestLog::new().trusted_in(&trust));
         std::fs::write(&file, b"PK\x03\x04").unwrap();
-        let show = |at, limit| {
+        let show = |at, limit, complete| {
             let file = Some(file.display().to_string());
-            Show { log: file, trust: trust.clone(), at, limit, pdp: None, thing: None }
+            Show { log: file, trust: trust.clone(), at, limit, complete, pdp: None, thing: None }
         };
         let out = Output::new(true, Outbound::default());
-        for (at, limit) in [(Some(3), None), (None, Some(10))] {
-            let error = show(at, limit).run(&out).unwrap_err();
+        for (at, limit, complete) in [(Some(3), None, false), (None, Some(10), false), (None, None, true)] {
+            let error = show(at, limit, complete).run(&out).unwrap_err();
             assert_eq!(Exit::of(&error), Exit::Usage);
-            assert!(error.to_string().contains("--at and --limit are for a log"), "{error}");
+            assert!(error.to_string().contains("--at, --limit and --complete are for a log"), "{error}");
         }
-        assert_eq!(show(None, None).run(&out).unwrap(), Exit::Refuted, "it is no custody file");
+        assert_eq!(show(None, None, false).run(&out).unwrap(), Exit::Refuted, "it is no custody file");
     }
 }

@@ -3,33 +3,46 @@
 //! Nothing here is expanded or counted beyond what [`Manifest::parse`] let in: the manifest is anybody's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::search::{Filter, FilterError, Marks};
 
+use super::batches::Members;
 use super::contents::id;
 use super::layout::Place;
 use super::manifest::{Manifest, Query, starts};
+use super::spot::Spot;
 use crate::trust::History;
 use crate::verify::{Failure, VerifiedEntry};
 
 /// Holds what is said to answer the query against the entries, by the search's rules as this program has them; gives where the matter starts.
 pub(super) fn answers(
     manifest: &Manifest,
-    verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>,
+    verified: &BTreeMap<LeafIndex, (Arc<VerifiedEntry>, bool)>,
+    members: &Members,
     remarks: &mut Vec<String>,
-) -> Result<BTreeSet<LeafIndex>, Failure> {
+) -> Result<BTreeSet<Spot>, Failure> {
     let refuse = |why: String| Failure::refuted(format!("manifest.json: {why}"));
-    let starts: BTreeSet<LeafIndex> =
+    let starts: BTreeSet<Spot> =
         starts(&manifest.starts).map_err(|why| refuse(format!("starts: {why}")))?.into_iter().collect();
-    if let Some(missing) = starts.iter().find(|index| !verified.contains_key(index)) {
+    let is_here = |spot: &Spot| match spot.member {
+        None => verified.contains_key(&spot.index),
+        Some(_) => members.contains_key(spot),
+    };
+    if let Some(missing) = starts.iter().find(|spot| !is_here(spot)) {
         return Err(refuse(format!("{} is said to answer the query, and the file does not have it", id(*missing))));
     }
     let asked = asked(&manifest.query)?;
     let named: BTreeSet<&str> = manifest.query.entries.iter().map(String::as_str).collect();
-    for (index, (entry, _)) in verified {
-        let (id, is_start) = (id(*index), starts.contains(index));
-        let matches = matches(&asked, &Marks::of(entry.statement()));
+    let entries = verified.iter().map(|(index, (entry, _))| (Spot::from(*index), Marks::of(entry.statement())));
+    let members = members.iter().filter_map(|(spot, proof)| {
+        let (batch, _) = verified.get(&spot.index)?;
+        Some((*spot, Marks::of_member(batch.statement(), &proof.record)))
+    });
+    for (spot, marks) in entries.chain(members) {
+        let (id, is_start) = (id(spot), starts.contains(&spot));
+        let matches = matches(&asked, &marks);
         if is_start && !matches && !named.contains(id.as_str()) {
             return Err(refuse(format!("{id} is said to answer the query, and does not")));
         }
@@ -37,7 +50,7 @@ pub(super) fn answers(
             remarks.push(format!("why {id} is not named among what answers the query: it does"));
         }
     }
-    let is_there = |name: &&&str| starts.iter().any(|index| id(*index) == ***name);
+    let is_there = |name: &&&str| starts.iter().any(|spot| id(*spot) == ***name);
     let missing: Vec<&str> = named.iter().filter(|name| !is_there(name)).copied().collect();
     match missing.first() {
         None => {}
@@ -53,18 +66,24 @@ pub(super) fn answers(
     Ok(starts)
 }
 
-/// Holds the enclosed entries of the admission policy against what is known of it, with what they themselves taught: all below the checkpoint, no other.
-pub(super) fn changes(history: &History, size: TreeSize, enclosed: &BTreeSet<LeafIndex>) -> Result<(), Failure> {
-    let known = history.entries().iter().map(|change| change.index).filter(|index| size.covers(*index)).collect();
+/// Holds the enclosed entries of the admission policy against what is known of it, with what they themselves taught: no other, and without a gap.
+///
+/// Whoever collected the file may have known less of it than its reader does. That says nothing against the file: each of its entries is judged by
+/// what its reader knows. Gives how many entries of the policy below the checkpoint follow those that are enclosed.
+pub(super) fn changes(history: &History, size: TreeSize, enclosed: &BTreeSet<LeafIndex>) -> Result<usize, Failure> {
+    let known: BTreeSet<LeafIndex> =
+        history.entries().iter().map(|change| change.index).filter(|index| size.covers(*index)).collect();
     let refuse = |index: &LeafIndex, why: &str| Failure::refuted(format!("{}: {why}", Place::Change(*index).name()));
     if let Some(other) = enclosed.difference(&known).next() {
         return Err(refuse(other, "no entry that the log's admission policy is made of"));
     }
-    match known.difference(enclosed).next() {
+    let newest = enclosed.last().copied().unwrap_or_default();
+    let (before, after): (Vec<_>, Vec<_>) = known.difference(enclosed).partition(|index| **index <= newest);
+    match before.first() {
         Some(missing) => {
-            Err(refuse(missing, "missing: the log's admission policy is made of it, below the checkpoint"))
+            Err(refuse(missing, "missing: the log's admission policy is made of it, as of others that are enclosed"))
         }
-        None => Ok(()),
+        None => Ok(after.len()),
     }
 }
 

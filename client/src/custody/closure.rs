@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::{Handle, LinkTarget};
 
 use super::relations::{
     BEARS_ON, Class, Node, Point, REVOKES, also_called, can_be_meant, class, key, meant_kinds, shown, speakers,
 };
+use super::spot::Spot;
 use super::turns::{Turn, Turns};
 use crate::verify::join;
 
@@ -60,22 +60,22 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
     /// The entry that names the other.
-    pub from: LeafIndex,
+    pub from: Spot,
     /// The other.
-    pub to: LeafIndex,
+    pub to: Spot,
     /// The relation.
     pub rel: String,
     /// What both hold.
     pub by: String,
     /// The entry with the certificate that has both its names, where each holds another one.
-    pub through: Option<LeafIndex>,
+    pub through: Option<Spot>,
 }
 
 /// A relation that leads to no entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeadLink {
     /// The entry that names something.
-    pub from: LeafIndex,
+    pub from: Spot,
     /// The relation.
     pub rel: String,
     /// What it names.
@@ -86,7 +86,7 @@ pub struct DeadLink {
 #[derive(Clone, Debug, Default)]
 pub struct Closure {
     /// The entries and their roles.
-    pub reached: BTreeMap<LeafIndex, (Arc<Node>, Role)>,
+    pub reached: BTreeMap<Spot, (Arc<Node>, Role)>,
     /// Whether there is more than was asked for at most.
     pub is_cut: bool,
 }
@@ -107,8 +107,8 @@ impl Role {
 /// The role of what an entry of this role names by a relation of this class; `None`: not followed.
 fn forward(role: Role, class: Class) -> Option<Role> {
     match (class, role) {
-        (Class::Causal | Class::Owner, Role::Start | Role::Effect | Role::Cause) => Some(Role::Cause),
-        (Class::Causal, Role::Word) => Some(Role::Word),
+        (Class::Causal | Class::Owner | Class::Part, Role::Start | Role::Effect | Role::Cause) => Some(Role::Cause),
+        (Class::Causal | Class::Part, Role::Word) => Some(Role::Word),
         (Class::About | Class::Newer | Class::Seen, Role::Start) => Some(Role::Cause),
         _ => None,
     }
@@ -192,7 +192,7 @@ impl<'l, L: Lookup> Search<'l, L> {
     /// Takes an entry in, or in a stronger role than before.
     fn take(&mut self, turn: Turn, node: &Arc<Node>, role: Role) -> Taken {
         let count = self.found.reached.len();
-        match self.found.reached.entry(node.index) {
+        match self.found.reached.entry(node.spot) {
             Entry::Occupied(known) if known.get().1 >= role => return Taken::Known,
             Entry::Occupied(mut known) => known.get_mut().1 = role,
             Entry::Vacant(_) if count >= self.most => return Taken::NoRoom,
@@ -208,7 +208,7 @@ impl<'l, L: Lookup> Search<'l, L> {
     fn reach(&mut self, node: Arc<Node>, role: Role, through: Option<Arc<Node>>) {
         for (turn, node, role) in [(role.into(), Some(node), role), (Turn::Cause, through, Role::Word)] {
             let Some(node) = node else { continue };
-            if self.found.reached.get(&node.index).is_none_or(|known| known.1 < role) {
+            if self.found.reached.get(&node.spot).is_none_or(|known| known.1 < role) {
                 self.turns.wait(turn, node, role);
             }
         }
@@ -248,7 +248,7 @@ impl<'l, L: Lookup> Search<'l, L> {
             for from in found {
                 for point in from.points.iter().filter(|point| same(&point.target, &target)) {
                     let Some(role) = backward(role, class(&point.rel)) else { continue };
-                    let meant = self.resolve(&from, point)?.into_iter().filter(|(to, _)| to.index == node.index);
+                    let meant = self.resolve(&from, point)?.into_iter().filter(|(to, _)| to.spot == node.spot);
                     meant.for_each(|(_, through)| self.reach(from.clone(), role, through));
                 }
             }
@@ -271,7 +271,7 @@ impl<'l, L: Lookup> Search<'l, L> {
             let target = LinkTarget::Handle(handle);
             for revocation in self.lookup.pointing(&target, &["revocation"])? {
                 let is_it = |point: &Point| point.rel == REVOKES && same(&point.target, &target);
-                if revocation.index != node.index && revocation.points.iter().any(is_it) {
+                if revocation.spot != node.spot && revocation.points.iter().any(is_it) {
                     found.push((revocation, target.clone(), through.clone()));
                 }
             }
@@ -330,7 +330,7 @@ impl<'l, L: Lookup> Search<'l, L> {
                 found
             }
         };
-        Ok(known.into_iter().filter(|(to, _)| to.index != from.index).collect())
+        Ok(known.into_iter().filter(|(to, _)| to.spot != from.spot).collect())
     }
 }
 
@@ -366,8 +366,8 @@ fn resolve<L: Lookup>(lookup: &mut L, from: &Node, point: &Point) -> Result<Reso
             found.extend(meant.map(|to| (to, Some(seen.clone()))));
         }
     }
-    found.sort_by_key(|(to, through)| (to.index, through.as_ref().map(|through| through.index)));
-    found.dedup_by_key(|(to, _)| to.index);
+    found.sort_by_key(|(to, through)| (to.spot, through.as_ref().map(|through| through.spot)));
+    found.dedup_by_key(|(to, _)| to.spot);
     Ok(found)
 }
 
@@ -394,7 +394,7 @@ pub(super) fn target_key(target: &LinkTarget) -> Vec<u8> {
 /// Entries in memory, by everything they are called and name.
 #[derive(Clone, Debug, Default)]
 pub struct Shelf {
-    nodes: BTreeMap<LeafIndex, Arc<Node>>,
+    nodes: BTreeMap<Spot, Arc<Node>>,
     by_name: HashMap<Vec<u8>, Vec<Arc<Node>>>,
     by_point: HashMap<Vec<u8>, Vec<Arc<Node>>>,
 }
@@ -405,7 +405,7 @@ impl Shelf {
         let node = Arc::new(node);
         let put = |map: &mut HashMap<Vec<u8>, Vec<Arc<Node>>>, key: Vec<u8>| {
             let there = map.entry(key).or_default();
-            if there.last().is_none_or(|last| last.index != node.index) {
+            if there.last().is_none_or(|last| last.spot != node.spot) {
                 there.push(node.clone());
             }
         };
@@ -415,13 +415,13 @@ impl Shelf {
         for point in &node.points {
             put(&mut self.by_point, target_key(&point.target));
         }
-        self.nodes.insert(node.index, node);
+        self.nodes.insert(node.spot, node);
     }
 
-    /// The entry at an index.
+    /// What stands there.
     #[must_use]
-    pub fn get(&self, index: LeafIndex) -> Option<&Arc<Node>> {
-        self.nodes.get(&index)
+    pub fn get(&self, spot: impl Into<Spot>) -> Option<&Arc<Node>> {
+        self.nodes.get(&spot.into())
     }
 
     /// All of them, in the log's order.
@@ -431,19 +431,19 @@ impl Shelf {
 
     /// The relations between them, and those that lead to none of them although they would be followed.
     #[must_use]
-    pub fn survey(&mut self, roles: &BTreeMap<LeafIndex, Role>) -> (Vec<Edge>, Vec<DeadLink>) {
+    pub fn survey(&mut self, roles: &BTreeMap<Spot, Role>) -> (Vec<Edge>, Vec<DeadLink>) {
         let (mut edges, mut dead) = (Vec::new(), Vec::new());
         let nodes: Vec<Arc<Node>> = self.nodes.values().cloned().collect();
         let mut search = Search::new(self, usize::MAX);
         for node in &nodes {
-            let role = roles.get(&node.index).copied();
+            let role = roles.get(&node.spot).copied();
             let (mut owners, mut revoked) = (Vec::new(), Vec::new());
             for point in &node.points {
                 let Ok(found) = search.resolve(node, point);
                 let class = class(&point.rel);
                 let is_followed = role.is_some_and(|role| forward(role, class).is_some());
                 let by = shown(&point.target);
-                let link = DeadLink { from: node.index, rel: point.rel.clone(), to: by.clone() };
+                let link = DeadLink { from: node.spot, rel: point.rel.clone(), to: by.clone() };
                 match (class, &point.target) {
                     (Class::Owner, _) if is_followed => owners.push((link, found.is_empty())),
                     (Class::About, LinkTarget::Handle(_)) if is_followed && point.rel == REVOKES => {
@@ -453,20 +453,20 @@ impl Shelf {
                     _ => {}
                 }
                 edges.extend(found.into_iter().map(|(to, through)| Edge {
-                    from: node.index,
-                    to: to.index,
+                    from: node.spot,
+                    to: to.spot,
                     rel: point.rel.clone(),
                     by: by.clone(),
-                    through: through.map(|through| through.index),
+                    through: through.map(|through| through.spot),
                 }));
             }
             let Ok(bearing) = search.bearing(node);
             edges.extend(bearing.into_iter().map(|(revocation, target, through)| Edge {
-                from: revocation.index,
-                to: node.index,
+                from: revocation.spot,
+                to: node.spot,
                 rel: BEARS_ON.to_owned(),
                 by: shown(&target),
-                through: through.map(|through| through.index),
+                through: through.map(|through| through.spot),
             }));
             // Any of them answers for it, of itself or of all below a path; the identity itself stands last.
             dead.extend(all_dead(&owners).then(|| owners.pop()).flatten().map(|(link, _)| link));

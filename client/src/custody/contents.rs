@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 
 use govlog_formats::cbor::Value;
 use govlog_formats::digest::Digest;
-use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::statement::{SignedStatement, StatementError};
 use govlog_formats::tlog_proof::TlogProof;
 use govlog_formats::wire::add_checkpoint::AddCheckpoint;
 
 use super::archive::{self, ArchiveError};
+use super::batches::Members;
 use super::layout::{OPENING_STORE_TEXT, Place};
+use super::manifest::BatchesSeen;
 use super::manifest::{CheckpointSaid, FORMAT, Manifest, ManifestError, Query, VERSION};
-use super::missing::not_found;
+use super::missing::{Claimed, not_found};
+use super::spot::Spot;
 use super::streams::streams;
 use super::timeline::{self, Told};
 use crate::openings::{self, DocumentError, Openings, State};
-use crate::trust::EPOCH;
 
 /// The most entries that a matter is taken to have.
 ///
@@ -67,7 +68,9 @@ pub struct Contents {
     pub policy: String,
     /// The entries that the admission policy is folded from.
     pub changes: BTreeMap<LeafIndex, Evidence>,
-    /// What is disclosed, by leaf hash.
+    /// Members of batches among the entries, with their proofs.
+    pub members: Members,
+    /// What is disclosed, by leaf hash of an entry or a member.
     pub openings: BTreeMap<Digest, Openings>,
     /// What was asked for.
     pub query: Query,
@@ -77,8 +80,10 @@ pub struct Contents {
     pub purpose: Option<String>,
     /// How it was looked for.
     pub completeness: String,
-    /// The entries that answer the query.
-    pub starts: Vec<LeafIndex>,
+    /// What answers the query.
+    pub starts: Vec<Spot>,
+    /// How far batches were looked into.
+    pub batches: BatchesSeen,
     /// How many entries were taken at most, where there are more.
     pub cut_at: Option<u64>,
 }
@@ -123,6 +128,11 @@ impl Contents {
             put(Place::Change(*index), evidence.statement.clone());
             put(Place::ChangeProof(*index), self.proof(*index, evidence));
         }
+        for (spot, proof) in &self.members {
+            if let Some(member) = spot.member {
+                put(Place::Member(spot.index, member), proof.to_bytes());
+            }
+        }
         put(Place::Note(self.size), self.note.clone());
         for (size, earlier) in &self.earlier {
             put(Place::Note(*size), earlier.note.clone());
@@ -135,7 +145,7 @@ impl Contents {
             put(Place::Openings(*leaf), openings.clone().encode()?);
         }
         let statements = self.statements()?;
-        put(Place::Timeline, timeline(&statements, &self.openings));
+        put(Place::Timeline, timeline(&statements, &self.members, &self.openings));
         put(Place::Verify, VERIFY_TEXT.as_bytes().to_vec());
         let manifest = self.manifest(&statements, &members).to_bytes()?;
         let digest = Digest::sha256(&manifest);
@@ -162,6 +172,7 @@ impl Contents {
         statements: &BTreeMap<LeafIndex, SignedStatement>,
         members: &BTreeMap<String, Vec<u8>>,
     ) -> Manifest {
+        let claimed = Claimed { cut_at: self.cut_at, batches: self.batches };
         Manifest {
             format: FORMAT.to_owned(),
             version: VERSION,
@@ -172,7 +183,7 @@ impl Contents {
             purpose: self.purpose.clone(),
             completeness: self.completeness.clone(),
             starts: self.starts.iter().copied().map(id).collect(),
-            not_found: not_found(statements, &self.starts, &self.openings, self.cut_at),
+            not_found: not_found(statements, &self.members, &self.starts, &self.openings, claimed),
             streams: streams(statements.iter().map(|(index, statement)| (*index, statement))),
             files: members.iter().map(|(name, bytes)| (name.clone(), Digest::sha256(bytes).to_string())).collect(),
         }
@@ -191,27 +202,37 @@ pub(super) fn statement_of(bytes: &[u8]) -> Result<SignedStatement, StatementErr
     }
 }
 
-/// Renders the timeline of entries with what is disclosed of them.
+/// Renders the timeline of entries and members with what is disclosed of them.
 pub(super) fn timeline(
     statements: &BTreeMap<LeafIndex, SignedStatement>,
+    members: &Members,
     openings: &BTreeMap<Digest, Openings>,
 ) -> Vec<u8> {
-    let told = |(index, statement): (&LeafIndex, &SignedStatement)| -> (LeafIndex, Vec<(String, Value)>) {
-        let disclosed = openings.get(&statement.leaf_hash());
-        let opened = disclosed.and_then(|found| openings::open(statement.payload(), &found.fields).ok());
-        let values = opened.into_iter().flat_map(|opened| opened.fields).filter_map(|field| match field.state {
+    let opened = |leaf: &Digest, record: &[u8]| -> Vec<(String, Value)> {
+        let fields = openings.get(leaf).and_then(|found| openings::open(record, &found.fields).ok());
+        let fields = fields.into_iter().flat_map(|opened| opened.fields);
+        let values = fields.filter_map(|field| match field.state {
             State::Opened(value) => Some((field.path, value)),
             State::Closed | State::Mismatch(_) => None,
         });
-        (*index, values.collect())
+        values.collect()
     };
-    let opened = statements.iter().map(told).zip(statements.values());
-    let told: Vec<Told<'_>> = opened.map(|((index, opened), statement)| Told { index, statement, opened }).collect();
+    let entries = statements.iter().map(|(index, statement)| Told {
+        spot: (*index).into(),
+        statement,
+        member: None,
+        opened: opened(&statement.leaf_hash(), statement.payload()),
+    });
+    let members = members.iter().filter_map(|(spot, proof)| {
+        let (statement, opened) = (statements.get(&spot.index)?, opened(&proof.leaf(), &proof.record));
+        Some(Told { spot: *spot, statement, member: Some(&proof.record), opened })
+    });
+    let told: Vec<Told<'_>> = entries.chain(members).collect();
     timeline::render(&told)
 }
 
-pub(crate) fn id(index: LeafIndex) -> String {
-    EntryId { epoch: EPOCH, index }.to_string()
+pub(crate) fn id(spot: impl Into<Spot>) -> String {
+    spot.into().to_string()
 }
 
 /// The same in every file of this version.

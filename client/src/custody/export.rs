@@ -8,21 +8,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use govlog_formats::digest::Digest;
-use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::{BuildError, ConsistencyProof, LeafIndex, TreeSize};
-use govlog_formats::search::{Filter, FilterError};
+use govlog_formats::search::{Filter, FilterError, Marks};
 
 use super::archive::MAX_MEMBERS;
+use super::batches::{BatchError, Batches, Members, all_batches, of_batches};
 use super::closure::{Closure, close};
 use super::contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES, MAX_SINGLE_MEMBERS, MAX_WORDS, id};
 use super::finder::{FindError, Finder, Index};
-use super::manifest::Query;
+use super::manifest::{BatchesSeen, Query};
 use super::notes::Notes;
 use super::reader::{Read, Reader};
+use super::relations::Node;
 use super::scan::{Scan, ScanError};
+use super::spot::Spot;
 use super::words::words;
 use super::{CustodyVerdict, verify};
-use crate::openings::{self, OpeningStore, Openings, State, StoreError};
+use crate::openings::{self, FieldOpening, OpeningStore, Openings, State, StoreError};
 use crate::source::{Head, HeadError, Source, SourceError, Tree, TreeError, published};
 use crate::trust::{Trust, UpdateError, learn_listed};
 use crate::verify::Failure;
@@ -41,7 +43,7 @@ pub struct Plan<'a> {
     pub pin: Option<Vec<u8>>,
     /// Sealed values to disclose, by path or JSON pointer.
     pub open: Vec<String>,
-    /// Where their openings are.
+    /// Where their openings are, and those of batches: members of these that belong to the matter are disclosed, too.
     pub store: Option<&'a dyn OpeningStore>,
     /// Who collects.
     pub collector: Option<String>,
@@ -87,6 +89,14 @@ pub enum ExportError {
     /// The opening store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The opening store's batches cannot be read.
+    #[error(transparent)]
+    Batches(#[from] BatchError),
+    /// A member of a batch was named that nobody has opened.
+    #[error(
+        "{0}: give the opening store of whoever made that batch, with --openings, and what opens it; or the batch has no such member"
+    )]
+    NoMember(String),
     /// The query is none.
     #[error(transparent)]
     Query(#[from] FilterError),
@@ -149,15 +159,17 @@ pub fn export(
     progress: Progress<'_>,
 ) -> Result<Option<Exported>, ExportError> {
     let head = head(source, trust, plan.at)?;
-    export_under(source, trust, plan, &head, progress)
+    export_under(source, trust, plan, &head, None, progress)
 }
 
-/// The same under a checkpoint that was judged.
+/// The same under a checkpoint that was judged; from entries that were read already, all below it, where they were read for the plan's query and
+/// [`all_batches`].
 pub(crate) fn export_under(
     source: &Source,
     trust: &Trust,
     plan: &Plan<'_>,
     head: &Head,
+    scan: Option<Scan>,
     progress: Progress<'_>,
 ) -> Result<Option<Exported>, ExportError> {
     let (filters, most) = (plan.query.filters()?, plan.most.min(MAX_ENTRIES));
@@ -168,26 +180,34 @@ pub(crate) fn export_under(
         );
     }
     let tree = Tree::new(source, head.size());
-    let finder: Box<dyn Finder + '_> = if plan.complete {
+    let mut batches = Batches::default();
+    if let Some(store) = plan.store {
+        batches = Batches::read(store, &filters, &mut |done, all| progress("openings", done, all))?;
+    }
+    let finder: Box<dyn Finder + '_> = if let Some(scan) = scan {
+        Box::new(scan)
+    } else if plan.complete {
         let size = head.size().get();
-        Box::new(Scan::read(&tree, head, &filters, &mut |done| progress("scanned", done, size))?)
+        let asked: Vec<Filter> = filters.iter().cloned().chain(of_batches(&filters)).chain([all_batches()]).collect();
+        Box::new(Scan::read(&tree, head, &asked, &mut |done| progress("scanned", done, size))?)
     } else {
         Box::new(Index::new(source.http().ok_or(ExportError::NoIndex)?, head.size(), most))
     };
-    let mut reader = Reader::new(source, &trust, head, &tree, finder);
+    let mut reader = Reader::new(source, &trust, head, &tree, finder).with_batches(batches);
     let (starts, are_more) = starts(&mut reader, plan, &filters, most, progress)?;
     if starts.is_empty() {
         return Ok(None);
     }
-    let nodes = starts.iter().map(|read| read.node.clone());
-    let closure = close(&mut reader, nodes, most)?;
+    let closure = close(&mut reader, starts.values().cloned(), most)?;
     let (found, are_more_words) = with_words(&mut reader, &closure)?;
+    let members = members(&reader, &closure, &found);
     let is_cut = closure.is_cut || are_more || are_more_words || reader.finder.is_cut();
     let changes = changes(&mut reader)?;
-    let (disclosed, more) = disclose(plan, &found)?;
+    let (disclosed, more) = disclose(plan, &reader, &found, &members)?;
     notices.extend(more);
-    let members = 2 * (found.len() + changes.len()) + disclosed.len() + MAX_SINGLE_MEMBERS;
-    let room = MAX_MEMBERS.saturating_sub(members) / 2;
+    notices.append(&mut reader.notices);
+    let files = 2 * (found.len() + changes.len()) + members.len() + disclosed.len() + MAX_SINGLE_MEMBERS;
+    let room = MAX_MEMBERS.saturating_sub(files) / 2;
     let notes = Notes::collect(&reader, &found, plan.pin.as_deref(), room)?;
     let contents = Contents {
         origin: trust.origin().to_owned(),
@@ -201,8 +221,16 @@ pub(crate) fn export_under(
         collector: plan.collector.clone(),
         purpose: plan.purpose.clone(),
         completeness: completeness(plan, head),
-        starts: starts.iter().map(|read| read.node.index).filter(|index| found.contains_key(index)).collect(),
+        starts: starts
+            .into_keys()
+            .filter(|spot| members.contains_key(spot) || spot.member.is_none() && found.contains_key(&spot.index))
+            .collect(),
+        batches: BatchesSeen {
+            logged: reader.finder.count(&all_batches(), MAX_COUNTED)? as u64,
+            opened: reader.batches.len() as u64,
+        },
         cut_at: is_cut.then_some(most as u64),
+        members,
         entries: found.into_iter().map(|(index, read)| (index, read.evidence.clone())).collect(),
         openings: disclosed,
     };
@@ -237,38 +265,94 @@ fn completeness(plan: &Plan<'_>, head: &Head) -> String {
     if plan.complete { format!("scanned 0-{}", head.size().get().saturating_sub(1)) } else { "index".to_owned() }
 }
 
-/// The entries that were named, and of those that answer the query as many as there is room for, in the log's order; and whether there are more.
+/// What a matter begins with, by where it stands.
+type Starts = BTreeMap<Spot, Arc<Node>>;
+
+/// What was named, and of what answers the query as much as there is room for, in the log's order; and whether there is more.
 fn starts(
     reader: &mut Reader<'_>,
     plan: &Plan<'_>,
     filters: &[Filter],
     most: usize,
     progress: Progress<'_>,
-) -> Result<(Vec<Arc<Read>>, bool), ExportError> {
-    let mut starts = BTreeMap::new();
+) -> Result<(Starts, bool), ExportError> {
     if plan.query.entries.len() > most {
         return Err(ExportError::TooMany { found: plan.query.entries.len(), most });
     }
-    for entry in &plan.query.entries {
-        let index = entry.parse::<EntryId>().ok().filter(|id| id.epoch == crate::trust::EPOCH).map(|id| id.index);
-        let index = index.filter(|index| reader.head.size().covers(*index));
-        let index = index.ok_or_else(|| ExportError::NoEntry(entry.clone()))?;
-        starts.insert(index, reader.read(index)?);
-    }
+    let mut starts = named(reader, &plan.query)?;
     let suggested = reader.finder.answers(filters)?;
-    let (count, mut are_more) = (suggested.len() as u64, false);
+    let (count, mut batches) = (suggested.len() as u64, BTreeSet::new());
     for (done, index) in (1..).zip(suggested) {
         let read = reader.read(index)?;
-        if filters.iter().any(|filter| filter.matches(&read.statement)) && !starts.contains_key(&index) {
-            if starts.len() == most {
-                are_more = true;
-                break;
+        if filters.iter().any(|filter| filter.matches(&read.statement)) {
+            if starts.len() >= most && !starts.contains_key(&index.into()) {
+                return Ok((starts, true));
             }
-            starts.insert(index, read);
+            batches.extend((read.node.kind == "decision-batch").then_some(read.node.leaf));
+            starts.insert(index.into(), read.node.clone());
         }
         progress("read", done, count);
     }
-    Ok((starts.into_values().collect(), are_more))
+    let are_more = members_that_answer(reader, filters, batches, most, &mut starts)?;
+    Ok((starts, are_more))
+}
+
+/// The entries, and members of batches, that were named by their ids.
+fn named(reader: &mut Reader<'_>, query: &Query) -> Result<Starts, ExportError> {
+    let mut starts = Starts::new();
+    for name in &query.entries {
+        let spot = name.parse::<Spot>().ok().filter(|spot| reader.head.size().covers(spot.index));
+        let spot = spot.ok_or_else(|| ExportError::NoEntry(name.clone()))?;
+        let read = reader.read(spot.index)?;
+        let node = match spot.member {
+            None => read.node.clone(),
+            Some(at) => {
+                let member = reader.member(&read.node.leaf, at)?;
+                member.ok_or_else(|| ExportError::NoMember(name.clone()))?.node.clone()
+            }
+        };
+        starts.insert(spot, node);
+    }
+    Ok(starts)
+}
+
+/// Adds the members of batches that answer; `batches`: those that answer themselves, whose members may do so by what the batch says of them.
+fn members_that_answer(
+    reader: &mut Reader<'_>,
+    filters: &[Filter],
+    mut batches: BTreeSet<Digest>,
+    most: usize,
+    starts: &mut Starts,
+) -> Result<bool, ExportError> {
+    if reader.batches.len() == 0 {
+        return Ok(false);
+    }
+    for index in reader.finder.answers(&of_batches(filters))? {
+        batches.insert(reader.read(index)?.node.leaf);
+    }
+    let mut candidates: BTreeSet<(Digest, LeafIndex)> = reader.batches.answers().into_iter().collect();
+    for leaf in batches {
+        if let Some((_, open)) = reader.batch(&leaf)? {
+            candidates.extend(open.members().map(|(at, _)| (leaf, at)));
+        }
+    }
+    let mut found = Starts::new();
+    for (leaf, at) in candidates {
+        let Some((read, _)) = reader.batch(&leaf)? else { continue };
+        let Some(member) = reader.member(&leaf, at)? else { continue };
+        let marks = Marks::of_member(&read.statement, &member.proof.record);
+        if filters.iter().any(|filter| filter.matches_marks(&marks)) {
+            found.insert(member.node.spot, member.node.clone());
+        }
+    }
+    // In the log's order, whatever order the store has.
+    for (spot, node) in found {
+        if starts.len() >= most && !starts.contains_key(&spot) {
+            return Ok(true);
+        }
+        starts.insert(spot, node);
+    }
+    Ok(false)
 }
 
 /// What was reached, and what the streams of it say of themselves.
@@ -277,8 +361,8 @@ fn with_words(
     closure: &Closure,
 ) -> Result<(BTreeMap<LeafIndex, Arc<Read>>, bool), ExportError> {
     let mut found = BTreeMap::new();
-    for index in closure.reached.keys() {
-        found.insert(*index, reader.read(*index)?);
+    for spot in closure.reached.keys().filter(|spot| spot.member.is_none()) {
+        found.insert(spot.index, reader.read(spot.index)?);
     }
     let room = found.len() + MAX_WORDS;
     for index in words(reader, &found)? {
@@ -288,6 +372,12 @@ fn with_words(
         found.insert(index, reader.read(index)?);
     }
     Ok((found, false))
+}
+
+/// The members that were reached; where the matter was cut between a member and its batch, it is left out with the batch.
+fn members(reader: &Reader<'_>, closure: &Closure, found: &BTreeMap<LeafIndex, Arc<Read>>) -> Members {
+    let spots = closure.reached.keys().filter(|spot| found.contains_key(&spot.index));
+    spots.filter_map(|spot| Some((*spot, reader.known_member(*spot)?.proof.clone()))).collect()
 }
 
 fn earlier(tree: &Tree<'_>, head: &Head, notes: Notes) -> Result<BTreeMap<TreeSize, Earlier>, ExportError> {
@@ -309,10 +399,12 @@ fn changes(reader: &mut Reader<'_>) -> Result<BTreeMap<LeafIndex, Evidence>, Exp
     below.into_iter().map(|index| Ok((index, reader.read(index)?.evidence.clone()))).collect()
 }
 
-/// The openings of the fields that were chosen, of every entry that has them, with those of what they are sealed in.
+/// The openings of the fields that were chosen, of every entry and member that has them, with those of what they are sealed in.
 fn disclose(
     plan: &Plan<'_>,
+    reader: &Reader<'_>,
     found: &BTreeMap<LeafIndex, Arc<Read>>,
+    members: &Members,
 ) -> Result<(BTreeMap<Digest, Openings>, Vec<String>), ExportError> {
     let (mut disclosed, mut opened) = (BTreeMap::new(), BTreeSet::new());
     let Some(store) = plan.store.filter(|_| !plan.open.is_empty()) else { return Ok((disclosed, Vec::new())) };
@@ -321,27 +413,17 @@ fn disclose(
         let wrong = |why: String| ExportError::Openings { id: id(*index), why };
         let Some(bytes) = store.get(&leaf)? else { continue };
         let stored = Openings::decode(&bytes).map_err(|error| wrong(error.to_string()))?;
-        let all = openings::open(read.statement.payload(), &stored.fields).map_err(|error| wrong(error.to_string()))?;
-        let named = |path: &str| {
-            all.fields.iter().any(|field| field.path == path && plan.open.iter().any(|name| field.is_named(name)))
-        };
-        let chosen: Vec<String> =
-            stored.fields.iter().map(|field| field.path.clone()).filter(|path| named(path)).collect();
-        let holds = |path: &str| {
-            let is_outer = |inner: &String| inner.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '[']));
-            named(path) || chosen.iter().any(is_outer)
-        };
-        let mut fields = stored.fields.clone();
-        fields.retain(|field| holds(&field.path));
-        for field in all.fields.iter().filter(|field| holds(&field.path)) {
-            match &field.state {
-                State::Mismatch(error) => return Err(wrong(format!("{}: {error}", field.path))),
-                State::Opened(_) => opened.extend(plan.open.iter().filter(|name| field.is_named(name)).cloned()),
-                State::Closed => {}
-            }
-        }
+        let fields = chosen(&plan.open, read.statement.payload(), &stored.fields, &mut opened).map_err(wrong)?;
         if !fields.is_empty() {
             disclosed.insert(leaf, Openings::new(read.statement.kind(), fields));
+        }
+    }
+    for (spot, proof) in members {
+        let Some(member) = reader.known_member(*spot) else { continue };
+        let wrong = |why: String| ExportError::Openings { id: id(*spot), why };
+        let fields = chosen(&plan.open, &proof.record, &member.openings, &mut opened).map_err(wrong)?;
+        if !fields.is_empty() {
+            disclosed.insert(proof.leaf(), Openings::new("decision", fields));
         }
     }
     let unopened = plan.open.iter().filter(|name| !opened.contains(*name));
@@ -350,3 +432,31 @@ fn disclose(
         unopened.map(|name| format!("--open {name}: nothing in the store opens it in any entry here")).collect(),
     ))
 }
+
+/// The openings of a record's chosen fields, and of what these are sealed in; adds to `opened` which of the chosen ones it opens.
+fn chosen(
+    open: &[String],
+    record: &[u8],
+    stored: &[FieldOpening],
+    opened: &mut BTreeSet<String>,
+) -> Result<Vec<FieldOpening>, String> {
+    let all = openings::open(record, stored).map_err(|error| error.to_string())?;
+    let named =
+        |path: &str| all.fields.iter().any(|field| field.path == path && open.iter().any(|name| field.is_named(name)));
+    let chosen: Vec<String> = stored.iter().map(|field| field.path.clone()).filter(|path| named(path)).collect();
+    let holds = |path: &str| {
+        let is_outer = |inner: &String| inner.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '[']));
+        named(path) || chosen.iter().any(is_outer)
+    };
+    for field in all.fields.iter().filter(|field| holds(&field.path)) {
+        match &field.state {
+            State::Mismatch(error) => return Err(format!("{}: {error}", field.path)),
+            State::Opened(_) => opened.extend(open.iter().filter(|name| field.is_named(name)).cloned()),
+            State::Closed => {}
+        }
+    }
+    Ok(stored.iter().filter(|field| holds(&field.path)).cloned().collect())
+}
+
+/// So many batches of a log are counted.
+const MAX_COUNTED: usize = 1_000;

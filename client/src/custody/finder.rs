@@ -54,6 +54,15 @@ pub trait Finder {
         &[]
     }
 
+    /// How many entries may answer a filter, counted to so many at most.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be had.
+    fn count(&mut self, filter: &Filter, most: usize) -> Result<usize, FindError> {
+        Ok(self.answers(std::slice::from_ref(filter))?.len().min(most))
+    }
+
     /// Whether there was more than is taken at most.
     fn is_cut(&self) -> bool;
 
@@ -104,6 +113,10 @@ impl Finder for Index<'_> {
     fn newest(&mut self, filter: &Filter, most: usize) -> Result<Vec<LeafIndex>, FindError> {
         let (mut indexes, _) = self.http.records(filter, self.at, usize::MAX)?;
         Ok(indexes.split_off(indexes.len().saturating_sub(most)))
+    }
+
+    fn count(&mut self, filter: &Filter, most: usize) -> Result<usize, FindError> {
+        Ok(self.http.records(filter, self.at, most)?.0.len())
     }
 
     fn is_cut(&self) -> bool {

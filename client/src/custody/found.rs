@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use govlog_formats::digest::Digest;
-use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::merkle::TreeSize;
 
 use super::closure::{DeadLink, Edge, Role};
+use super::held::Held;
 use super::manifest::Manifest;
 use super::relations::{REVOCABLE, is_revoking};
+use super::spot::Spot;
 use super::streams::StreamSeen;
-use crate::openings::{Field, State};
-use crate::verify::{Bracket, Redacted, VerifiedEntry, WitnessSeen};
+use crate::openings::State;
+use crate::verify::{Redacted, VerifiedEntry, WitnessSeen};
 
 /// A verified custody file.
 #[derive(Clone, Debug)]
@@ -27,7 +29,7 @@ pub struct Custody {
     pub checkpoint: Head,
     /// The admission policy.
     pub changes: Changes,
-    /// The entries, in the log's order.
+    /// The entries, in the log's order, each with its members that are here behind it.
     pub entries: Vec<Held>,
     /// The relations between them.
     pub edges: Vec<Edge>,
@@ -67,25 +69,12 @@ pub struct Changes {
     pub enclosed: usize,
     /// How many changes you did not know, and the file proves under your own operators' keys and witnesses.
     pub learnt: usize,
+    /// How many of its entries below the checkpoint you knew, and whoever collected the file did not.
+    pub more: usize,
     /// The number of the newest change that entries were judged by.
     pub as_of: usize,
     /// Whether the collector's policy on heads is yours.
     pub is_same_policy: bool,
-}
-
-/// An entry of the file.
-#[derive(Clone, Debug)]
-pub struct Held {
-    /// The entry, verified under the file's checkpoint.
-    pub entry: VerifiedEntry,
-    /// Why it belongs to the matter; `None`: nothing leads to it, as to what streams say of themselves.
-    pub role: Option<Role>,
-    /// The tightest time bounds that the file's notes prove.
-    pub bracket: Bracket,
-    /// Whether it carries a receipt, for SCITT tools.
-    pub has_receipt: bool,
-    /// Its sealed values, opened or not.
-    pub fields: Vec<Field>,
 }
 
 /// A `custody` record about the file.
@@ -106,18 +95,26 @@ pub struct Recorded {
 }
 
 impl Custody {
-    /// The entry at an index.
+    /// What stands there.
     #[must_use]
-    pub fn at(&self, index: LeafIndex) -> Option<&Held> {
-        self.entries.iter().find(|held| held.entry.included().index == index)
+    pub fn at(&self, spot: impl Into<Spot>) -> Option<&Held> {
+        let spot = spot.into();
+        self.entries.iter().find(|held| held.spot() == spot)
+    }
+
+    /// How many entries are here, and how many members of batches.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let members = self.entries.iter().filter(|held| held.member.is_some()).count();
+        (self.entries.len() - members, members)
     }
 
     /// Entries that can be revoked, belong to the matter, and of which no revocation is in the file.
     #[must_use]
     pub fn unrevoked(&self) -> Vec<&Held> {
         let revoked = self.revoked();
-        let is_revoked = |held: &&Held| revoked.contains(&held.entry.included().index);
-        let can_be = |held: &&Held| held.role > Some(Role::Word) && REVOCABLE.contains(&held.entry.statement().kind());
+        let is_revoked = |held: &&Held| revoked.contains(&held.spot());
+        let can_be = |held: &&Held| held.role > Some(Role::Word) && REVOCABLE.contains(&held.kind());
         self.entries.iter().filter(can_be).filter(|held| !is_revoked(held)).collect()
     }
 
@@ -127,9 +124,8 @@ impl Custody {
     }
 
     /// What a revocation in the file revokes, or bears on.
-    pub(crate) fn revoked(&self) -> BTreeSet<LeafIndex> {
-        let kinds: BTreeMap<LeafIndex, &str> =
-            self.entries.iter().map(|held| (held.entry.included().index, held.entry.statement().kind())).collect();
+    pub(crate) fn revoked(&self) -> BTreeSet<Spot> {
+        let kinds: BTreeMap<Spot, &str> = self.entries.iter().map(|held| (held.spot(), held.kind())).collect();
         let is_revoking = |edge: &&Edge| kinds.get(&edge.from).is_some_and(|kind| is_revoking(&edge.rel, kind));
         self.edges.iter().filter(is_revoking).map(|edge| edge.to).collect()
     }

@@ -4,8 +4,10 @@
 //! admission policy's entries, every entry with its proof and its receipts, what is disclosed, and at last what follows from all of these.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use govlog_formats::digest::Digest;
+use govlog_formats::member::MemberProof;
 use govlog_formats::merkle::{ConsistencyProof, LeafIndex, TreeSize};
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_policy::VerifiedCheckpoint;
@@ -13,13 +15,14 @@ use govlog_formats::tlog_proof::TlogProof;
 use govlog_formats::transparent::{self, TransparentError, TransparentStatement};
 use govlog_formats::wire::add_checkpoint::AddCheckpoint;
 
-use super::closure::{Role, Shelf, close};
+use super::batches::Members;
 use super::contents::{VERIFY_TEXT, statement_of, timeline};
-use super::found::{Changes, Custody, Head, Held};
+use super::found::{Changes, Custody, Head};
+use super::held::{Held, HeldMember, redactions, roles, shelf};
 use super::layout::{MANIFEST, OPENING_STORE_TEXT, Place};
 use super::manifest::{Manifest, ManifestError};
-use super::missing::not_found;
-use super::relations::Node;
+use super::missing::{Claimed, not_found};
+use super::spot::Spot;
 use super::streams::{bounded, streams};
 use super::{archive, claims};
 use crate::openings::{self, Openings, State};
@@ -42,17 +45,17 @@ pub(super) fn judge(trust: &Trust, bytes: &[u8], remarks: &mut Vec<String>) -> R
     let changes = file.changes()?;
     let verified = file.entries()?;
     file.say_short_receipts();
-    let disclosed = file.openings(&verified)?;
-    let starts = claims::answers(&manifest, &verified, file.remarks)?;
-    file.rendered(&verified, &disclosed, &manifest, &starts)?;
-    let roles = roles(&verified, starts);
-    let held = file.held(verified, &disclosed, &roles);
-    let seen = streams(held.iter().map(|held| (held.entry.included().index, held.entry.statement())));
+    let members = file.members(&verified)?;
+    let disclosed = file.openings(&verified, &members)?;
+    let starts = claims::answers(&manifest, &verified, &members, file.remarks)?;
+    file.rendered(&verified, &members, &disclosed, &manifest, &starts)?;
+    let seen = streams(verified.iter().map(|(index, (entry, _))| (*index, entry.statement())));
+    let held = file.held(&verified, members, &disclosed, starts);
     if seen != manifest.streams {
         return Err(Failure::refuted("manifest.json: streams: not what the entries give"));
     }
     let learnt = file.trust.clone();
-    Ok((file.conclude(manifest, manifest_bytes, bytes, held, &roles, changes), learnt))
+    Ok((file.conclude(manifest, manifest_bytes, bytes, held, changes), learnt))
 }
 
 fn refuted(error: &dyn std::error::Error) -> Failure {
@@ -63,6 +66,9 @@ fn refuted(error: &dyn std::error::Error) -> Failure {
 fn within(name: String) -> impl FnOnce(Failure) -> Failure {
     move |failure| Failure { why: format!("{name}: {}", failure.why), ..failure }
 }
+
+/// The entries, each verified, and whether it carries a receipt.
+type Verified = BTreeMap<LeafIndex, (Arc<VerifiedEntry>, bool)>;
 
 type Places<'b> = BTreeMap<Place, &'b [u8]>;
 
@@ -239,16 +245,16 @@ impl<'f> File<'f> {
                 .map_err(within(place.name()))?;
             self.receipts(place, bytes, index)?;
         }
-        claims::changes(self.trust.history(), self.head.checkpoint().size, &indexes)?;
+        let more = claims::changes(self.trust.history(), self.head.checkpoint().size, &indexes)?;
         let policy = self.places.get(&Place::Policy).ok_or_else(|| Failure::refuted("policy/policy.txt: missing"))?;
         // The text, for whoever reads it: a comment can say anything.
         let is_same_policy = *policy == self.trust.policy().to_string().as_bytes();
         let as_of = self.trust.history().newest_number();
-        Ok(Changes { enclosed: indexes.len(), learnt: as_of - known, as_of, is_same_policy })
+        Ok(Changes { enclosed: indexes.len(), learnt: as_of - known, more, as_of, is_same_policy })
     }
 
     /// Every entry: its proof under the checkpoint, its issuer's right, its receipts.
-    fn entries(&mut self) -> Result<BTreeMap<LeafIndex, (VerifiedEntry, bool)>, Failure> {
+    fn entries(&mut self) -> Result<Verified, Failure> {
         let mut found = BTreeMap::new();
         let places: Vec<Place> = self.places.keys().copied().collect();
         for place in places {
@@ -264,7 +270,27 @@ impl<'f> File<'f> {
             let entry = verify::judge_under(&self.trust, &self.head, &proof, statement, &mut remarks);
             let entry = entry.map_err(within(place.name()))?;
             let has_receipt = self.receipts(place, bytes, index)?;
-            found.insert(index, (entry, has_receipt));
+            found.insert(index, (Arc::new(entry), has_receipt));
+        }
+        Ok(found)
+    }
+
+    /// Every member of a batch: its proof under the root that its batch's entry signs, and what that issuer may log.
+    fn members(&self, verified: &Verified) -> Result<Members, Failure> {
+        let mut found = Members::new();
+        for (place, bytes) in &self.places {
+            let Place::Member(batch, at) = *place else { continue };
+            let fail = |why: String| Failure::refuted(format!("{}: {why}", place.name()));
+            let proof = MemberProof::parse(bytes).map_err(|error| fail(error.to_string()))?;
+            let entry = verified.get(&batch).ok_or_else(|| fail("the file has no such batch".to_owned()))?;
+            if proof.index != at || proof.to_bytes() != *bytes {
+                return Err(fail("not a proof for this place, or not written as proofs are".to_owned()));
+            }
+            if proof.batch != entry.0.statement().leaf_hash() {
+                return Err(fail("it is a member of another batch".to_owned()));
+            }
+            verify::judge_member(&entry.0, &proof).map_err(within(place.name()))?;
+            found.insert(Spot::of_member(batch, at), proof);
         }
         Ok(found)
     }
@@ -323,27 +349,27 @@ impl<'f> File<'f> {
     }
 
     /// What is disclosed: each opening opens what it says, and nothing else is there.
-    fn openings(
-        &self,
-        verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>,
-    ) -> Result<BTreeMap<Digest, Openings>, Failure> {
+    fn openings(&self, verified: &Verified, members: &Members) -> Result<BTreeMap<Digest, Openings>, Failure> {
         // Hashed once, and not for every member: a hostile file has as many of each as there may be.
-        let entries: BTreeMap<Digest, &SignedStatement> =
-            verified.values().map(|(entry, _)| (entry.statement().leaf_hash(), entry.statement())).collect();
+        let entry = |(entry, _): &'_ (Arc<VerifiedEntry>, bool)| entry.statement().leaf_hash();
+        let entries =
+            verified.values().map(|held| (entry(held), (held.0.statement().kind(), held.0.statement().payload())));
+        let members = members.values().map(|proof| (proof.leaf(), ("decision", proof.record.as_slice())));
+        let records: BTreeMap<Digest, (&str, &[u8])> = entries.chain(members).collect();
         let mut found = BTreeMap::new();
         for (place, bytes) in &self.places {
             let Place::Openings(leaf) = place else { continue };
             let fail = |why: String| Failure::refuted(format!("{}: {why}", place.name()));
-            let statement = entries.get(leaf).ok_or_else(|| fail("the file has no such entry".to_owned()))?;
+            let (kind, record) =
+                *records.get(leaf).ok_or_else(|| fail("the file has no such entry or member".to_owned()))?;
             let openings = Openings::decode(bytes).map_err(|error| fail(error.to_string()))?;
-            if openings.kind != statement.kind() || openings.refused.is_some() || !openings.members.is_empty() {
+            if openings.kind != kind || openings.refused.is_some() || !openings.members.is_empty() {
                 return Err(fail("it is not openings of fields of that entry".to_owned()));
             }
             if openings.fields.is_empty() || openings.clone().encode().ok().as_deref() != Some(*bytes) {
                 return Err(fail("it opens nothing, or is not written as openings are".to_owned()));
             }
-            let opened =
-                openings::open(statement.payload(), &openings.fields).map_err(|error| fail(error.to_string()))?;
+            let opened = openings::open(record, &openings.fields).map_err(|error| fail(error.to_string()))?;
             let opens = opened.fields.iter().filter(|field| matches!(field.state, State::Opened(_))).count();
             if opens != openings.fields.len() || !opened.stray.is_empty() {
                 return Err(fail("the entry is sealed for something else".to_owned()));
@@ -362,16 +388,18 @@ impl<'f> File<'f> {
     /// What is written by rule must be what the rule gives.
     fn rendered(
         &self,
-        verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>,
+        verified: &Verified,
+        members: &Members,
         disclosed: &BTreeMap<Digest, Openings>,
         manifest: &Manifest,
-        starts: &BTreeSet<LeafIndex>,
+        starts: &BTreeSet<Spot>,
     ) -> Result<(), Failure> {
         let statements = verified.iter().map(|(index, (entry, _))| (*index, entry.statement().clone())).collect();
-        if not_found(&statements, starts, disclosed, manifest.not_found.cut_at) != manifest.not_found {
+        let claimed = Claimed { cut_at: manifest.not_found.cut_at, batches: manifest.not_found.batches };
+        if not_found(&statements, members, starts, disclosed, claimed) != manifest.not_found {
             return Err(Failure::refuted("manifest.json: not_found: not what the entries give"));
         }
-        let timeline = timeline(&statements, disclosed);
+        let timeline = timeline(&statements, members, disclosed);
         for (place, right) in [(Place::Timeline, timeline.as_slice()), (Place::Verify, VERIFY_TEXT.as_bytes())] {
             if self.places.get(&place) != Some(&right) {
                 return Err(Failure::refuted(format!("{}: not what the entries give", place.name())));
@@ -382,27 +410,39 @@ impl<'f> File<'f> {
 
     fn held(
         &self,
-        verified: BTreeMap<LeafIndex, (VerifiedEntry, bool)>,
+        verified: &Verified,
+        members: Members,
         disclosed: &BTreeMap<Digest, Openings>,
-        roles: &BTreeMap<LeafIndex, Role>,
+        starts: BTreeSet<Spot>,
     ) -> Vec<Held> {
-        let lower = self.lower_bounds(&verified);
-        let hold = |(index, (entry, has_receipt)): (LeafIndex, (VerifiedEntry, bool))| {
+        let lower = self.lower_bounds(verified);
+        let hold = |index: LeafIndex, entry: &Arc<VerifiedEntry>, has_receipt: bool, member: Option<HeldMember>| {
             let covering = self.notes.range(TreeSize::new(index.get() + 1)..).map(|(_, note)| note);
             let bracket = Bracket {
                 lower_s: lower.get(&index).copied(),
                 upper_s: covering.filter(|note| note.quorum().met()).filter_map(VerifiedCheckpoint::upper_time).min(),
             };
-            let openings = disclosed.get(&entry.statement().leaf_hash()).map_or(&[][..], |found| &found.fields);
-            let opened = entry.record().and_then(|_| openings::open(entry.statement().payload(), openings).ok());
-            let fields = opened.map(|opened| opened.fields).unwrap_or_default();
-            Held { role: roles.get(&index).copied(), bracket, has_receipt, fields, entry }
+            let mut held = Held { role: None, bracket, has_receipt, fields: Vec::new(), entry: entry.clone(), member };
+            let openings = disclosed.get(&held.leaf()).map_or(&[][..], |found| &found.fields);
+            let opened = held.record().and_then(|_| openings::open(held.payload(), openings).ok());
+            held.fields = opened.map(|opened| opened.fields).unwrap_or_default();
+            held
         };
-        verified.into_iter().map(hold).collect()
+        let member = |(spot, proof): (Spot, MemberProof)| {
+            let (entry, has_receipt) = verified.get(&spot.index)?;
+            let member = HeldMember { at: proof.index, of: proof.size, record: proof.record };
+            Some(hold(spot.index, entry, *has_receipt, Some(member)))
+        };
+        let entries = verified.iter().map(|(index, (entry, has_receipt))| hold(*index, entry, *has_receipt, None));
+        let mut held: Vec<Held> = entries.chain(members.into_iter().filter_map(member)).collect();
+        held.sort_by_key(Held::spot);
+        let roles = roles(&held, starts);
+        held.iter_mut().for_each(|held| held.role = roles.get(&held.spot()).copied());
+        held
     }
 
     /// "only if the statement, or an earlier one in its `prev` chain, carries `head`" (records.md §5), as far as that chain is in the file.
-    fn lower_bounds(&self, verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>) -> BTreeMap<LeafIndex, u64> {
+    fn lower_bounds(&self, verified: &Verified) -> BTreeMap<LeafIndex, u64> {
         let named: BTreeMap<Digest, &VerifiedCheckpoint> = self
             .places
             .iter()
@@ -432,13 +472,11 @@ impl<'f> File<'f> {
         manifest_bytes: &[u8],
         bytes: &[u8],
         held: Vec<Held>,
-        roles: &BTreeMap<LeafIndex, Role>,
         changes: Changes,
     ) -> Custody {
-        let mut shelf = shelf(held.iter().map(|held| &held.entry));
-        let (edges, dead_links) = shelf.survey(roles);
-        let statements: Vec<&SignedStatement> = held.iter().map(|held| held.entry.statement()).collect();
-        let redactions = verify::redactions(&statements);
+        let roles = held.iter().filter_map(|held| Some((held.spot(), held.role?))).collect();
+        let (edges, dead_links) = shelf(&held).survey(&roles);
+        let redactions = redactions(&held);
         let checkpoint = Head {
             size: self.head.checkpoint().size,
             root: self.head.checkpoint().root,
@@ -469,21 +507,4 @@ impl<'f> File<'f> {
             manifest,
         }
     }
-}
-
-/// Why each entry belongs to the matter, by the rules that the file was made by.
-fn roles(
-    verified: &BTreeMap<LeafIndex, (VerifiedEntry, bool)>,
-    starts: BTreeSet<LeafIndex>,
-) -> BTreeMap<LeafIndex, Role> {
-    let mut shelf = shelf(verified.values().map(|(entry, _)| entry));
-    let starts: Vec<_> = starts.into_iter().filter_map(|index| shelf.get(index).cloned()).collect();
-    let Ok(closure) = close(&mut shelf, starts, usize::MAX);
-    closure.reached.into_iter().map(|(index, (_, role))| (index, role)).collect()
-}
-
-fn shelf<'a>(entries: impl Iterator<Item = &'a VerifiedEntry>) -> Shelf {
-    let mut shelf = Shelf::default();
-    entries.for_each(|entry| shelf.add(Node::new(entry.included().index, entry.statement())));
-    shelf
 }

@@ -35,7 +35,9 @@ pub(super) enum Place {
     Note(TreeSize),
     /// That the file's checkpoint continues the note of this size.
     Consistency(TreeSize),
-    /// What opens sealed values of the entry with this leaf hash.
+    /// That a decision is a member of a batch: which batch, and its place in it.
+    Member(LeafIndex, LeafIndex),
+    /// What opens sealed values of the entry, or the member, with this leaf hash.
     Openings(Digest),
 }
 
@@ -55,6 +57,7 @@ impl Place {
             Self::ChangeProof(index) => format!("policy/{}.tlog-proof", id(index)),
             Self::Note(size) => format!("checkpoints/{size}.note"),
             Self::Consistency(size) => format!("proofs/{size}.consistency"),
+            Self::Member(batch, at) => format!("members/{}.{at}.member", id(batch)),
             Self::Openings(leaf) => {
                 let leaf = leaf.to_string();
                 format!("openings/{}/{leaf}.cbor", leaf.get(..2).unwrap_or_default())
@@ -79,6 +82,10 @@ impl Place {
             ("policy", "cose") => Self::Change(id()?),
             ("policy", "tlog-proof") => Self::ChangeProof(id()?),
             ("checkpoints", "note") => Self::Note(size()?),
+            ("members", "member") => {
+                let (batch, at) = stem.rsplit_once('.')?;
+                Self::Member(batch.parse::<EntryId>().ok()?.index, at.parse().ok()?)
+            }
             ("openings", "cbor") => Self::Openings(Digest::from_hex_lenient(stem.split_once('/')?.1).ok()?),
             _ => return None,
         };
@@ -106,6 +113,7 @@ mod tests {
             Place::ChangeProof(index),
             Place::Note(size),
             Place::Consistency(size),
+            Place::Member(index, LeafIndex::new(3)),
             Place::Openings(leaf),
         ];
         for place in places {
@@ -118,6 +126,8 @@ mod tests {
             "entries/1.057.cose",
             "entries/57.cose",
             "checkpoints/060.note",
+            "members/1.57.03.member",
+            "members/1.57.member",
         ] {
             assert_eq!(Place::of(name), None, "{name:?}");
         }

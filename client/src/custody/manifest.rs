@@ -5,19 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use govlog_formats::entry_id::EntryId;
-use govlog_formats::merkle::LeafIndex;
 use govlog_formats::search::{Filter, FilterError};
 use serde::{Deserialize, Serialize};
 
 use super::contents::MAX_ENTRIES;
+use super::spot::Spot;
 use super::streams::StreamSeen;
-use crate::trust::EPOCH;
 
 /// What [`Manifest::format`] says.
 pub const FORMAT: &str = "govlog custody file";
 /// The version of the format: it fixes which members there are, and how the timeline and `VERIFY.md` are written.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A parameter of a search has a value for every handle of what somebody has in hand: that is a few.
 const MAX_VALUES: usize = 64;
@@ -44,7 +42,7 @@ pub struct Manifest {
     pub purpose: Option<String>,
     /// How it was looked for, as claimed: `index`, or `scanned 0-N`.
     pub completeness: String,
-    /// The entries that answer the query; all others are here for their sake.
+    /// The entries, and members of batches (`1.57#3`), that answer the query; all others are here for their sake.
     pub starts: Vec<String>,
     /// What was looked for and not found.
     pub not_found: NotFound,
@@ -109,6 +107,10 @@ pub struct NotFound {
     pub revocations: Vec<String>,
     /// Values that are sealed and stay so.
     pub sealed: Vec<Sealed>,
+    /// Batches of which there are members that are not in the file.
+    pub members: Vec<Unopened>,
+    /// How many batches the log has up to the checkpoint, and how many of them the collector could look into; as claimed.
+    pub batches: BatchesSeen,
     /// How many entries were taken at most, where there were more; as claimed.
     pub cut_at: Option<u64>,
 }
@@ -133,6 +135,40 @@ pub struct Sealed {
     pub entry: String,
     /// Where they are in its record.
     pub paths: Vec<String>,
+}
+
+/// A batch with members that are not in the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unopened {
+    /// The batch.
+    pub entry: String,
+    /// How many members it has, where it says so in clear.
+    pub members: Option<u64>,
+    /// How many of them are here.
+    pub opened: u64,
+}
+
+impl Unopened {
+    /// What is missing, in a line.
+    #[must_use]
+    pub fn said(&self) -> String {
+        match self.members.map(|members| members.saturating_sub(self.opened)) {
+            Some(1) => format!("1 member of batch {} is not opened", self.entry),
+            Some(closed) => format!("{closed} members of batch {} are not opened", self.entry),
+            None => format!("the members of batch {}, which does not say how many, are not opened", self.entry),
+        }
+    }
+}
+
+/// How far batches were looked into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchesSeen {
+    /// How many there are below the checkpoint, at most a thousand counted.
+    pub logged: u64,
+    /// Of how many there were openings at hand.
+    pub opened: u64,
 }
 
 /// Why bytes are no manifest.
@@ -226,15 +262,14 @@ pub(super) fn scanned(size: u64) -> String {
 }
 
 /// Reads what a matter starts from: at least one entry of this log, each once, in the log's order.
-pub(super) fn starts(ids: &[String]) -> Result<Vec<LeafIndex>, String> {
-    let mut found: Vec<LeafIndex> = Vec::with_capacity(ids.len());
+pub(super) fn starts(ids: &[String]) -> Result<Vec<Spot>, String> {
+    let mut found: Vec<Spot> = Vec::with_capacity(ids.len());
     for text in ids {
-        let id = text.parse::<EntryId>().ok().filter(|id| id.epoch == EPOCH && id.to_string() == *text);
-        let index = id.ok_or_else(|| format!("{text:?} is no entry id of this log"))?.index;
-        if found.last().is_some_and(|last| *last >= index) {
+        let spot = text.parse::<Spot>().map_err(|error| error.to_string())?;
+        if found.last().is_some_and(|last| *last >= spot) {
             return Err(format!("{text} does not follow the one before"));
         }
-        found.push(index);
+        found.push(spot);
     }
     if found.is_empty() { Err("there is none".to_owned()) } else { Ok(found) }
 }

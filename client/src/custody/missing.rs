@@ -4,50 +4,99 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use govlog_formats::digest::Digest;
-use govlog_formats::merkle::LeafIndex;
+use govlog_formats::merkle::{LeafIndex, leaf_hash};
 use govlog_formats::record::Record;
 use govlog_formats::statement::SignedStatement;
 
+use super::batches::Members;
 use super::closure::{Edge, Role, Shelf, close};
 use super::contents::id;
-use super::manifest::{Link, NotFound, Sealed};
+use super::manifest::{BatchesSeen, Link, NotFound, Sealed, Unopened};
 use super::relations::{Node, REVOCABLE, is_revoking};
+use super::spot::Spot;
 use crate::openings::{self, Openings, State};
 
-/// Finds it; how many entries were taken at most stays its maker's word.
-pub(super) fn not_found<'s>(
-    statements: &BTreeMap<LeafIndex, SignedStatement>,
-    starts: impl IntoIterator<Item = &'s LeafIndex>,
-    disclosed: &BTreeMap<Digest, Openings>,
-    cut_at: Option<u64>,
-) -> NotFound {
+/// What a collector says that nothing here shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Claimed {
+    /// How many entries were taken at most, where there were more.
+    pub(super) cut_at: Option<u64>,
+    /// How far batches were looked into.
+    pub(super) batches: BatchesSeen,
+}
+
+/// Puts entries and members together, to find each by what it is called and names.
+pub(super) fn shelf(statements: &BTreeMap<LeafIndex, SignedStatement>, members: &Members) -> Shelf {
     let mut shelf = Shelf::default();
     statements.iter().for_each(|(index, statement)| shelf.add(Node::new(*index, statement)));
-    let starts: Vec<_> = starts.into_iter().filter_map(|index| shelf.get(*index).cloned()).collect();
+    for (spot, proof) in members {
+        if let Some(batch) = statements.get(&spot.index) {
+            shelf.add(Node::of_member(*spot, batch, &proof.record));
+        }
+    }
+    shelf
+}
+
+/// Finds it; what only its maker can know stays its maker's word.
+pub(super) fn not_found<'s>(
+    statements: &BTreeMap<LeafIndex, SignedStatement>,
+    members: &Members,
+    starts: impl IntoIterator<Item = &'s Spot>,
+    disclosed: &BTreeMap<Digest, Openings>,
+    claimed: Claimed,
+) -> NotFound {
+    let mut shelf = shelf(statements, members);
+    let starts: Vec<_> = starts.into_iter().filter_map(|spot| shelf.get(*spot).cloned()).collect();
     let Ok(closure) = close(&mut shelf, starts, usize::MAX);
-    let roles: BTreeMap<LeafIndex, Role> =
-        closure.reached.into_iter().map(|(index, (_, role))| (index, role)).collect();
+    let roles: BTreeMap<Spot, Role> = closure.reached.into_iter().map(|(spot, (_, role))| (spot, role)).collect();
     let (edges, dead) = shelf.survey(&roles);
     let is_revoking = |edge: &&Edge| shelf.get(edge.from).is_some_and(|from| is_revoking(&edge.rel, &from.kind));
-    let revoked: BTreeSet<LeafIndex> = edges.iter().filter(is_revoking).map(|edge| edge.to).collect();
-    let can_be = |index: &LeafIndex, statement: &SignedStatement| {
-        REVOCABLE.contains(&statement.kind()) && roles.get(index) > Some(&Role::Word)
+    let revoked: BTreeSet<Spot> = edges.iter().filter(is_revoking).map(|edge| edge.to).collect();
+    let can_be = |index: LeafIndex, statement: &SignedStatement| {
+        REVOCABLE.contains(&statement.kind()) && roles.get(&index.into()) > Some(&Role::Word)
     };
-    let unrevoked = statements.iter().filter(|(index, statement)| can_be(index, statement) && !revoked.contains(index));
+    let is_revoked = |index: LeafIndex| revoked.contains(&index.into());
+    let unrevoked = statements.iter().filter(|(index, statement)| can_be(**index, statement) && !is_revoked(**index));
+    let records = statements.iter().map(|(index, statement)| {
+        let record = Record::parse(statement.kind(), statement.payload()).is_ok().then_some(statement.payload());
+        (Spot::from(*index), statement.leaf_hash(), record)
+    });
+    let members_records = members.iter().map(|(spot, proof)| {
+        let record = proof.record.as_slice();
+        (*spot, leaf_hash(record), Some(record))
+    });
+    let mut records: Vec<_> = records.chain(members_records).collect();
+    records.sort_by_key(|(spot, ..)| *spot);
     NotFound {
         links: dead.into_iter().map(|dead| Link { entry: id(dead.from), rel: dead.rel, target: dead.to }).collect(),
         revocations: unrevoked.map(|(index, _)| id(*index)).collect(),
-        sealed: statements.iter().filter_map(|(index, statement)| sealed(*index, statement, disclosed)).collect(),
-        cut_at,
+        sealed: records
+            .iter()
+            .filter_map(|(spot, leaf, record)| sealed(*spot, (*record)?, disclosed.get(leaf)))
+            .collect(),
+        members: statements.iter().filter_map(|(index, statement)| unopened(*index, statement, members)).collect(),
+        batches: claimed.batches,
+        cut_at: claimed.cut_at,
     }
 }
 
-/// The values of an entry that are sealed and stay so.
-fn sealed(index: LeafIndex, statement: &SignedStatement, disclosed: &BTreeMap<Digest, Openings>) -> Option<Sealed> {
-    Record::parse(statement.kind(), statement.payload()).ok()?;
-    let openings = disclosed.get(&statement.leaf_hash()).map_or(&[][..], |openings| &openings.fields);
-    let fields = openings::open(statement.payload(), openings).ok()?.fields;
+/// The values of a record that are sealed and stay so.
+fn sealed(spot: Spot, record: &[u8], disclosed: Option<&Openings>) -> Option<Sealed> {
+    let openings = disclosed.map_or(&[][..], |openings| &openings.fields);
+    let fields = openings::open(record, openings).ok()?.fields;
     let closed = fields.into_iter().filter(|field| field.state == State::Closed).map(|field| field.path);
     let paths: Vec<String> = closed.collect();
-    (!paths.is_empty()).then(|| Sealed { entry: id(index), paths })
+    (!paths.is_empty()).then(|| Sealed { entry: id(spot), paths })
+}
+
+/// The members of a batch that are not here.
+fn unopened(index: LeafIndex, statement: &SignedStatement, members: &Members) -> Option<Unopened> {
+    if statement.is_hash_envelope() {
+        return None;
+    }
+    let Ok(Record::DecisionBatch(batch)) = Record::parse(statement.kind(), statement.payload()) else { return None };
+    let (first, last) = (LeafIndex::new(0), LeafIndex::new(u64::MAX));
+    let here = members.range(Spot::of_member(index, first)..=Spot::of_member(index, last));
+    let (count, opened) = (batch.count().present(), here.count() as u64);
+    (count != Some(opened)).then(|| Unopened { entry: id(index), members: count, opened })
 }

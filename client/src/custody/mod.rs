@@ -9,6 +9,7 @@
 //! by themselves. What cannot be checked, as that nothing was left out, is said in every verdict.
 
 mod archive;
+mod batches;
 mod claims;
 mod closure;
 mod contents;
@@ -16,6 +17,7 @@ mod diff;
 mod export;
 mod finder;
 mod found;
+mod held;
 mod judge;
 mod layout;
 mod manifest;
@@ -26,6 +28,7 @@ mod record;
 mod relations;
 mod report;
 mod scan;
+mod spot;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -35,6 +38,8 @@ mod verdict;
 mod words;
 
 pub use archive::{ArchiveError, MAX_FILE_BYTES, MAX_MEMBERS, is_archive};
+pub(crate) use batches::all_batches;
+pub use batches::{BatchError, Members};
 pub use closure::{Closure, DeadLink, Edge, Lookup, Role, Shelf, close};
 pub(crate) use contents::id;
 pub use contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES};
@@ -42,11 +47,15 @@ pub use diff::{Difference, DifferenceError, Said, diff};
 pub use export::{ExportError, Exported, Plan, Progress, export};
 pub(crate) use export::{export_under, head};
 pub use finder::{FindError, Finder, Index, Way, filters};
-pub use found::{Changes, Custody, Head, Held, Recorded};
-pub use manifest::{CheckpointSaid, FORMAT, Link, Manifest, ManifestError, NotFound, Query, Sealed, VERSION};
+pub use found::{Changes, Custody, Head, Recorded};
+pub use held::{Held, HeldMember};
+pub use manifest::{
+    BatchesSeen, CheckpointSaid, FORMAT, Link, Manifest, ManifestError, NotFound, Query, Sealed, Unopened, VERSION,
+};
 pub(crate) use reader::{Read, Reader};
 pub use relations::{Class, Node, Point, REVOCABLE, WORDS, class, meant_kinds};
 pub use report::report;
 pub use scan::{Scan, ScanError};
+pub use spot::{Spot, SpotError};
 pub use streams::{GapSeen, LastWord, SILENT_AFTER_S, StreamSeen, streams};
 pub use verdict::{CustodyVerdict, verify};

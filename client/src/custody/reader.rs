@@ -5,17 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use govlog_formats::digest::Digest;
+use govlog_formats::member::MemberProof;
 use govlog_formats::merkle::{BuildError, InclusionProof, LeafIndex};
 use govlog_formats::record::LinkTarget;
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_proof::TlogProof;
 use govlog_formats::transparent::{AttachedReceipt, TransparentStatement, assemble};
 
+use super::batches::{Batches, OpenBatch};
 use super::closure::{Lookup, target_key};
 use super::contents::{Evidence, id, statement_of};
 use super::export::ExportError;
 use super::finder::{Finder, Way};
 use super::relations::Node;
+use super::spot::Spot;
+use crate::openings::FieldOpening;
 use crate::source::{Fetched, Head, Source, Tree};
 use crate::trust::{EPOCH, Trust};
 use crate::verify::{self, Failure, VerifiedEntry};
@@ -33,16 +37,33 @@ pub(crate) struct Read {
     pub(crate) entry: VerifiedEntry,
 }
 
+/// A member of a batch that was read from an opening store, and judged by the batch's entry.
+#[derive(Debug)]
+pub(crate) struct ReadMember {
+    pub(crate) node: Arc<Node>,
+    pub(crate) proof: MemberProof,
+    /// What the store has to open it.
+    pub(crate) openings: Vec<FieldOpening>,
+}
+
+/// A batch's entry, and its members as an opening store has them.
+type Opened = (Arc<Read>, Arc<OpenBatch>);
+
 /// What an index was asked: which way, for what, of which kinds.
 type Asked = (Way, Vec<u8>, Vec<String>);
 
-/// Reads entries below a checkpoint.
+/// Reads entries below a checkpoint, and members of batches among them.
 pub(crate) struct Reader<'a> {
     pub(crate) source: &'a Source,
     pub(crate) trust: &'a Trust,
     pub(crate) head: &'a Head,
     pub(crate) tree: &'a Tree<'a>,
     pub(crate) finder: Box<dyn Finder + 'a>,
+    pub(crate) batches: Batches<'a>,
+    /// What could not be looked into, and why: for whoever collects.
+    pub(crate) notices: Vec<String>,
+    members: HashMap<Spot, Option<Arc<ReadMember>>>,
+    by_leaf: HashMap<Digest, Option<Arc<Read>>>,
     read: HashMap<LeafIndex, Arc<Read>>,
     asked: HashMap<Asked, (Vec<LeafIndex>, bool)>,
     /// Whether there were more of those that were asked for last.
@@ -57,7 +78,25 @@ impl<'a> Reader<'a> {
         tree: &'a Tree<'a>,
         finder: Box<dyn Finder + 'a>,
     ) -> Self {
-        Self { source, trust, head, tree, finder, read: HashMap::new(), asked: HashMap::new(), has_more: false }
+        Self {
+            source,
+            trust,
+            head,
+            tree,
+            finder,
+            batches: Batches::default(),
+            notices: Vec::new(),
+            members: HashMap::new(),
+            by_leaf: HashMap::new(),
+            read: HashMap::new(),
+            asked: HashMap::new(),
+            has_more: false,
+        }
+    }
+
+    /// Looks into the batches of an opening store, too.
+    pub(crate) fn with_batches(self, batches: Batches<'a>) -> Self {
+        Self { batches, ..self }
     }
 
     /// Reads an entry: as a transparent statement where a server has it, else as the log's files have it.
@@ -85,6 +124,48 @@ impl<'a> Reader<'a> {
     /// An entry that was read already.
     pub(crate) fn known(&self, index: LeafIndex) -> Option<Arc<Read>> {
         self.read.get(&index).cloned()
+    }
+
+    /// The batch with this leaf hash, and its members; `None`: it is not below the checkpoint, or the store has nothing of it.
+    pub(crate) fn batch(&mut self, leaf: &Digest) -> Result<Option<Opened>, ExportError> {
+        let read = match self.by_leaf.get(leaf) {
+            Some(known) => known.clone(),
+            None => {
+                let mut found = None;
+                for index in self.finder.find(Way::Named, &LinkTarget::Entry(*leaf), &["decision-batch"])? {
+                    found = found.or(Some(self.read(index)?).filter(|read| read.node.leaf == *leaf));
+                }
+                self.by_leaf.insert(*leaf, found.clone());
+                found
+            }
+        };
+        let Some(read) = read else { return Ok(None) };
+        Ok(self.batches.open(leaf)?.map(|open| (read, open)))
+    }
+
+    /// A member of a batch; `None`: it cannot be had, or would be refused.
+    pub(crate) fn member(&mut self, batch: &Digest, at: LeafIndex) -> Result<Option<Arc<ReadMember>>, ExportError> {
+        let Some((read, open)) = self.batch(batch)? else { return Ok(None) };
+        let spot = Spot::of_member(read.entry.included().index, at);
+        if let Some(known) = self.members.get(&spot) {
+            return Ok(known.clone());
+        }
+        let proved = open.prove(at).map_err(|error| Failure::refuted(error.to_string()));
+        let judged = proved.and_then(|(proof, openings)| {
+            verify::judge_member(&read.entry, &proof)?;
+            let node = Arc::new(Node::of_member(spot, &read.statement, &proof.record));
+            Ok(Arc::new(ReadMember { node, proof, openings: openings.to_vec() }))
+        });
+        // What would be refused is not taken; it counts among the members that are not opened.
+        let member = judged.map_err(|failure| self.notices.push(format!("{}: not taken: {}", id(spot), failure.why)));
+        let member = member.ok();
+        self.members.insert(spot, member.clone());
+        Ok(member)
+    }
+
+    /// A member that was read already.
+    pub(crate) fn known_member(&self, spot: Spot) -> Option<Arc<ReadMember>> {
+        self.members.get(&spot).cloned().flatten()
     }
 
     fn fetch(&self, index: LeafIndex) -> Result<Vec<u8>, ExportError> {
@@ -117,6 +198,26 @@ impl<'a> Reader<'a> {
             };
             if is_it && (kinds.is_empty() || kinds.contains(&node.kind.as_str())) {
                 nodes.push(node);
+            }
+        }
+        if kinds.is_empty() || kinds.contains(&"decision") {
+            nodes.extend(self.members_by(way, target)?);
+        }
+        Ok(nodes)
+    }
+
+    /// The members that are called this or name it.
+    fn members_by(&mut self, way: Way, target: &LinkTarget) -> Result<Vec<Arc<Node>>, ExportError> {
+        let mut nodes = Vec::new();
+        for (batch, at) in self.batches.find(way, target) {
+            let Some(member) = self.member(&batch, at)? else { continue };
+            let node = &member.node;
+            let is_it = match way {
+                Way::Named => node.is_called(target),
+                Way::Pointing => node.points.iter().any(|point| target_key(&point.target) == target_key(target)),
+            };
+            if is_it {
+                nodes.push(node.clone());
             }
         }
         Ok(nodes)

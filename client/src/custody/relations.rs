@@ -10,6 +10,7 @@
 //! | `bears_on`, by what something rests on or stands under alone | a `revocation` → what rests on what it revokes | to the revocation from everything; never back |
 //! | `ends`, by a registry's id alone | the end of a registration → the registration | as these |
 //! | `supersedes` | newer → older of its kind, by leaf hash | to the newer from everything but words, one step; back from what was asked for |
+//! | `member_of`, by the batch's proof alone | a decision → the `decision-batch` that it is a member of | to the batch from everything; never back to a batch's other members |
 //! | `observes` | seen in use → the credential | to the observation from what was asked for and what came of it; back from one that was asked for; and through the certificate that it holds |
 //! | `external_log` | to another log | not: it is named as leading out of this one |
 //!
@@ -39,7 +40,7 @@
 use ciborium::Value;
 use govlog_formats::cbor::to_deterministic;
 use govlog_formats::digest::Digest;
-use govlog_formats::merkle::LeafIndex;
+use govlog_formats::merkle::{LeafIndex, leaf_hash};
 use govlog_formats::record::handles::CertificateHandles;
 use govlog_formats::record::registration::RegistrationOp;
 use govlog_formats::record::revocation::{Revocation, RevocationTarget, TargetType};
@@ -47,19 +48,20 @@ use govlog_formats::record::{Body, Handle, LinkTarget, Record, Recorded, SchemeD
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::visible::visible;
 
+use super::spot::Spot;
 use crate::resolve::OF_CREDENTIALS;
 use crate::verify::join;
 
-/// An entry as far as relations go.
+/// An entry, or a member of a batch, as far as relations go.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its leaf index.
-    pub index: LeafIndex,
+    /// Where it stands.
+    pub spot: Spot,
     /// Its kind.
     pub kind: String,
     /// Who signed it.
     pub iss: String,
-    /// Its leaf hash.
+    /// Its leaf hash; of a member, that in the batch's own tree.
     pub leaf: Digest,
     /// What it is called: the handles it bears, and what follows from its signed bytes.
     pub names: Vec<Handle>,
@@ -93,6 +95,8 @@ pub enum Class {
     Newer,
     /// From who saw a credential to that credential.
     Seen,
+    /// From a decision to the batch that holds it.
+    Part,
     /// Out of this log, or unknown.
     Other,
 }
@@ -107,6 +111,7 @@ pub fn class(rel: &str) -> Class {
         REVOKES | BEARS_ON | "redacts" | "about" | ENDS => Class::About,
         "supersedes" => Class::Newer,
         "observes" => Class::Seen,
+        MEMBER_OF => Class::Part,
         _ => Class::Other,
     }
 }
@@ -128,6 +133,8 @@ const OWNED_BY: &str = "owned_by";
 const ENDS: &str = "ends";
 /// By a decision's agent: what that agent is.
 const ACTED_AS: &str = "acted_as";
+/// By the proof that a decision is a member of it: the batch.
+const MEMBER_OF: &str = "member_of";
 /// Names that are only used here: a registration by its registry's id, an ownership by its prefix, and whatever a revocation names by an id.
 pub(super) const REGISTRY_ENTRY: &str = "registry_entry";
 pub(super) const OWNED: &str = "owned";
@@ -168,7 +175,7 @@ impl Node {
         let is_record = !statement.is_hash_envelope();
         let record = Record::parse(statement.kind(), statement.payload()).ok().filter(|_| is_record);
         let mut node = Self {
-            index,
+            spot: index.into(),
             kind: statement.kind().to_owned(),
             leaf: statement.leaf_hash(),
             names: names(record.as_ref(), &iss),
@@ -180,6 +187,31 @@ impl Node {
         node.names.push(Handle::of_digest(join::SIG_STRUCTURE, &statement.sig_structure_digest()));
         node.names.push(Handle::of_digest(join::PAYLOAD, &Digest::sha256(statement.payload())));
         node
+    }
+
+    /// Reads a member of a batch: a decision as if its issuer had logged it by itself, which rests on the batch besides.
+    #[must_use]
+    pub fn of_member(spot: Spot, batch: &SignedStatement, record: &[u8]) -> Self {
+        let mut node = Self::of_decision(spot, &batch.claims().iss, record);
+        node.points.push(Point { rel: MEMBER_OF.to_owned(), target: LinkTarget::Entry(batch.leaf_hash()) });
+        node
+    }
+
+    /// The same without its batch.
+    pub(super) fn of_decision(spot: Spot, iss: &str, bytes: &[u8]) -> Self {
+        let record = Record::parse("decision", bytes).ok();
+        let mut names = names(record.as_ref(), iss);
+        names.push(Handle::of_digest(join::PAYLOAD, &Digest::sha256(bytes)));
+        Self {
+            spot,
+            kind: "decision".to_owned(),
+            iss: iss.to_owned(),
+            leaf: leaf_hash(bytes),
+            names,
+            points: record.as_ref().map(|record| points(record, iss)).unwrap_or_default(),
+            certificate: Vec::new(),
+            under: record.as_ref().map(under).unwrap_or_default(),
+        }
     }
 
     /// Everything that another entry can name it by.

@@ -180,7 +180,7 @@ impl Finder for Scan {
     }
 }
 
-fn short(target: &LinkTarget) -> u64 {
+pub(super) fn short(target: &LinkTarget) -> u64 {
     let mut hasher = DefaultHasher::new();
     target_key(target).hash(&mut hasher);
     hasher.finish()

@@ -8,31 +8,36 @@ use std::fmt::Write as _;
 use ciborium::Value;
 use govlog_formats::cbor::to_deterministic;
 use govlog_formats::digest::Digest;
-use govlog_formats::entry_id::EntryId;
-use govlog_formats::merkle::LeafIndex;
+use govlog_formats::merkle::leaf_hash;
 use govlog_formats::record::sealed::Sealed;
 use govlog_formats::statement::SignedStatement;
 
-use crate::trust::EPOCH;
+use super::spot::Spot;
 
 /// Longer byte strings are named by their digest: what they hold is in the entry.
 const MAX_BYTES: usize = 64;
 
-/// One line's matter: an entry and the values that are disclosed of it, by their paths.
+/// One line's matter: an entry, or a member of one, and the values that are disclosed of it, by their paths.
 pub(super) struct Told<'a> {
-    pub(super) index: LeafIndex,
+    pub(super) spot: Spot,
+    /// Of a member, that of its batch.
     pub(super) statement: &'a SignedStatement,
+    /// The record of a member.
+    pub(super) member: Option<&'a [u8]>,
     pub(super) opened: Vec<(String, Value)>,
 }
 
 /// Renders the timeline.
 pub(super) fn render(entries: &[Told<'_>]) -> Vec<u8> {
-    let mut lines: Vec<(u64, LeafIndex, String)> = entries
+    let mut lines: Vec<(u64, Spot, String)> = entries
         .iter()
         .map(|told| {
-            let record = record(told.statement);
+            let record = match told.member {
+                Some(member) => govlog_formats::cbor::parse(member).ok().filter(Value::is_map),
+                None => record(told.statement),
+            };
             let at = claimed_ms(told.statement, record.as_ref());
-            (at, told.index, line(told, at, record.as_ref()))
+            (at, told.spot, line(told, at, record.as_ref()))
         })
         .collect();
     lines.sort_unstable();
@@ -58,16 +63,20 @@ fn line(told: &Told<'_>, at_ms: u64, record: Option<&Value>) -> String {
     let (claims, statement) = (told.statement.claims(), told.statement);
     let mut out = Json::default();
     out.member("time", |out| out.text(&utc(at_ms)));
-    out.member("id", |out| out.text(&EntryId { epoch: EPOCH, index: told.index }.to_string()));
-    out.member("kind", |out| out.text(statement.kind()));
+    out.member("id", |out| out.text(&told.spot.to_string()));
+    out.member("kind", |out| out.text(if told.member.is_some() { "decision" } else { statement.kind() }));
     out.member("iss", |out| out.text(&claims.iss));
-    out.member("sub", |out| out.text(&claims.sub));
+    // A member's subject stands in its record.
+    if told.member.is_none() {
+        out.member("sub", |out| out.text(&claims.sub));
+    }
     out.member("iat", |out| out.raw(&claims.iat.to_string()));
-    if let Some(position) = &claims.stream {
+    if let Some(position) = claims.stream.as_ref().filter(|_| told.member.is_none()) {
         out.member("stream", |out| out.text(&position.stream));
         out.member("seq", |out| out.raw(&position.seq.to_string()));
     }
-    out.member("leaf", |out| out.text(&statement.leaf_hash().to_string()));
+    let leaf = told.member.map_or_else(|| statement.leaf_hash(), leaf_hash);
+    out.member("leaf", |out| out.text(&leaf.to_string()));
     match record {
         Some(record) => out.member("record", |out| out.value(record)),
         None => out.member("payload", |out| out.long_bytes(statement.payload())),

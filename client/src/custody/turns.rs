@@ -8,10 +8,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use govlog_formats::merkle::LeafIndex;
-
 use super::closure::Role;
 use super::relations::Node;
+use super::spot::Spot;
 
 /// As what an entry waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +61,7 @@ pub(super) struct Turns {
 struct Queue {
     share: usize,
     taken: usize,
-    waiting: BTreeMap<(usize, LeafIndex), (Arc<Node>, Role)>,
+    waiting: BTreeMap<(usize, Spot), (Arc<Node>, Role)>,
 }
 
 impl Turns {
@@ -75,7 +74,7 @@ impl Turns {
     /// Puts an entry in its queue.
     pub(super) fn wait(&mut self, turn: Turn, node: Arc<Node>, role: Role) {
         let weight = if role == Role::Word && turn == Turn::Cause { 0 } else { weight(&node.kind) };
-        let key = (if turn == Turn::Start { 0 } else { weight }, node.index);
+        let key = (if turn == Turn::Start { 0 } else { weight }, node.spot);
         let waiting = self.of(turn).waiting.entry(key).or_insert((node, role));
         waiting.1 = waiting.1.max(role);
     }

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::closure::{DeadLink, Edge};
 use super::contents::id;
-use super::found::{Custody, Held};
-use super::manifest::Query;
+use super::found::Custody;
+use super::held::Held;
+use super::manifest::{BatchesSeen, Manifest, Query, Unopened};
 use super::streams::StreamSeen;
 use super::{judge, record};
 use crate::openings::State;
@@ -52,22 +53,7 @@ pub fn verify(trust: &Trust, name: &str, bytes: &[u8], records: &[(String, Vec<u
 /// What a reader must not take for proved, most important first.
 fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
     let (manifest, head) = (&custody.manifest, &custody.checkpoint);
-    let mut list = Vec::new();
-    list.push(match manifest.completeness.as_str() {
-        "index" => "completeness: the entries were looked for in the log's index; a file with fewer would be as good in itself \
-                    (govlog custody export --complete scans instead)"
-            .to_owned(),
-        scanned => format!(
-            "completeness: the collector claims to have {}; a file with fewer would be as good in itself, so scan it yourself, or trust who did",
-            scanned.escape_debug()
-        ),
-    });
-    if let Some(most) = manifest.not_found.cut_at {
-        list.push(format!(
-            "completeness: the collector stopped at {most} entries, and there are more; what is not here was not looked for to the end"
-        ));
-    }
-    list.extend(stated_times(&manifest.query));
+    let mut list = completeness(manifest);
     let independent = head.witnesses.iter().filter(|witness| witness.relation == Relation::Independent).count();
     if !head.asks_for_witnesses && head.witnesses.is_empty() {
         list.push("that everybody is shown the same log: your policy asks for no witness".to_owned());
@@ -87,8 +73,9 @@ fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
         }
         None => "collector and purpose: the records about the file say others, or nothing of its export".to_owned(),
     });
-    let count = |is: &dyn Fn(&Held) -> bool| custody.entries.iter().filter(|held| is(held)).count();
-    let (all, lower) = (custody.entries.len(), count(&|held| held.bracket.lower_s.is_none()));
+    let is_entry = |held: &&Held| held.member.is_none();
+    let count = |is: &dyn Fn(&Held) -> bool| custody.entries.iter().filter(is_entry).filter(|held| is(held)).count();
+    let (all, lower) = (custody.counts().0, count(&|held| held.bracket.lower_s.is_none()));
     if lower > 0 {
         list.push(format!(
             "that {lower} of {all} entries were not signed long before: they name no head that is in the file"
@@ -109,6 +96,13 @@ fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
         "that the admission policy did not change again below the checkpoint, after change {}: govlog trust update asks the log",
         custody.changes.as_of
     ));
+    if custody.changes.more > 0 {
+        list.push(format!(
+            "anything to whoever knows less of the admission policy than you: {} of its entries below the checkpoint were unknown to the \
+             collector and are not enclosed; you know them, and everything here was judged by them",
+            custody.changes.more
+        ));
+    }
     if !custody.changes.is_same_policy {
         list.push("anything by the collector's policy.txt: its text differs from yours, which was used".to_owned());
     }
@@ -121,6 +115,51 @@ fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
     list.push("whether what the issuers state is true".to_owned());
     list.push(format!("what came after the checkpoint of size {}, such as revocations", head.size));
     list
+}
+
+/// Why these may not be all.
+fn completeness(manifest: &Manifest) -> Vec<String> {
+    let mut list = vec![match manifest.completeness.as_str() {
+        "index" => "completeness: the entries were looked for in the log's index; a file with fewer would be as good in itself \
+                    (govlog custody export --complete scans instead)"
+            .to_owned(),
+        scanned => format!(
+            "completeness: the collector claims to have {}; a file with fewer would be as good in itself, so scan it yourself, or trust who did",
+            scanned.escape_debug()
+        ),
+    }];
+    if let Some(most) = manifest.not_found.cut_at {
+        list.push(format!(
+            "completeness: the collector stopped at {most} entries, and there are more; what is not here was not looked for to the end"
+        ));
+    }
+    list.extend(unopened(&manifest.not_found.members));
+    list.extend(closed_batches(manifest.not_found.batches));
+    list.extend(stated_times(&manifest.query));
+    list
+}
+
+/// Which members of batches are not here; of many batches, how many.
+fn unopened(batches: &[Unopened]) -> Vec<String> {
+    let said = |what: String| format!("completeness: {what}; whether they belong here is not known");
+    let (first, more) = batches.split_at(batches.len().min(MAX_SAID));
+    let closed: u64 = more.iter().filter_map(|batch| Some(batch.members?.saturating_sub(batch.opened))).sum();
+    let more = (!more.is_empty()).then(|| format!("{closed} members of {} more batches are not opened", more.len()));
+    first.iter().map(Unopened::said).chain(more).map(said).collect()
+}
+
+/// So many batches are told one by one.
+const MAX_SAID: usize = 8;
+
+/// What a decision-batch holds its entry does not say.
+fn closed_batches(seen: BatchesSeen) -> Option<String> {
+    let BatchesSeen { logged, opened } = seen;
+    (logged > opened).then(|| {
+        format!(
+            "completeness: decisions in decision-batches are found by what opens these alone: of {logged} batches or more in the log the \
+             collector says to have looked into {opened}"
+        )
+    })
 }
 
 /// What a query leaves out that bounds times.
@@ -233,7 +272,7 @@ fn lines(text: &mut String, custody: &Custody, now_s: u64) {
         line(text, "stream", &stream_line(stream, head.time_s));
     }
     for redacted in &custody.redactions {
-        let at = |at: usize| custody.entries.get(at).map(|held| held.entry.id().to_string()).unwrap_or_default();
+        let at = |at: usize| custody.entries.get(at).map(Held::id).unwrap_or_default();
         let (entry, by) = (at(redacted.entry), at(redacted.by));
         line(text, "redacted", &format!("{entry}: {}, by {by}: {}", redacted.what(), redacted.why()));
     }
@@ -258,10 +297,12 @@ fn query(custody: &Custody) -> String {
         manifest.query.search.iter().map(|(name, values)| format!("{name}={}", values.join("|").escape_debug()));
     let ids = manifest.query.entries.iter().map(|id| id.escape_debug().to_string());
     let asked: Vec<String> = terms.chain(ids).collect();
-    let (starts, all) = (manifest.starts.len(), custody.entries.len());
+    let (starts, (all, members)) = (manifest.starts.len(), custody.counts());
+    let members = if members == 0 { String::new() } else { format!(" with {members} members of batches") };
     format!(
-        "{}: {starts} entries answer it, {all} are here ({})",
+        "{}: {starts} {} it, {all} entries are here{members} ({})",
         asked.join(" "),
+        if starts == 1 { "answers" } else { "answer" },
         manifest.completeness.escape_debug()
     )
 }
@@ -302,14 +343,14 @@ fn entries(text: &mut String, custody: &Custody) {
         relations.entry(edge.from).or_default().push(edge);
     }
     for held in &custody.entries {
-        let (entry, index) = (&held.entry, held.entry.included().index);
-        let said = entry.record().and_then(|record| summary(&record)).unwrap_or_else(|| "-".to_owned());
+        let (entry, spot) = (&held.entry, held.spot());
+        let said = held.record().and_then(|record| summary(&record)).unwrap_or_else(|| "-".to_owned());
         let role = held.role.map_or("beside", |role| role.word());
-        let kind = entry.statement().kind().escape_debug();
-        write!(text, "\n  {:<10} {role:<6} {kind}: {said}", id(index)).ok();
+        let kind = held.kind().escape_debug();
+        write!(text, "\n  {:<10} {role:<6} {kind}: {said}", id(spot)).ok();
         write!(text, "\n  {:<10}        by {}; {}", "", entry.statement().claims().iss.escape_debug(), bounds(held))
             .ok();
-        for edge in relations.get(&index).into_iter().flatten() {
+        for edge in relations.get(&spot).into_iter().flatten() {
             let through = edge.through.map(|through| format!(", through {}", id(through))).unwrap_or_default();
             write!(text, "\n  {:<10}        {} {}{through}", "", edge.rel.escape_debug(), id(edge.to)).ok();
         }
@@ -342,7 +383,7 @@ fn members(custody: &Custody, now_s: u64) -> Value {
         })
     };
     let redacted = |redacted: &Redacted| {
-        let at = |at: usize| custody.entries.get(at).map(|held| held.entry.id().to_string());
+        let at = |at: usize| custody.entries.get(at).map(Held::id);
         json!({
             "entry": at(redacted.entry), "by": at(redacted.by), "what": redacted.what(), "rule": redacted.rule,
             "legal_basis": redacted.basis, "iss": redacted.iss,
@@ -360,6 +401,7 @@ fn members(custody: &Custody, now_s: u64) -> Value {
         "earlier_checkpoints": head.earlier.iter().map(|size| size.get()).collect::<Vec<_>>(),
         "as_of_change": custody.changes.as_of,
         "changes_learnt": custody.changes.learnt,
+        "changes_not_enclosed": custody.changes.more,
         "query": custody.manifest.query,
         "completeness": custody.manifest.completeness,
         "collector": custody.manifest.collector,
@@ -374,25 +416,26 @@ fn members(custody: &Custody, now_s: u64) -> Value {
         "entries": custody.entries.iter().map(entry_json).collect::<Vec<_>>(),
         "links": custody.edges.iter().map(edge).collect::<Vec<_>>(),
         "not_found": custody.dead_links.iter().map(dead).collect::<Vec<_>>(),
-        "not_revoked_here": custody.unrevoked().iter().map(|held| held.entry.id().to_string()).collect::<Vec<_>>(),
+        "not_revoked_here": custody.unrevoked().iter().map(|held| held.id()).collect::<Vec<_>>(),
         "claimed_not_found": custody.manifest.not_found,
         "streams": custody.streams.iter().map(stream).collect::<Vec<_>>(),
     })
 }
 
 fn entry_json(held: &Held) -> Value {
-    let (statement, entry) = (held.entry.statement(), &held.entry);
+    let statement = held.entry.statement();
     let paths = |is: fn(&State) -> bool| -> Vec<&str> {
         held.fields.iter().filter(|field| is(&field.state)).map(|field| field.path.as_str()).collect()
     };
     json!({
-        "id": entry.id().to_string(),
+        "id": held.id(),
         "role": held.role.map(super::closure::Role::word),
-        "kind": statement.kind(),
+        "kind": held.kind(),
         "iss": statement.claims().iss,
-        "sub": statement.claims().sub,
-        "leaf": statement.leaf_hash().to_string(),
-        "says": entry.record().and_then(|record| summary(&record)),
+        "sub": held.subject(),
+        "leaf": held.leaf().to_string(),
+        "batch": held.member.as_ref().map(|_| held.entry.id().to_string()),
+        "says": held.record().and_then(|record| summary(&record)),
         "logged_no_later_than_s": held.bracket.upper_s,
         "logged_no_earlier_than_s": held.bracket.lower_s,
         "receipt": held.has_receipt,

@@ -23,6 +23,9 @@ pub fn check(store: &dyn OpeningStore) {
     assert_eq!(get(&two), Some(large), "larger than one chunk of whatever it is written in");
     assert_eq!(get(&three), None);
 
+    let count = |leaf: &Digest| store.leaves().unwrap().iter().filter(|stored| *stored == leaf).count();
+    assert_eq!([&one, &two, &three].map(count), [1, 1, 0], "every entry that has openings, once");
+
     // Shorter and longer: nothing of what was there before may be left.
     for other in [b"less".as_slice(), b"", b"more than there was before"] {
         store.replace(&two, other).unwrap();
@@ -34,6 +37,7 @@ pub fn check(store: &dyn OpeningStore) {
     assert_eq!(store.remove(&[]).unwrap(), 0);
     assert_eq!(store.remove(&[one, three, one]).unwrap(), 1, "what was there, once");
     assert_eq!((get(&one), get(&two).is_some()), (None, true), "and no other");
+    assert_eq!([&one, &two].map(count), [0, 1]);
     assert_eq!(store.remove(&[one, two]).unwrap(), 1);
     assert_eq!(get(&two), None);
 }

@@ -276,6 +276,10 @@ impl Folder {
 }
 
 impl OpeningStore for Folder {
+    fn leaves(&self) -> Result<Vec<Digest>, StoreError> {
+        Ok(self.stored()?.into_iter().map(|(leaf, _)| leaf).collect())
+    }
+
     fn put(&self, openings: &[(Digest, &[u8])]) -> Result<(), StoreError> {
         if openings.is_empty() {
             return Ok(());

@@ -53,6 +53,13 @@ pub trait OpeningStore: Send + Sync {
     /// The store cannot be read.
     fn get(&self, leaf: &Digest) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// Gives the entries that there are openings of here.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn leaves(&self) -> Result<Vec<Digest>, StoreError>;
+
     /// Puts other openings in the place of an entry's: those from before, or these, never a part.
     ///
     /// # Errors

@@ -197,7 +197,7 @@ pub(crate) fn own_handles(record: &Record, iss: &str) -> Vec<Handle> {
 pub(crate) const SIG_STRUCTURE: &str = "sig_structure";
 pub(crate) const PAYLOAD: &str = "payload";
 /// The name of a decision: by its issuer and its id.
-const DEC: &str = "dec";
+pub(crate) const DEC: &str = "dec";
 /// What an entry is found by under these names follows from its signed bytes, and is never what its record says.
 pub(crate) const OWN_NAMES: [&str; 3] = [SIG_STRUCTURE, PAYLOAD, DEC];
 

@@ -81,11 +81,17 @@ fn judge(bytes: &[u8], batches: &[&VerifiedEntry]) -> Result<VerifiedMember, Fai
             proof.batch
         ))
     })?;
-    let (count, root) = tree_of(batch)?;
-    let decision = proof.verify(&proof.batch, count, &root).map_err(refuted)?;
-    let record = Record::Decision(decision);
-    may_speak_of(batch, &record)?;
+    let record = judge_member(batch, &proof)?;
     Ok(VerifiedMember { batch: (*batch).clone(), proof, record })
+}
+
+/// Judges a member by its batch's verified entry: under its root, and nothing that its issuer could not have logged. Gives its record.
+pub(crate) fn judge_member(batch: &VerifiedEntry, proof: &MemberProof) -> Result<Record, Failure> {
+    let (count, root) = tree_of(batch)?;
+    let decision = proof.verify(&batch.statement().leaf_hash(), count, &root);
+    let record = Record::Decision(decision.map_err(|error| Failure::refuted(error.to_string()))?);
+    may_speak_of(batch, &record)?;
+    Ok(record)
 }
 
 /// The size and the root of the tree over a batch's members, as its issuer signed them.

@@ -15,6 +15,7 @@ mod verdict;
 pub use entry::{Included, VerifiedEntry};
 pub(crate) use entry::{checkpoint, judge_transparent, judge_under, place, seen, unknown_key};
 pub use join::{Join, Said, joins};
+pub(crate) use member::judge_member;
 pub use member::{MemberVerdict, VerifiedMember, member};
 pub use outcome::{Bracket, Failure, Outcome, WitnessSeen};
 pub use redacted::{Redacted, redactions};

@@ -10,9 +10,10 @@ use super::walk::Walk;
 use super::{Column, Term};
 use crate::cbor;
 use crate::digest::Digest;
+use crate::merkle::leaf_hash;
 use crate::record::handles::CertificateHandles;
 use crate::record::tables::{ADMISSION_POLICY, KINDS};
-use crate::record::{find, indexed_fields};
+use crate::record::{Record, default_subject, find, indexed_fields};
 use crate::statement::{SignedStatement, Signer, kind_of};
 
 /// Everything an entry is found by.
@@ -30,7 +31,34 @@ impl Marks {
         let mut walk = Walk::default();
         header(&mut walk, statement);
         record(&mut walk, statement);
-        let signed_ms = u64::try_from(statement.claims().iat).unwrap_or_default().saturating_mul(1000);
+        Self::within(walk, statement.claims().iat)
+    }
+
+    /// Takes them of a member of a `decision-batch`: a decision as if its issuer had logged it by itself, signed as the batch is.
+    #[must_use]
+    pub fn of_member(batch: &SignedStatement, record: &[u8]) -> Self {
+        let mut walk = Walk::default();
+        let claims = batch.claims();
+        walk.single(Column::ISSUER, &claims.iss);
+        if let Some(position) = &claims.stream {
+            walk.single(Column::STREAM, &position.stream);
+        }
+        signer(&mut walk, batch.signer());
+        decision(&mut walk, &claims.iss, record);
+        Self::within(walk, claims.iat)
+    }
+
+    /// Takes of a member what follows from its record alone: who signed its batch, and where that stands, is not among it.
+    #[must_use]
+    pub fn of_record_of_member(record: &[u8]) -> Self {
+        let mut walk = Walk::default();
+        decision(&mut walk, "", record);
+        let time = walk.time.unwrap_or_default();
+        Self { terms: walk.terms, earliest_ms: time.0, latest_ms: time.1 }
+    }
+
+    fn within(walk: Walk, iat: i64) -> Self {
+        let signed_ms = u64::try_from(iat).unwrap_or_default().saturating_mul(1000);
         // Whoever dates an event back must have dated the signature back, too, not to be found by when it was made.
         let (earliest_ms, latest_ms) = walk.time.unwrap_or((signed_ms, signed_ms));
         Self { terms: walk.terms, earliest_ms: earliest_ms.min(signed_ms), latest_ms: latest_ms.max(signed_ms) }
@@ -81,6 +109,19 @@ fn header(walk: &mut Walk, statement: &SignedStatement) {
     walk.add(Column::LEAF, of_digest(&statement.leaf_hash()));
     walk.add(Column::SIG_STRUCTURE, of_digest(&statement.sig_structure_digest()));
     signer(walk, statement.signer());
+}
+
+/// What a decision that is no entry of its own is found by.
+fn decision(walk: &mut Walk, iss: &str, record: &[u8]) {
+    walk.add(Column::KIND, "decision".to_owned());
+    walk.add(Column::LEAF, of_digest(&leaf_hash(record)));
+    walk.add(Column::PAYLOAD, of_digest(&Digest::sha256(record)));
+    if let Some(subject) = Record::parse("decision", record).ok().as_ref().and_then(default_subject) {
+        walk.single(Column::SUBJECT, &subject);
+    }
+    if let Ok(Value::Map(pairs)) = cbor::parse(record) {
+        walk.record("decision", iss, &pairs);
+    }
 }
 
 /// Under a certificate the key is found by every handle of the certificate, as the records of its issuance are.

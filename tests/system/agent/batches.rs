@@ -106,6 +106,50 @@ fn any_decision_of_a_batch_is_proved_offline_and_a_changed_one_is_not() {
     }
 }
 
+#[test]
+fn a_decision_in_a_batch_belongs_to_its_matter_where_what_opens_it_is_at_hand() {
+    let mut scene = batched(QUICK_BATCHED);
+    scene.start();
+    let mut sources = one_source(1);
+    scene.upload(&mut sources, 3);
+    let recorded = scene.all_logged(&sources);
+    let (id, _) = recorded.decisions.iter().find(|(_, found)| found[0].is_member()).unwrap();
+    let (log, openings) = (scene.network.log.url(), scene.openings());
+    let identity = scene.agent.dir.join("openings.key");
+    let (reader, dir) = (scene.agent.reader.clone(), scene.agent.dir.clone());
+    expect(&reader.update(&log), 0);
+    let file = |name: &str| dir.join(name).display().to_string();
+    let export = |out: &str, more: &[&str]| {
+        let fixed = ["custody", "export", "--log", &log, "--decision", &id.1, "--out", out];
+        reader.trusting(&[&fixed[..], more].concat())
+    };
+    let with = ["--openings", openings.to_str().unwrap(), "--identity", identity.to_str().unwrap()];
+    expect(&export(&file("none.zip"), &[]), 5);
+    expect(&export(&file("index.zip"), &with), 0);
+    expect(&export(&file("scan.zip"), &[&with[..], &["--complete"]].concat()), 0);
+    scene.agent.stop();
+    scene.network.log.kill();
+    std::fs::rename(&openings, dir.join("gone")).unwrap();
+    for name in ["index.zip", "scan.zip"] {
+        let judged = reader.trusting(&["--json", "custody", "verify", &file(name)]);
+        expect(&judged, 0);
+        let judged: Value = serde_json::from_str(&judged.stdout).unwrap();
+        let start = judged["starts"][0].as_str().unwrap();
+        let entries = judged["entries"].as_array().unwrap();
+        let member = entries.iter().find(|entry| entry["id"] == start).unwrap();
+        assert!(start.contains('#') && member["kind"] == "decision", "{member}");
+        assert!(entries.iter().any(|entry| entry["id"] == member["batch"]), "its batch is there, too");
+    }
+    let entries = |name: &str| {
+        let bytes = std::fs::read(file(name)).unwrap();
+        govlog_client::custody::diff(&bytes, &std::fs::read(file("index.zip")).unwrap()).unwrap()
+    };
+    assert!(
+        entries("scan.zip").added.is_empty() && entries("scan.zip").removed.is_empty(),
+        "an index leads to the same"
+    );
+}
+
 /// An upload of so many permits: one of the capture's, under other ids.
 fn permits(round: u64, count: usize) -> Upload {
     let model = &captured("a")[0];

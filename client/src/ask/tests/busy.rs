@@ -19,7 +19,7 @@ fn flooded() -> TestLog {
 fn effects_without_end_hide_no_revocation_from_who_draws_a_few() {
     let asking = Asking::of(flooded(), honest);
     let sought = sought(&asking, "1.7");
-    let wanted = Wanted { sought: &sought, at: None, most: 30 };
+    let wanted = Wanted { sought: &sought, at: None, most: 30, complete: false };
     let shown = show(&asking.source, &asking.trust, &wanted, &mut |_, _, _| {}).unwrap().unwrap();
     let ids = ids(&shown);
     for id in ["1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.72"] {

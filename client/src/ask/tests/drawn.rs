@@ -11,7 +11,7 @@ pub(super) fn sought(asking: &Asking, text: &str) -> Sought {
 
 fn shown(asking: &Asking, text: &str) -> Option<Shown> {
     let sought = sought(asking, text);
-    let wanted = Wanted { sought: &sought, at: None, most: 100 };
+    let wanted = Wanted { sought: &sought, at: None, most: 100, complete: false };
     show(&asking.source, &asking.trust, &wanted, &mut |_, _, _| {}).unwrap()
 }
 
@@ -55,7 +55,7 @@ STREAMS
   spiffe://prod.example/pep  s-1  7 entries here; last heartbeat 2 min ago (1.10); up to 60 s in flight
 
 NOT CHECKED
-  completeness: the log's index was asked; govlog custody export --complete reads every entry
+  completeness: the log's index was asked; --complete reads every entry
   that everybody is shown the same log: no witness is independent of its operator
   whether what the issuers state is true
 ";
@@ -92,7 +92,7 @@ fn whatever_is_in_hand_leads_to_the_same_chain() {
             // Not below the checkpoint.
             "1.12" => {
                 let sought = sought(&asking, nothing);
-                let wanted = Wanted { sought: &sought, at: None, most: 100 };
+                let wanted = Wanted { sought: &sought, at: None, most: 100, complete: false };
                 assert!(show(&asking.source, &asking.trust, &wanted, &mut |_, _, _| {}).is_err());
                 continue;
             }
@@ -138,7 +138,7 @@ fn a_revocation_stands_below_what_it_ends() {
 fn an_index_that_begins_the_chain_elsewhere_is_caught() {
     let asking = Asking::new(|at, found| if found == [7, 8] { honest(at, &[11]) } else { honest(at, found) });
     let sought = sought(&asking, &format!("trace:{TRACE}"));
-    let wanted = Wanted { sought: &sought, at: None, most: 100 };
+    let wanted = Wanted { sought: &sought, at: None, most: 100, complete: false };
     let error = show(&asking.source, &asking.trust, &wanted, &mut |_, _, _| {}).unwrap_err();
     assert!(matches!(error, ShowError::Wrong(id) if id == "1.11"));
 }
@@ -155,7 +155,7 @@ fn a_folder_and_a_custody_file_give_the_same_chain() {
     let asking = Asking::new(honest);
     let folder = Source::open(dir.path().to_str().unwrap()).unwrap();
     let sought = sought(&asking, TRACE);
-    let wanted = Wanted { sought: &sought, at: None, most: 100 };
+    let wanted = Wanted { sought: &sought, at: None, most: 100, complete: false };
     let shown = show(&folder, known.trust(), &wanted, &mut |_, _, _| {}).unwrap().unwrap();
     assert_eq!(ids(&shown), CHAIN);
     let text = Page::default().draw(&shown, NOW);
@@ -185,6 +185,25 @@ fn a_folder_and_a_custody_file_give_the_same_chain() {
     assert_eq!(ids(&in_file(custody(), Some(&sought)).unwrap().unwrap()), CHAIN);
     let nothing = Sought { terms: Vec::new(), or_else: Vec::new(), entry: Some("1.2".parse().unwrap()), ..sought };
     assert!(in_file(custody(), Some(&nothing)).unwrap().is_none());
+}
+
+/// Whatever an index keeps to itself, a log that is read whole has it.
+#[test]
+fn a_log_that_is_read_whole_gives_the_chain_without_its_index() {
+    let asking = Asking::new(|at, _| honest(at, &[]));
+    let sought = sought(&asking, TRACE);
+    let shown = |complete: bool| {
+        let (wanted, mut told) = (Wanted { sought: &sought, at: None, most: 100, complete }, Vec::new());
+        let shown = show(&asking.source, &asking.trust, &wanted, &mut |what, done, all| told.push((what, done, all)));
+        (shown.unwrap(), told)
+    };
+    assert!(shown(false).0.is_none());
+    let (whole, told) = shown(true);
+    let whole = whole.unwrap();
+    assert_eq!(ids(&whole), CHAIN);
+    assert_eq!(told.iter().filter(|told| **told == ("scanned", 12, 12)).count(), 1, "read once: {told:?}");
+    let text = Page::default().draw(&whole, NOW);
+    assert!(text.contains("policy 1.6 (scanned 0-11)") && !text.contains(NOT_CHECKED), "{text}");
 }
 
 /// Nine decisions are drawn one by one, thirty are not.

@@ -26,7 +26,7 @@ fn the_note_that_is_served_now_is_taken_where_the_archived_one_has_too_few_witne
     let (found, answered) = asking.query(&[("trace", TRACE)], false);
     assert_eq!((found.len(), answered.outcome()), (2, Outcome::Verified));
     let sought = sought(&asking, "1.7");
-    let wanted = Wanted { sought: &sought, at: None, most: 100 };
+    let wanted = Wanted { sought: &sought, at: None, most: 100, complete: false };
     let shown = show(&asking.source, &asking.trust, &wanted, &mut |_, _, _| {}).unwrap().unwrap();
     assert_eq!(ids(&shown).len(), 6);
 

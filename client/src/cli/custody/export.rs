@@ -29,6 +29,10 @@ to what it rests on (credential, policy, delegation, approval, registration, att
 every word about any of these (revocations, findings, redactions). Other decisions under the same credential or policy do not belong to a decision; \
 whoever wants them starts from the credential or the policy. At most 12,000 entries are taken, and the file says where there were more.
 
+A decision-batch says nothing of its decisions but how many there are and their root. With --openings the batches of that store are looked \
+into, and a member that belongs to the matter is followed like an entry, and stands in the file with what proves it; the others stay where they are. \
+Without, only the batches are there: the file says of which how many members are not opened.
+
 Without --complete the log's index is asked, and the file says so; with it every entry is read and hashed up to the checkpoint. The same query at \
 the same checkpoint (--at), with the same collector, purpose and openings, gives the same bytes, from the same kind of source (a server adds \
 receipts and earlier checkpoints, a folder has none) and under the same policy.txt of the trust directory.
@@ -74,7 +78,7 @@ pub(crate) struct Export {
     /// Disclose this sealed field wherever an opening of it is found, such as input or /subject/properties; repeatable
     #[arg(long, value_name = "FIELD", requires = "openings", help_heading = "How")]
     open: Vec<String>,
-    /// The opening store's folder
+    /// The opening store's folder: decisions in its batches that belong to the matter are found, and disclosed; their sealed values only by --open
     #[arg(long, value_name = "DIR", help_heading = "How")]
     openings: Option<PathBuf>,
     /// The identity that opens it
@@ -185,10 +189,11 @@ impl Export {
 }
 
 fn summary(path: &Path, made: &Exported, custody: &Custody) -> String {
+    let (entries, members) = custody.counts();
+    let members = if members == 0 { String::new() } else { format!(" and {members} decisions in batches") };
     let mut lines = vec![format!(
-        "{}  {} entries, of which {} answer the query, at the checkpoint of size {}",
+        "{}  {entries} entries{members}, of which {} answer the query, at the checkpoint of size {}",
         visible(&path.display().to_string()),
-        custody.entries.len(),
         custody.manifest.starts.len(),
         custody.checkpoint.size
     )];
@@ -196,6 +201,7 @@ fn summary(path: &Path, made: &Exported, custody: &Custody) -> String {
     if let Some(most) = custody.manifest.not_found.cut_at {
         lines.push(format!("  CUT at {most} entries: there are more"));
     }
+    lines.extend(custody.manifest.not_found.members.iter().take(SAID).map(|batch| format!("  {}", batch.said())));
     lines.push(format!("  not found: {} links lead to no entry{}", custody.dead_links.len(), custody.unlooked()));
     lines.push(format!("  manifest sha256 {}", made.manifest_digest));
     lines.push("  what it does not prove is said by: govlog custody verify".to_owned());
@@ -206,7 +212,8 @@ fn document(path: &Path, made: &Exported, custody: &Custody) -> Map<String, Valu
     let document = json!({
         "file": path.display().to_string(),
         "size": custody.checkpoint.size.get(),
-        "entries_in_file": custody.entries.len(),
+        "entries_in_file": custody.counts().0,
+        "members_in_file": custody.counts().1,
         "starts": custody.manifest.starts,
         "completeness": custody.manifest.completeness,
         "not_found": custody.manifest.not_found,
@@ -215,6 +222,9 @@ fn document(path: &Path, made: &Exported, custody: &Custody) -> Map<String, Valu
     });
     if let Value::Object(document) = document { document } else { Map::new() }
 }
+
+/// Of so many batches is said what is not opened.
+const SAID: usize = 8;
 
 /// How long a record that was published is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use govlog_formats::record::Handle;
 use govlog_formats::search::Term;
 
 use crate::cli::exit::Usage;
-use crate::custody::Query;
+use crate::custody::{Query, Spot};
 use crate::resolve::{Found, OF_CREDENTIALS, ResolveError, Resolver, What, thumbprint};
 use crate::time;
 
@@ -56,7 +56,7 @@ pub(crate) struct Asked {
     /// Nothing that states only times after
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// These entries, whatever else is asked for
+    /// These entries, or members of batches (1.57#3), whatever else is asked for
     #[arg(value_name = "ENTRY")]
     entries: Vec<String>,
 }
@@ -132,7 +132,9 @@ impl Asked {
             );
         }
         if let Some(entry) = entries.iter().find(|entry| !is_entry(entry)) {
-            return Err(Usage(format!("{entry:?} is no entry id, such as 1.57")).into());
+            return Err(
+                Usage(format!("{entry:?} is no entry id, such as 1.57, or 1.57#3 of a member of that batch")).into()
+            );
         }
         entries.sort_unstable();
         entries.dedup();
@@ -178,7 +180,7 @@ fn shown(handles: &[Handle], with_name: bool, of: &[&str]) -> Vec<String> {
 }
 
 fn is_entry(text: &str) -> bool {
-    text.parse::<govlog_formats::entry_id::EntryId>().is_ok()
+    text.parse::<Spot>().is_ok()
 }
 
 /// A moment in the calendar: a span from now would be another one in every run, and the file another file.

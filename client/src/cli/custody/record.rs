@@ -219,10 +219,12 @@ impl Step {
             }
             self.until_ms.iter().for_each(|until| drop(fields.insert("until_ms".to_owned(), (*until).into())));
             self.query.iter().for_each(|query| drop(fields.insert("query".to_owned(), query.clone())));
-            if self.names_entries && custody.entries.len() <= MAX_NAMED {
+            if self.names_entries && custody.counts().0 <= MAX_NAMED {
+                // A member is named by its batch.
+                let entries = custody.entries.iter().filter(|held| held.member.is_none());
                 let leaf =
                     |held: &crate::custody::Held| json!({ "entry": held.entry.statement().leaf_hash().to_string() });
-                fields.insert("entries".to_owned(), custody.entries.iter().map(leaf).collect::<Vec<_>>().into());
+                fields.insert("entries".to_owned(), entries.map(leaf).collect::<Vec<_>>().into());
             }
         }
         view

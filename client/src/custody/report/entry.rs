@@ -17,8 +17,8 @@ use super::words::{count, relation, time_ms, time_s};
 
 /// Writes an entry.
 pub(super) fn entry(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
-    let name = format!("{}-name", anchor(told.index));
-    html.element("article", &[("id", &anchor(told.index)), ("aria-labelledby", &name), ("class", "entry")], |html| {
+    let name = format!("{}-name", anchor(told.spot));
+    html.element("article", &[("id", &anchor(told.spot)), ("aria-labelledby", &name), ("class", "entry")], |html| {
         html.element("h3", &[("id", &name)], |html| {
             html.of("span", "id", |html| html.words(&told.id()));
             html.words(" ");
@@ -89,7 +89,7 @@ fn signed(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
         Some(row) => allowed(html, row, matter.custody.changes.as_of),
         None => html.words("the operator's own right: it is an entry of the admission policy"),
     });
-    fact(html, "About", |html| html.said(&claims.sub));
+    fact(html, "About", |html| html.said(&told.held.subject()));
     fact(html, "Signed at", |html| {
         match u64::try_from(claims.iat) {
             Ok(at) => time_s(html, at),
@@ -102,6 +102,9 @@ fn signed(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
             time_ms(html, told.at_ms);
             html.words(", as the record claims");
         });
+    }
+    if told.held.member.is_some() {
+        fact(html, "As", |html| html.words("a member of a batch, which is what was signed"));
     }
     if let Some(position) = &claims.stream {
         fact(html, "In stream", |html| {
@@ -125,10 +128,20 @@ fn allowed(html: &mut Html, row: &IssuerRow, as_of: usize) {
 
 fn proved(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
     let (held, head) = (told.held, &matter.custody.checkpoint);
-    fact(html, "Leaf", |html| html.code(&held.entry.statement().leaf_hash().to_string()));
+    let index = told.spot.index;
+    fact(html, "Leaf", |html| html.code(&held.leaf().to_string()));
+    if let Some(member) = &held.member {
+        fact(html, "In the batch", |html| {
+            html.words(&format!("member {} of {} of ", member.at, member.of));
+            link(html, index.into());
+            html.words(", by ");
+            html.code(&Place::Member(index, member.at).name());
+        });
+    }
     fact(html, "In the log", |html| {
-        html.words(&format!("at index {} of the tree of {} entries, by ", told.index, head.size));
-        html.code(&Place::Proof(told.index).name());
+        let what = if held.member.is_some() { "with its batch " } else { "" };
+        html.words(&format!("{what}at index {index} of the tree of {} entries, by ", head.size));
+        html.code(&Place::Proof(index).name());
         html.words(match head.witnesses.len() {
             0 => "; no witness cosigned it",
             _ => "; cosigned by ",
@@ -140,7 +153,7 @@ fn proved(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
     });
     fact(html, "Receipt", |html| {
         html.words(if held.has_receipt { "the log's own, for SCITT tools, in " } else { "none enclosed in " });
-        html.code(&Place::Entry(told.index).name());
+        html.code(&Place::Entry(index).name());
     });
     fact(html, "Logged", |html| {
         match held.bracket.lower_s {
@@ -160,7 +173,7 @@ fn proved(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
             None => html.words("no later bound: no witness says"),
         }
     });
-    for (redacted, by) in matter.redactions(told.index) {
+    for (redacted, by) in matter.redactions(told.spot) {
         fact(html, "Redacted", |html| {
             html.said(&redacted.what());
             html.words(": ");
@@ -174,8 +187,8 @@ fn proved(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
 }
 
 fn related(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
-    let (naming, named) = (matter.naming(told.index), matter.named(told.index));
-    let dead = matter.dead(told.index);
+    let (naming, named) = (matter.naming(told.spot), matter.named(told.spot));
+    let dead = matter.dead(told.spot);
     if naming.is_empty() && named.is_empty() && dead.is_empty() {
         return;
     }
@@ -188,6 +201,7 @@ fn related(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
                 link(html, if is_naming { edge.to } else { edge.from });
                 match class(&edge.rel) {
                     Class::Owner => html.words(", by its SPIFFE ID"),
+                    Class::Part => html.words(", under its root"),
                     _ => {
                         html.words(", both hold ");
                         html.said(&edge.by);

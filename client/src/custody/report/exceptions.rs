@@ -2,7 +2,6 @@
 //!
 //! Each rule looks at what the entries themselves say. That none is named here means that none of these was found among them, and no more.
 
-use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::approval::{ApprovalDecision, ApprovalType};
 use govlog_formats::record::decision::{DecisionResult, Enforcement};
 use govlog_formats::record::effect::Outcome;
@@ -12,6 +11,7 @@ use super::super::closure::DeadLink;
 use super::super::contents::id;
 use super::super::found::Custody;
 use super::super::relations::{BEARS_ON, Class, class, is_revoking};
+use super::super::spot::Spot;
 use super::html::Html;
 use super::matter::{Matter, Told, link};
 use super::words::{relation, time_ms};
@@ -29,7 +29,7 @@ pub(super) struct Exception {
     /// Which sort.
     pub(super) sort: &'static str,
     /// The entries it is about.
-    pub(super) entries: Vec<LeafIndex>,
+    pub(super) entries: Vec<Spot>,
     /// What of them.
     pub(super) what: String,
     /// Since when, POSIX milliseconds.
@@ -112,7 +112,7 @@ fn one(html: &mut Html, exception: &Exception) {
 fn contradictions(matter: &Matter<'_>, told: &Told<'_>, found: &mut Vec<Exception>) {
     let Some(Record::Effect(effect)) = &told.record else { return };
     let is_done = matches!(effect.outcome(), Recorded::Present(Outcome::Performed | Outcome::Partial));
-    for edge in matter.naming(told.index).iter().filter(|edge| is_done && edge.rel == "enforces") {
+    for edge in matter.naming(told.spot).iter().filter(|edge| is_done && edge.rel == "enforces") {
         let Some(Record::Decision(decision)) = matter.told.get(&edge.to).and_then(|to| to.record.as_ref()) else {
             continue;
         };
@@ -120,14 +120,14 @@ fn contradictions(matter: &Matter<'_>, told: &Told<'_>, found: &mut Vec<Exceptio
             && result != DecisionResult::Permit
         {
             let what = format!("it was done, and the decision was {}", result.as_str());
-            found.push(Exception { sort: "against a decision", entries: vec![told.index, edge.to], what, at_ms: None });
+            found.push(Exception { sort: "against a decision", entries: vec![told.spot, edge.to], what, at_ms: None });
         }
     }
 }
 
 /// Something is revoked, or was used after that.
 fn revoked(matter: &Matter<'_>, told: &Told<'_>, found: &mut Vec<Exception>) {
-    for edge in matter.named(told.index).iter().filter(|edge| is_revoking(&edge.rel, "revocation")) {
+    for edge in matter.named(told.spot).iter().filter(|edge| is_revoking(&edge.rel, "revocation")) {
         let Some(Record::Revocation(revocation)) = matter.told.get(&edge.from).and_then(|from| from.record.as_ref())
         else {
             continue;
@@ -144,21 +144,21 @@ fn revoked(matter: &Matter<'_>, told: &Told<'_>, found: &mut Vec<Exception>) {
                 ("revoked", "what it rests on is revoked by")
             };
             let what = format!("{what} {}, from", id(edge.from));
-            found.push(Exception { sort, entries: vec![told.index], what, at_ms: from_ms });
+            found.push(Exception { sort, entries: vec![told.spot], what, at_ms: from_ms });
             continue;
         }
-        let used = matter.named(told.index).iter().filter_map(|edge| matter.told.get(&edge.from));
-        let after: Vec<LeafIndex> = used
+        let used = matter.named(told.spot).iter().filter_map(|edge| matter.told.get(&edge.from));
+        let after: Vec<Spot> = used
             .filter(|user| user.kind() == "decision" && from_ms.is_some_and(|from_ms| user.at_ms > from_ms))
-            .map(|user| user.index)
+            .map(|user| user.spot)
             .collect();
         if after.is_empty() {
             let what = format!("revoked by {}, from", id(edge.from));
-            found.push(Exception { sort: "revoked", entries: vec![told.index], what, at_ms: from_ms });
+            found.push(Exception { sort: "revoked", entries: vec![told.spot], what, at_ms: from_ms });
         } else {
             let what =
                 format!("by the times that they claim it was used after it was revoked by {}, from", id(edge.from));
-            let entries = std::iter::once(told.index).chain(after).take(MAX_EACH).collect();
+            let entries = std::iter::once(told.spot).chain(after).take(MAX_EACH).collect();
             found.push(Exception { sort: "used after revocation", entries, what, at_ms: from_ms });
         }
     }
@@ -168,7 +168,7 @@ fn revoked(matter: &Matter<'_>, told: &Told<'_>, found: &mut Vec<Exception>) {
 fn expired(matter: &Matter<'_>, told: &Told<'_>, found: &mut Vec<Exception>) {
     let Some(body) = told.record.as_ref().and_then(Record::body).filter(|_| told.kind() == "decision") else { return };
     let at_ms = body.event_ms().present();
-    for edge in matter.naming(told.index) {
+    for edge in matter.naming(told.spot) {
         let Some(rested_on) = matter.told.get(&edge.to).and_then(|to| to.record.as_ref()) else { continue };
         let until = match (edge.rel.as_str(), rested_on) {
             ("authenticated_by", Record::Issuance(issuance)) => issuance.body().uint(&["not_after_ms"]).present(),
@@ -179,7 +179,7 @@ fn expired(matter: &Matter<'_>, told: &Told<'_>, found: &mut Vec<Exception>) {
             && at_ms > until
         {
             let what = "by the times that they claim, what it rests on was valid no longer than".to_owned();
-            found.push(Exception { sort: "expired", entries: vec![told.index, edge.to], what, at_ms: Some(until) });
+            found.push(Exception { sort: "expired", entries: vec![told.spot, edge.to], what, at_ms: Some(until) });
         }
     }
 }
@@ -187,7 +187,7 @@ fn expired(matter: &Matter<'_>, told: &Told<'_>, found: &mut Vec<Exception>) {
 /// What an entry says of itself that nobody should pass over.
 fn of_one(_: &Matter<'_>, told: &Told<'_>, found: &mut Vec<Exception>) {
     let mut add = |sort: &'static str| {
-        found.push(Exception { sort, entries: vec![told.index], what: told.says.clone(), at_ms: None })
+        found.push(Exception { sort, entries: vec![told.spot], what: told.says.clone(), at_ms: None })
     };
     match &told.record {
         Some(Record::Decision(decision)) => {
@@ -226,8 +226,7 @@ fn streams(matter: &Matter<'_>) -> Vec<Exception> {
     let mut found = Vec::new();
     for stream in &matter.custody.streams {
         for gap in &stream.gaps {
-            let entries =
-                gap.entry.parse::<govlog_formats::entry_id::EntryId>().map(|id| id.index).into_iter().collect();
+            let entries = gap.entry.parse::<Spot>().into_iter().collect();
             let cause = gap.cause.clone().unwrap_or_else(|| "no cause is given".to_owned());
             let many = gap.count.map(|count| format!("{count} events, ")).unwrap_or_default();
             let what = format!("{many}lost before they reached stream {}: {cause}", stream.stream);
@@ -237,8 +236,7 @@ fn streams(matter: &Matter<'_>) -> Vec<Exception> {
     for stream in &matter.custody.streams {
         let silent = matter.custody.checkpoint.time_s.and_then(|at| stream.silent_s(at));
         if let (Some(silent), Some(word)) = (silent, &stream.last_word) {
-            let entries =
-                word.entry.parse::<govlog_formats::entry_id::EntryId>().map(|id| id.index).into_iter().collect();
+            let entries = word.entry.parse::<Spot>().into_iter().collect();
             let what = format!(
                 "stream {} said nothing of itself in the {} min before the checkpoint; last at",
                 stream.stream,
@@ -253,9 +251,9 @@ fn streams(matter: &Matter<'_>) -> Vec<Exception> {
 fn redacted(matter: &Matter<'_>) -> Vec<Exception> {
     let told = matter.told.values();
     told.flat_map(|told| {
-        matter.redactions(told.index).map(|(redacted, by)| Exception {
+        matter.redactions(told.spot).map(|(redacted, by)| Exception {
             sort: "redacted",
-            entries: std::iter::once(told.index).chain(by).collect(),
+            entries: std::iter::once(told.spot).chain(by).collect(),
             what: format!("{}: {}", redacted.what(), redacted.why()),
             at_ms: None,
         })

@@ -119,7 +119,7 @@ impl Rows<'_, '_> {
         let (told, matter) = (self.told, self.matter);
         let field = told.held.fields.iter().find(|field| field.path == path && field.sealed == *sealed);
         if let Some(Field { state: State::Opened(value), .. }) = field {
-            let file = Place::Openings(told.held.entry.statement().leaf_hash()).name();
+            let file = Place::Openings(told.held.leaf()).name();
             let is_one = self.is_one_value(value);
             let name = self.keys.last().cloned().unwrap_or_default();
             self.row(path, |html| {
@@ -141,7 +141,7 @@ impl Rows<'_, '_> {
             return;
         }
         let pointer = field.map(|field| field.pointer.as_str()).unwrap_or_default();
-        let destroyed = matter.redactions(told.index).find(|(redacted, _)| redacted.covers(pointer));
+        let destroyed = matter.redactions(told.spot).find(|(redacted, _)| redacted.covers(pointer));
         self.row(path, |html| {
             html.of("p", "state", |html| {
                 html.of("span", "badge", |html| html.words(if destroyed.is_some() { "destroyed" } else { "sealed" }));

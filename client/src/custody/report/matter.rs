@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use ciborium::Value;
 use govlog_formats::cbor::to_deterministic;
 use govlog_formats::digest::Digest;
-use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::Record;
 use govlog_formats::record::sealed::Sealed;
 
 use super::super::closure::{DeadLink, Edge, Role};
 use super::super::contents::id;
-use super::super::found::{Custody, Held};
+use super::super::found::Custody;
+use super::super::held::Held;
+use super::super::spot::Spot;
 use super::super::timeline;
 use super::html::Html;
 use super::words::shortened;
@@ -28,18 +29,18 @@ pub(super) struct Matter<'c> {
     /// Of how many entries at most the fields are told.
     pub(super) most_with_fields: usize,
     /// The entries, in the log's order.
-    pub(super) told: BTreeMap<LeafIndex, Told<'c>>,
+    pub(super) told: BTreeMap<Spot, Told<'c>>,
     /// Relations, by who names the other.
-    naming: BTreeMap<LeafIndex, Vec<&'c Edge>>,
+    naming: BTreeMap<Spot, Vec<&'c Edge>>,
     /// Relations, by who is named.
-    named: BTreeMap<LeafIndex, Vec<&'c Edge>>,
-    dead: BTreeMap<LeafIndex, Vec<&'c DeadLink>>,
-    by_leaf: BTreeMap<Digest, LeafIndex>,
+    named: BTreeMap<Spot, Vec<&'c Edge>>,
+    dead: BTreeMap<Spot, Vec<&'c DeadLink>>,
+    by_leaf: BTreeMap<Digest, Spot>,
 }
 
 /// An entry with what it says.
 pub(super) struct Told<'c> {
-    pub(super) index: LeafIndex,
+    pub(super) spot: Spot,
     pub(super) held: &'c Held,
     /// Its record as logged, with disclosed values in their places.
     pub(super) record: Option<Record>,
@@ -53,8 +54,8 @@ pub(super) struct Told<'c> {
 
 impl<'c> Matter<'c> {
     pub(super) fn new(custody: &'c Custody, not_proved: &'c [String]) -> Self {
-        let told: BTreeMap<LeafIndex, Told<'c>> =
-            custody.entries.iter().map(Told::new).map(|told| (told.index, told)).collect();
+        let told: BTreeMap<Spot, Told<'c>> =
+            custody.entries.iter().map(Told::new).map(|told| (told.spot, told)).collect();
         let (mut naming, mut named) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
         for edge in &custody.edges {
             naming.entry(edge.from).or_default().push(edge);
@@ -62,34 +63,34 @@ impl<'c> Matter<'c> {
         }
         let mut dead = BTreeMap::<_, Vec<_>>::new();
         custody.dead_links.iter().for_each(|link| dead.entry(link.from).or_default().push(link));
-        let by_leaf = told.values().map(|told| (told.held.entry.statement().leaf_hash(), told.index)).collect();
+        let by_leaf = told.values().map(|told| (told.held.leaf(), told.spot)).collect();
         Self { custody, not_proved, most_with_fields: MAX_WITH_FIELDS, told, naming, named, dead, by_leaf }
     }
 
     /// The relations by which an entry names others.
-    pub(super) fn naming(&self, index: LeafIndex) -> &[&'c Edge] {
+    pub(super) fn naming(&self, index: Spot) -> &[&'c Edge] {
         self.naming.get(&index).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The relations by which others name an entry.
-    pub(super) fn named(&self, index: LeafIndex) -> &[&'c Edge] {
+    pub(super) fn named(&self, index: Spot) -> &[&'c Edge] {
         self.named.get(&index).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The relations of an entry that lead nowhere.
-    pub(super) fn dead(&self, index: LeafIndex) -> &[&'c DeadLink] {
+    pub(super) fn dead(&self, index: Spot) -> &[&'c DeadLink] {
         self.dead.get(&index).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The entry with a leaf hash.
-    pub(super) fn of_leaf(&self, leaf: &Digest) -> Option<LeafIndex> {
+    pub(super) fn of_leaf(&self, leaf: &Digest) -> Option<Spot> {
         self.by_leaf.get(leaf).copied()
     }
 
     /// What redactions in the file say of an entry, each with the redaction's index.
-    pub(super) fn redactions(&self, index: LeafIndex) -> impl Iterator<Item = (&'c Redacted, Option<LeafIndex>)> {
+    pub(super) fn redactions(&self, index: Spot) -> impl Iterator<Item = (&'c Redacted, Option<Spot>)> {
         let entries = &self.custody.entries;
-        let at = move |position: usize| entries.get(position).map(|held| held.entry.included().index);
+        let at = move |position: usize| entries.get(position).map(Held::spot);
         let redactions = self.custody.redactions.iter().filter(move |redacted| at(redacted.entry) == Some(index));
         redactions.map(move |redacted| (redacted, at(redacted.by)))
     }
@@ -102,7 +103,7 @@ impl<'c> Matter<'c> {
     /// The entries in the order of the times that they claim.
     pub(super) fn by_time(&self) -> Vec<&Told<'c>> {
         let mut all: Vec<&Told<'c>> = self.told.values().collect();
-        all.sort_by_key(|told| (told.at_ms, told.index));
+        all.sort_by_key(|told| (told.at_ms, told.spot));
         all
     }
 }
@@ -110,9 +111,12 @@ impl<'c> Matter<'c> {
 impl<'c> Told<'c> {
     fn new(held: &'c Held) -> Self {
         let statement = held.entry.statement();
-        let map = timeline::record(statement);
+        let map = match &held.member {
+            Some(member) => govlog_formats::cbor::parse(&member.record).ok().filter(Value::is_map),
+            None => timeline::record(statement),
+        };
         let at_ms = timeline::claimed_ms(statement, map.as_ref());
-        let record = held.entry.record().map(|record| opened(&record, map.as_ref(), &held.fields).unwrap_or(record));
+        let record = held.record().map(|record| opened(&record, map.as_ref(), &held.fields).unwrap_or(record));
         let says =
             record.as_ref().and_then(summary).map(|says| shortened(&says)).unwrap_or_else(|| match statement.kind() {
                 "admission-policy" => "a change to who may submit what".to_owned(),
@@ -120,17 +124,17 @@ impl<'c> Told<'c> {
                 _ if statement.is_hash_envelope() => "only a digest of its content is logged".to_owned(),
                 _ => format!("{} bytes that are not read here", statement.payload().len()),
             });
-        Self { index: held.entry.included().index, held, record, map, at_ms, says }
+        Self { spot: held.spot(), held, record, map, at_ms, says }
     }
 
     /// Its kind, or content type.
     pub(super) fn kind(&self) -> &'c str {
-        self.held.entry.statement().kind()
+        self.held.kind()
     }
 
     /// Its id.
     pub(super) fn id(&self) -> String {
-        id(self.index)
+        id(self.spot)
     }
 }
 
@@ -170,17 +174,17 @@ fn fill(value: &mut Value, values: &BTreeMap<Vec<u8>, &Value>) {
 }
 
 /// Where on the page an entry is.
-pub(super) fn anchor(index: LeafIndex) -> String {
-    format!("entry-{}", id(index).replace('.', "-"))
+pub(super) fn anchor(spot: Spot) -> String {
+    format!("entry-{}", id(spot).replace(['.', '#'], "-"))
 }
 
 /// Writes a link to an entry of the page, by its id.
-pub(super) fn link(html: &mut Html, index: LeafIndex) {
+pub(super) fn link(html: &mut Html, index: Spot) {
     html.element("a", &[("href", &format!("#{}", anchor(index)))], |html| html.words(&id(index)));
 }
 
 /// Writes links to entries, at most so many and then how many more there are.
-pub(super) fn links(html: &mut Html, indexes: &BTreeSet<LeafIndex>, most: usize) {
+pub(super) fn links(html: &mut Html, indexes: &BTreeSet<Spot>, most: usize) {
     for (at, index) in indexes.iter().take(most).enumerate() {
         html.words(if at == 0 { "" } else { ", " });
         link(html, *index);

@@ -14,10 +14,20 @@ use crate::trust::Relation;
 
 /// The words of the heading, and the title of the document.
 pub(super) fn heading(matter: &Matter<'_>) -> String {
-    let entries = count(matter.told.len(), "entry", "entries");
+    let entries = population_of(matter.custody);
     match lacking(matter.custody).len() {
         0 => format!("Verified: {entries}"),
         _ => format!("Verified: {entries}, with things missing"),
+    }
+}
+
+/// How many entries there are, and members of batches.
+fn population_of(custody: &Custody) -> String {
+    let (entries, members) = custody.counts();
+    let entries = count(entries, "entry", "entries");
+    match members {
+        0 => entries,
+        members => format!("{entries}, {}", count(members, "decision in batches", "decisions in batches")),
     }
 }
 
@@ -42,6 +52,11 @@ pub(super) fn lacking(custody: &Custody) -> Vec<String> {
     if dead > 0 {
         let dead = count(dead, "relation leads", "relations lead");
         list.push(format!("{dead} to no entry of the file{}", custody.unlooked()));
+    }
+    let unopened = custody.manifest.not_found.members.len();
+    if unopened > 0 {
+        let batches = count(unopened, "batch has members", "batches have members");
+        list.push(format!("{batches} that are not opened"));
     }
     list
 }
@@ -88,11 +103,8 @@ pub(super) fn verdict(html: &mut Html, matter: &Matter<'_>) {
             }
         });
         fact(html, "Found", |html| {
-            let starts = count(manifest.starts.len(), "entry answers", "entries answer");
-            html.words(&format!(
-                "{starts} that; {} here with what belongs to it (",
-                count(matter.told.len(), "entry is", "entries are")
-            ));
+            let starts = count(manifest.starts.len(), "of them answers", "of them answer");
+            html.words(&format!("{} with what belongs to it; {starts} what was asked (", population_of(custody)));
             html.said(&manifest.completeness);
             html.words(")");
         });

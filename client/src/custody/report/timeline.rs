@@ -24,7 +24,7 @@ pub(super) fn timeline(html: &mut Html, matter: &Matter<'_>) {
                 html.plain("tr", |html| {
                     html.of("td", "when", |html| time_ms(html, told.at_ms));
                     html.element("th", &[("scope", "row")], |html| {
-                        link(html, told.index);
+                        link(html, told.spot);
                         html.words(" ");
                         html.of("span", "kind", |html| html.said(told.kind()));
                         html.words(" ");

@@ -4,7 +4,7 @@ use super::super::timeline;
 use super::html::Html;
 
 /// What a relation is called from the entry that names the other, and from the other one.
-const RELATIONS: [(&str, &str, &str); 20] = [
+const RELATIONS: [(&str, &str, &str); 21] = [
     ("governed_by", "governed by", "governs"),
     ("authenticated_by", "authenticated by", "authenticates"),
     ("registered_as", "registered as", "is the registration of"),
@@ -24,6 +24,7 @@ const RELATIONS: [(&str, &str, &str); 20] = [
     ("redacts", "redacts", "redacted by"),
     ("about", "speaks of", "spoken of by"),
     ("supersedes", "supersedes", "superseded by"),
+    ("member_of", "a member of", "has the member"),
     ("observes", "saw in use", "seen in use by"),
 ];
 
@@ -114,7 +115,8 @@ mod tests {
 
     #[test]
     fn every_relation_that_is_followed_has_words() {
-        let known = govlog_formats::record::RELATIONS.iter().chain(&["owned_by", "acted_as", "ends", "bears_on"]);
+        let known =
+            govlog_formats::record::RELATIONS.iter().chain(&["owned_by", "acted_as", "ends", "bears_on", "member_of"]);
         for rel in known.filter(|rel| class(rel) != Class::Other) {
             assert!(!relation(rel, true).contains('_') && !relation(rel, false).contains("named by"), "{rel}");
         }

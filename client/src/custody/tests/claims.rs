@@ -39,7 +39,7 @@ fn a_query_of_many_values_costs_no_more_than_it_has() {
 
 #[test]
 fn what_answers_the_query_is_in_the_file_in_order_and_does_answer() {
-    let starts = |starts: &[u64]| starts.iter().map(|index| LeafIndex::new(*index)).collect::<Vec<_>>();
+    let starts = |starts: &[u64]| starts.iter().map(|index| LeafIndex::new(*index).into()).collect::<Vec<_>>();
     for (wrong, why) in
         [(&[][..], "there is none"), (&[3, 3], "does not follow"), (&[3, 2], "does not follow"), (&[3, 4], "1.4")]
     {

@@ -179,7 +179,7 @@ fn brute(edges: &Pairs, start: usize) -> BTreeMap<u64, Role> {
 
 pub(super) fn found<L: Lookup<Error = Infallible>>(lookup: &mut L, start: &Arc<Node>) -> BTreeMap<u64, Role> {
     let Ok(closure) = close(lookup, [start.clone()], usize::MAX);
-    closure.reached.into_iter().map(|(index, (_, role))| (index.get(), role)).collect()
+    closure.reached.into_iter().map(|(spot, (_, role))| (spot.index.get(), role)).collect()
 }
 
 /// Says of the first entry that differs what it is and names.

@@ -100,10 +100,11 @@ fn what_was_done_comes_in_the_room_that_causes_and_words_leave() {
     for most in [7, 8, 20, 100] {
         let closure = log.close(&[start], most);
         assert!(closure.is_cut && closure.reached.len() == most, "{most}");
-        let missing: Vec<_> = rest.iter().filter(|at| !closure.reached.contains_key(&LeafIndex::new(**at))).collect();
+        let missing: Vec<_> =
+            rest.iter().filter(|at| !closure.reached.contains_key(&LeafIndex::new(**at).into())).collect();
         assert!(missing.is_empty(), "{most}: {missing:?} are displaced");
         let effects: Vec<u64> =
-            closure.reached.keys().map(|index| index.get()).filter(|at| (1..=MANY).contains(at)).collect();
+            closure.reached.keys().map(|spot| spot.index.get()).filter(|at| (1..=MANY).contains(at)).collect();
         assert_eq!(effects, (1..=most as u64 - 7).collect::<Vec<_>>(), "the earliest of them, {most}");
     }
     let whole = log.close(&[start], rest.len() + 1 + usize::try_from(MANY).unwrap());
@@ -116,8 +117,9 @@ fn what_was_asked_for_leaves_room_for_what_it_rests_on_and_what_was_said_of_it()
     let asked: Vec<u64> = (0..MANY).map(|at| log.add(PDP, "decision", decision(&format!("d-{at}x")))).collect();
     let closure = log.close(&[&[start], &asked[..]].concat(), 40);
     assert!(closure.is_cut && closure.reached.len() == 40);
-    assert!(rest.iter().all(|at| closure.reached.contains_key(&LeafIndex::new(*at))));
-    let starts = closure.reached.keys().filter(|index| index.get() == start || asked.contains(&index.get())).count();
+    assert!(rest.iter().all(|at| closure.reached.contains_key(&LeafIndex::new(*at).into())));
+    let starts =
+        closure.reached.keys().filter(|spot| spot.index.get() == start || asked.contains(&spot.index.get())).count();
     assert_eq!(starts, 40 - rest.len(), "what was asked for comes before what came of it");
 }
 
@@ -133,6 +135,6 @@ fn words_displace_neither_what_was_asked_for_nor_what_it_rests_on() {
     let others: Vec<u64> = (0..10).map(|at| log.add(PDP, "decision", decision(&format!("d-{at}x")))).collect();
     let closure = log.close(&[&[start], &others[..]].concat(), 40);
     assert!(closure.is_cut);
-    let is_here = |at: &u64| closure.reached.contains_key(&LeafIndex::new(*at));
+    let is_here = |at: &u64| closure.reached.contains_key(&LeafIndex::new(*at).into());
     assert!(others.iter().chain(&rest[..5]).all(is_here), "{:?}", closure.reached.keys());
 }

@@ -11,7 +11,7 @@ use crate::source::Source;
 use crate::testing::{COSIGNED, ISSUER};
 use crate::verify::Outcome;
 
-fn plan(search: &[(&str, &str)]) -> Plan<'static> {
+pub(super) fn plan(search: &[(&str, &str)]) -> Plan<'static> {
     let search = search.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()])).collect();
     Plan {
         query: Query { search, entries: Vec::new() },
@@ -27,7 +27,7 @@ fn plan(search: &[(&str, &str)]) -> Plan<'static> {
 }
 
 /// The log's files in a folder, and a trust directory that knows entry 0 and the change after it.
-fn mirror(log: &TestLog) -> (tempfile::TempDir, Source, Trust) {
+pub(super) fn mirror(log: &TestLog) -> (tempfile::TempDir, Source, Trust) {
     let dir = tempfile::tempdir().unwrap();
     let trust = log.trusted_in(&dir.path().join("trust")).trust().clone();
     let files = dir.path().join("log");
@@ -36,7 +36,7 @@ fn mirror(log: &TestLog) -> (tempfile::TempDir, Source, Trust) {
     (dir, source, trust)
 }
 
-fn made(source: &Source, trust: &Trust, plan: &Plan<'_>) -> Exported {
+pub(super) fn made(source: &Source, trust: &Trust, plan: &Plan<'_>) -> Exported {
     export(source, trust, plan, &mut |_, _, _| {}).unwrap().unwrap()
 }
 

@@ -23,7 +23,7 @@ fn a_file_verifies_against_entry_0_alone_and_says_what_it_does_not_prove() {
     let roles: Vec<_> = custody.entries.iter().map(|held| (held.entry.id().to_string(), held.role)).collect();
     assert_eq!(roles, [("1.2".to_owned(), Some(Role::Cause)), ("1.3".to_owned(), Some(Role::Start))]);
     let edge = &custody.edges[0];
-    assert_eq!((edge.from.get(), edge.to.get(), edge.rel.as_str()), (3, 2, "authenticated_by"));
+    assert_eq!((edge.from.index.get(), edge.to.index.get(), edge.rel.as_str()), (3, 2, "authenticated_by"));
     // Two of three witnesses: the second to sign the first note that covers it.
     assert!(custody.entries.iter().all(|held| held.has_receipt && held.bracket.upper_s == Some(COSIGNED + 200)));
     let said = verdict.text(COSIGNED + 400);
@@ -50,7 +50,7 @@ fn the_same_contents_give_the_same_bytes_and_fewer_entries_are_as_good_a_file() 
     assert!(verdict.not_proved[0].starts_with("completeness"), "{:?}", verdict.not_proved);
     let custody = verdict.result.unwrap();
     assert_eq!(custody.dead_links.len(), 1, "what is left out is missed: {:?}", custody.dead_links);
-    assert_eq!((custody.dead_links[0].rel.as_str(), custody.dead_links[0].from.get()), ("authenticated_by", 3));
+    assert_eq!((custody.dead_links[0].rel.as_str(), custody.dead_links[0].from.index.get()), ("authenticated_by", 3));
 
     let difference = diff(&fewer, &all).unwrap();
     assert!(difference.added.contains(&"entries/1.2.cose".to_owned()) && difference.removed.is_empty());
@@ -270,18 +270,52 @@ fn a_record_is_judged_by_what_the_file_teaches_and_voids_nothing_where_that_is_n
 }
 
 #[test]
-fn what_is_enclosed_is_the_admission_policy_and_all_of_it() {
+fn what_is_enclosed_is_the_admission_policy_without_a_gap() {
     let log = log();
     let (dir, _) = trust(&log);
     let informed = log.trusted_in(&dir.path().join("informed"));
     let mut fewer = contents(&log, log.size(), &[2]);
-    fewer.changes.remove(&LeafIndex::new(1));
+    fewer.changes.remove(&LeafIndex::new(0));
     let verdict = judge(informed.trust(), &fewer.write().unwrap().0);
-    assert!(why(&verdict).starts_with("policy/1.1.cose: missing"), "{}", why(&verdict));
+    assert!(why(&verdict).starts_with("policy/1.0.cose: missing"), "{}", why(&verdict));
     let mut more = contents(&log, log.size(), &[3]);
     let decision = more.entries[&LeafIndex::new(3)].clone();
     more.changes.insert(LeafIndex::new(3), decision);
     assert!(why(&judge(informed.trust(), &more.write().unwrap().0)).starts_with("policy/1.3.cose"));
+}
+
+/// A collector's stale trust directory says nothing against the file; what its reader knows decides whether an entry was allowed.
+#[test]
+fn a_reader_who_knows_more_of_the_admission_policy_judges_by_it_and_says_so() {
+    let mut log = log();
+    let knows = |log: &TestLog, name: &str, change: u64| {
+        let (dir, _) = trust(log);
+        let mut trusted = log.trusted_in(&dir.path().join(name));
+        let (index, note) = (LeafIndex::new(change), log.note_of(log.size(), &[0, 1]));
+        let entry = &log.entries[usize::try_from(change).unwrap()];
+        trusted.add_change(index, entry, &log.tlog_proof(index, &note)).unwrap();
+        trusted.trust().clone()
+    };
+    let before = judge(
+        &log.trusted_in(&tempfile::tempdir().unwrap().path().join("t")).trust().clone(),
+        &contents(&log, log.size(), &[3, 2]).write().unwrap().0,
+    );
+    assert!(!before.not_proved.iter().any(|said| said.contains("were unknown to the collector")));
+    let row = govlog_formats::admission::IssuerRow { kinds: vec!["issuance".into()], ..log.issuer_row() };
+    let change = log.change(govlog_formats::admission::ChangeFields { set: vec![row], ..Default::default() }).get();
+    let late = log.add("decision", &decision("d-3")).get();
+    let reader = knows(&log, "reader", change);
+    let stale = contents(&log, log.size(), &[3, 2]).write().unwrap().0;
+    let verdict = judge(&reader, &stale);
+    assert_eq!(why(&verdict), "VERIFIED");
+    let custody = verdict.result.as_ref().unwrap();
+    assert_eq!((custody.changes.enclosed, custody.changes.more, custody.changes.as_of), (2, 1, 2));
+    assert!(verdict.text(0).contains("1 of its entries below the checkpoint were unknown to the collector"));
+    // What the stale collector took for allowed was not any more.
+    let wrong = contents(&log, log.size(), &[late, 2]).write().unwrap().0;
+    let verdict = judge(&reader, &wrong);
+    assert_eq!(verdict.outcome(), Outcome::CannotEvaluate, "{}", why(&verdict));
+    assert!(why(&verdict).contains("is not allowed"), "{}", why(&verdict));
 }
 
 /// Two of three witnesses are the quorum: the one that says the latest time does not decide how old the checkpoint is.

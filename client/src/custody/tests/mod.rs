@@ -1,5 +1,6 @@
 //! Files made by hand from a log in memory, and what a verifier makes of them and of everything near them.
 
+mod batches;
 mod claims;
 mod closure;
 mod cut;
@@ -18,7 +19,7 @@ use govlog_formats::statement::SignedStatement;
 use govlog_formats::transparent;
 
 use super::manifest::Query;
-use super::{Contents, CustodyVerdict, Earlier, Evidence, archive, verify};
+use super::{BatchesSeen, Contents, CustodyVerdict, Earlier, Evidence, Members, archive, verify};
 use crate::testing::{ORIGIN, TestLog, decision, issuance};
 use crate::trust::{Trust, TrustDir};
 
@@ -69,7 +70,9 @@ pub(super) fn contents(log: &TestLog, at: TreeSize, indexes: &[u64]) -> Contents
         collector: Some("responder-7".to_owned()),
         purpose: Some("case 2031".to_owned()),
         completeness: "index".to_owned(),
-        starts: vec![LeafIndex::new(indexes[0])],
+        starts: vec![LeafIndex::new(indexes[0]).into()],
+        batches: BatchesSeen::default(),
+        members: Members::new(),
         cut_at: None,
     }
 }

@@ -130,15 +130,15 @@ fn a_manifest_has_one_spelling() {
     };
     let changes: [&dyn Fn(String) -> String; 5] = [
         &|text| format!("{text}\n"),
-        &|text| text.replace("\"version\": 1", "\"version\":  1"),
-        &|text| text.replace("\"version\": 1", "\"version\": 1, \"more\": 1"),
+        &|text| text.replace("\"version\": 2", "\"version\":  2"),
+        &|text| text.replace("\"version\": 2", "\"version\": 2, \"more\": 1"),
         &|text| text.replace("responder-7", "\\u0072esponder-7"),
         &|text| text.replacen("\"purpose\"", "\"collector\": null, \"purpose\"", 1),
     ];
     for (at, change) in changes.into_iter().enumerate() {
         assert!(why(&judge(&trust, &with(change))).starts_with("manifest.json"), "{at}");
     }
-    let verdict = judge(&trust, &with(&|text| text.replace("\"version\": 1", "\"version\": 2")));
+    let verdict = judge(&trust, &with(&|text| text.replace("\"version\": 2", "\"version\": 3")));
     assert_eq!(verdict.outcome(), crate::verify::Outcome::CannotEvaluate, "{}", why(&verdict));
 }
 

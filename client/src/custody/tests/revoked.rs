@@ -90,13 +90,14 @@ impl Case {
         let mut shelf = Shelf::default();
         self.nodes()
             .iter()
-            .filter(|node| roles.contains_key(&node.index.get()))
+            .filter(|node| roles.contains_key(&node.spot.index.get()))
             .for_each(|node| shelf.add(node.as_ref().clone()));
-        let roles = roles.into_iter().map(|(at, role)| (LeafIndex::new(at), role)).collect();
+        let roles = roles.into_iter().map(|(at, role)| (LeafIndex::new(at).into(), role)).collect();
         let (edges, dead) = shelf.survey(&roles);
-        assert!(dead.iter().all(|dead| dead.from.get() != last), "{dead:?}");
-        let said = edges.into_iter().filter(|edge| edge.from.get() == last && is_revoking(&edge.rel, "revocation"));
-        said.map(|edge| (edge.to.get(), edge.rel)).collect()
+        assert!(dead.iter().all(|dead| dead.from.index.get() != last), "{dead:?}");
+        let said =
+            edges.into_iter().filter(|edge| edge.from.index.get() == last && is_revoking(&edge.rel, "revocation"));
+        said.map(|edge| (edge.to.index.get(), edge.rel)).collect()
     }
 }
 
@@ -282,6 +283,9 @@ fn nobody_but_a_revocation_revokes() {
     let mut shelf = Shelf::default();
     case.nodes().iter().for_each(|node| shelf.add(node.as_ref().clone()));
     let statements = (0..).map(LeafIndex::new).zip(case.statements.iter().cloned()).collect();
-    let not_found = crate::custody::missing::not_found(&statements, [&LeafIndex::new(0)], &BTreeMap::new(), None);
+    let not_found = {
+        let start = LeafIndex::new(0).into();
+        crate::custody::missing::not_found(&statements, &Members::new(), [&start], &BTreeMap::new(), Default::default())
+    };
     assert_eq!(not_found.revocations, ["1.0"]);
 }

@@ -36,6 +36,10 @@ impl OpeningStore for Memory {
         Ok(kept.iter().find(|(other, _)| other == leaf).map(|(_, bytes)| bytes.clone()))
     }
 
+    fn leaves(&self) -> Result<Vec<Digest>, StoreError> {
+        Ok(self.kept.lock().unwrap().iter().map(|(leaf, _)| *leaf).collect())
+    }
+
     fn replace(&self, _: &Digest, _: &[u8]) -> Result<(), StoreError> {
         unreachable!("an agent replaces nothing")
     }

@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::{Body, KINDS, Record, Recorded};
 
 use super::super::super::closure::Role;
 use super::super::super::relations::{Class, class};
+use super::super::super::spot::Spot;
 use super::super::matter::{Matter, Told};
 
 /// About how many boxes one look takes in.
@@ -29,9 +29,9 @@ pub(super) struct Graph {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     /// An entry.
-    Entry(LeafIndex),
+    Entry(Spot),
     /// Several entries of one kind.
-    Stack { kind: String, members: BTreeSet<LeafIndex> },
+    Stack { kind: String, members: BTreeSet<Spot> },
     /// Somebody whom entries name, and as what.
     Person { name: String, parts: BTreeSet<&'static str> },
     /// Too many of them.
@@ -54,7 +54,7 @@ impl Graph {
         for edge in &matter.custody.edges {
             let (Some(from), Some(to)) = (places.get(&edge.from), places.get(&edge.to)) else { continue };
             let is_word = match class(&edge.rel) {
-                Class::Causal | Class::Owner => false,
+                Class::Causal | Class::Owner | Class::Part => false,
                 Class::About | Class::Newer | Class::Seen => true,
                 Class::Other => continue,
             };
@@ -75,12 +75,12 @@ impl Graph {
     }
 
     /// Makes the boxes of the entries; gives where each entry stands.
-    fn entries(&mut self, matter: &Matter<'_>) -> BTreeMap<LeafIndex, usize> {
-        let mut kinds: BTreeMap<(Role, String), BTreeSet<LeafIndex>> = BTreeMap::new();
+    fn entries(&mut self, matter: &Matter<'_>) -> BTreeMap<Spot, usize> {
+        let mut kinds: BTreeMap<(Role, String), BTreeSet<Spot>> = BTreeMap::new();
         for told in matter.told.values() {
             let Some(role) = told.held.role else { continue };
             let kind = KINDS.into_iter().find(|kind| *kind == told.kind()).unwrap_or("other kinds");
-            kinds.entry((role, kind.to_owned())).or_default().insert(told.index);
+            kinds.entry((role, kind.to_owned())).or_default().insert(told.spot);
         }
         let boxes = |each: usize| {
             kinds.values().map(|members| if members.len() > each { 1 } else { members.len() }).sum::<usize>()
@@ -104,12 +104,12 @@ impl Graph {
     fn people(
         &mut self,
         matter: &Matter<'_>,
-        places: &BTreeMap<LeafIndex, usize>,
+        places: &BTreeMap<Spot, usize>,
         links: &mut BTreeMap<(usize, usize), bool>,
     ) {
         let mut named: BTreeMap<String, (BTreeSet<&'static str>, BTreeSet<usize>)> = BTreeMap::new();
         for told in matter.told.values() {
-            let Some(place) = places.get(&told.index) else { continue };
+            let Some(place) = places.get(&told.spot) else { continue };
             for (part, name) in people(told) {
                 let (parts, at) = named.entry(name).or_default();
                 parts.insert(part);

@@ -8,10 +8,9 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use govlog_formats::merkle::LeafIndex;
-
 use self::draw::{NARROW, WIDE};
 use self::graph::{Graph, Node};
+use super::super::spot::Spot;
 use super::html::Html;
 use super::matter::{Matter, link, links, role};
 use super::words::{count, relation};
@@ -65,11 +64,11 @@ fn step(html: &mut Html, matter: &Matter<'_>, node: &Node) {
             html.plain("strong", |html| html.said(name));
             html.words(&format!(", {}", parts.iter().copied().collect::<Vec<_>>().join(", ")));
             let names = |told: &super::matter::Told<'_>| people(told).iter().any(|(_, other)| other == name);
-            let at: BTreeSet<LeafIndex> = matter
+            let at: BTreeSet<Spot> = matter
                 .told
                 .values()
                 .filter(|told| told.held.role.is_some() && names(told))
-                .map(|told| told.index)
+                .map(|told| told.spot)
                 .collect();
             html.words(" in ");
             links(html, &at, NAMED);
@@ -80,7 +79,7 @@ fn step(html: &mut Html, matter: &Matter<'_>, node: &Node) {
     }
 }
 
-fn entry(html: &mut Html, matter: &Matter<'_>, index: LeafIndex) {
+fn entry(html: &mut Html, matter: &Matter<'_>, index: Spot) {
     let Some(told) = matter.told.get(&index) else { return };
     html.plain("strong", |html| html.said(told.kind()));
     html.words(" ");
@@ -106,8 +105,8 @@ fn entry(html: &mut Html, matter: &Matter<'_>, index: LeafIndex) {
 }
 
 /// What the entries of a stack name, by relation.
-fn stack(html: &mut Html, matter: &Matter<'_>, members: &BTreeSet<LeafIndex>) {
-    let mut named: std::collections::BTreeMap<&str, BTreeSet<LeafIndex>> = std::collections::BTreeMap::new();
+fn stack(html: &mut Html, matter: &Matter<'_>, members: &BTreeSet<Spot>) {
+    let mut named: std::collections::BTreeMap<&str, BTreeSet<Spot>> = std::collections::BTreeMap::new();
     for edge in members.iter().flat_map(|index| matter.naming(*index)) {
         named.entry(&edge.rel).or_default().insert(edge.to);
     }

@@ -79,7 +79,7 @@ proptest! {
         }),
         people in 0_usize..4,
     ) {
-        let index = |at: usize| LeafIndex::new(u64::try_from(at).unwrap());
+        let index = |at: usize| LeafIndex::new(u64::try_from(at).unwrap()).into();
         let person = |at: usize| Node::Person { name: format!("person-{at}"), parts: Default::default() };
         let nodes = (0..count).map(|at| if at < people { person(at) } else { Node::Entry(index(at)) }).collect();
         // From lower to higher, so that there are no circles.

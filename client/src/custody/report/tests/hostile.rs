@@ -43,7 +43,7 @@ fn what_records_say_never_becomes_markup() {
         story.add("text/plain", text.as_bytes());
     }
     let mut contents = story.contents(story.log.size());
-    contents.starts = contents.entries.keys().copied().collect();
+    contents.starts = contents.entries.keys().copied().map(Into::into).collect();
     contents.query.entries = contents.starts.iter().map(|index| crate::custody::id(*index)).collect();
     contents.query.search = [("subject".to_owned(), WORSE.iter().map(|text| (*text).to_owned()).collect())].into();
     contents.collector = Some(WORSE.concat());

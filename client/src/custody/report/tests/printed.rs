@@ -47,7 +47,7 @@ fn story(text: &str) -> (Story, Vec<u8>) {
     // Behind all of these, so that no receipt is for the checkpoint's own size.
     story.log.add("decision", &decision("last"));
     let mut contents = story.contents(story.log.size());
-    contents.starts = contents.entries.keys().copied().collect();
+    contents.starts = contents.entries.keys().copied().map(Into::into).collect();
     contents.query.entries = contents.starts.iter().map(|index| crate::custody::id(*index)).collect();
     contents.query.search = [("subject".to_owned(), vec![text.to_owned()])].into();
     contents.collector = Some(text.to_owned());
@@ -124,7 +124,7 @@ fn printed(text: &str) -> (Vec<String>, Vec<String>) {
     documents.push(report.json());
     let custody = verdict.result.unwrap();
     for held in &custody.entries {
-        let hit = Hit { entry: held.entry.clone(), bracket: held.bracket };
+        let hit = Hit { entry: held.entry.as_ref().clone(), bracket: held.bracket };
         said.push(hit.line());
         documents.push(hit.json());
     }

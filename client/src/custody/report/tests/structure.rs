@@ -214,7 +214,7 @@ fn many_entries_of_a_kind_stand_in_one_box() {
         );
     }
     let mut contents = story.contents(story.log.size());
-    contents.starts = contents.entries.keys().copied().collect();
+    contents.starts = contents.entries.keys().copied().map(Into::into).collect();
     contents.query.entries = contents.starts.iter().map(|index| crate::custody::id(*index)).collect();
     let page = page(&verify(&story.trust, "case.zip", &contents.write().unwrap().0, &[]));
     let elements = markup::check(&page);
