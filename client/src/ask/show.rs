@@ -13,8 +13,8 @@ use super::fresh::{Beats, Fresh};
 use super::missing::{self, Missing};
 use super::starts::{OfFile, OfLog, OfScan, Starts, starts};
 use crate::custody::{
-    Custody, ExportError, Index, Plan, Progress, Query, Reader, Role, Shelf, Spot, StreamSeen, close, export_under,
-    head,
+    Custody, ExportError, Index, MAX_ENTRIES, Plan, Progress, Query, Reader, Role, Shelf, Spot, StreamSeen, close,
+    export_under, head,
 };
 use crate::resolve::Sought;
 use crate::source::{Head, Source, Tree};
@@ -82,13 +82,15 @@ pub fn show(
     let head = head(source, trust, wanted.at)?;
     let tree = Tree::new(source, head.size());
     let at_ms = head.verified().lower_time().unwrap_or_else(crate::time::now_s).saturating_mul(1000);
+    // The other half is for what all of these hang together with.
+    let room = (wanted.most.min(MAX_ENTRIES) / 2).max(1);
     // A folder has no index.
     let (found, scan) = match source.http().filter(|_| !wanted.complete) {
-        Some(http) => (starts(&mut OfLog { http, at: head.size() }, wanted.sought, at_ms)?, None),
+        Some(http) => (starts(&mut OfLog { http, at: head.size() }, wanted.sought, at_ms, room)?, None),
         None => {
             let scanned = &mut |done| progress("scanned", done, head.size().get());
             let mut scan = OfScan::read(&tree, &head, wanted.sought, scanned)?;
-            (starts(&mut scan, wanted.sought, at_ms)?, Some(scan.into_inner()))
+            (starts(&mut scan, wanted.sought, at_ms, room)?, Some(scan.into_inner()))
         }
     };
     if found.entries.is_empty() {
@@ -141,7 +143,7 @@ pub fn in_file(custody: Custody, sought: Option<&Sought>) -> Result<Option<Shown
             is_live: false,
         }));
     };
-    let found = starts(&mut OfFile(&custody), sought, u64::MAX)?;
+    let found = starts(&mut OfFile(&custody), sought, u64::MAX, usize::MAX)?;
     let mut shelf = Shelf::default();
     for held in &custody.entries {
         shelf.add(held.node());

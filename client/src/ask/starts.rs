@@ -50,8 +50,8 @@ const THINGS: [&str; 13] = [
 /// How far back the newest are looked for, until there are few enough.
 const BACK_MS: [u64; 5] = [30 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1_000];
 
-/// Looks for what was named; `at_ms`: when the newest entries were there, as far as is known.
-pub(super) fn starts(place: &mut dyn Place, sought: &Sought, at_ms: u64) -> Result<Starts, ExportError> {
+/// Looks for what was named, so many entries at most; `at_ms`: when the newest entries were there, as far as is known.
+pub(super) fn starts(place: &mut dyn Place, sought: &Sought, at_ms: u64, room: usize) -> Result<Starts, ExportError> {
     let mut starts = Starts::default();
     if let Some(id) = sought.entry {
         if id.epoch != EPOCH {
@@ -61,6 +61,7 @@ pub(super) fn starts(place: &mut dyn Place, sought: &Sought, at_ms: u64) -> Resu
         return Ok(starts);
     }
     for terms in [&sought.terms, &sought.or_else] {
+        let mut lists: Vec<Vec<Spot>> = Vec::new();
         for term in terms {
             let filter = Filter::default().with(term.clone());
             let (found, has_more) = place.ask(&filter, MOST_IDS)?;
@@ -70,11 +71,14 @@ pub(super) fn starts(place: &mut dyn Place, sought: &Sought, at_ms: u64) -> Resu
             starts.by.push(term.clone());
             if has_more || found.len() > MOST {
                 starts.has_more = true;
-                starts.entries.extend(some(place, &filter, found, has_more, at_ms)?);
+                lists.extend(some(place, &filter, found, has_more, at_ms)?);
             } else {
-                starts.entries.extend(found);
+                lists.push(found);
             }
         }
+        let count = lists.iter().flatten().collect::<BTreeSet<_>>().len();
+        starts.has_more |= count > room;
+        starts.entries = in_turn(lists, room);
         if !starts.entries.is_empty() {
             break;
         }
@@ -82,17 +86,34 @@ pub(super) fn starts(place: &mut dyn Place, sought: &Sought, at_ms: u64) -> Resu
     Ok(starts)
 }
 
-/// Some of many: the things, and the newest of the rest.
+/// So many at most, one of each list after the other, the newest first: none of many things that a name can be of hides the others.
+fn in_turn(lists: Vec<Vec<Spot>>, room: usize) -> BTreeSet<Spot> {
+    let mut taken = BTreeSet::new();
+    let mut lists: Vec<_> = lists.into_iter().map(|list| list.into_iter().rev()).collect();
+    while !lists.is_empty() && taken.len() < room {
+        lists.retain_mut(|list| match list.next() {
+            Some(_) if taken.len() == room => true,
+            Some(spot) => {
+                taken.insert(spot);
+                true
+            }
+            None => false,
+        });
+    }
+    taken
+}
+
+/// Some of many: the things of each kind, and the newest of the rest.
 fn some(
     place: &mut dyn Place,
     filter: &Filter,
     mut newest: Vec<Spot>,
     mut has_more: bool,
     at_ms: u64,
-) -> Result<BTreeSet<Spot>, ExportError> {
-    let mut some = BTreeSet::new();
+) -> Result<Vec<Vec<Spot>>, ExportError> {
+    let mut some = Vec::new();
     for of_kind in THINGS.iter().filter_map(|kind| of_kind(filter, kind)) {
-        some.extend(last(place.ask(&of_kind, MOST_IDS)?.0));
+        some.push(last(place.ask(&of_kind, MOST_IDS)?.0));
     }
     for back in BACK_MS.into_iter().filter(|back| *back < at_ms) {
         if !has_more {
@@ -104,7 +125,7 @@ fn some(
         }
         (newest, has_more) = (later, more);
     }
-    some.extend(last(newest));
+    some.push(last(newest));
     Ok(some)
 }
 

@@ -37,3 +37,31 @@ fn effects_without_end_hide_no_revocation_from_who_draws_a_few() {
     let whole = show(&asking.source, &asking.trust, &whole, &mut |_, _, _| {}).unwrap().unwrap();
     assert_eq!(whole.json(NOW)["absent_entries"], NOT_CHECKED);
 }
+
+/// A name that more entries have than are drawn, in more columns than one.
+#[test]
+fn a_busy_name_is_drawn_within_the_bound() {
+    let mut log = organisation();
+    for at in 0..40 {
+        let registration = json!({ "op": "snapshot", "entry_id": format!("e-{at}"), "subject": "spiffe://prod.example/pay", "entry_digest": "22".repeat(32) });
+        add(&mut log, "registration", registration);
+        let mut decision = decided(&format!("d-{at}x"));
+        decision["resource"] = json!({ "type": "workload", "id": "spiffe://prod.example/pay" });
+        add(&mut log, "decision", decision);
+    }
+    let asking = Asking::of(log, honest);
+    let sought = sought(&asking, "spiffe://prod.example/pay");
+    for (most, complete) in [(1, false), (2, false), (30, false), (30, true), (250, false)] {
+        let wanted = Wanted { sought: &sought, at: None, most, complete };
+        let shown = show(&asking.source, &asking.trust, &wanted, &mut |_, _, _| {}).unwrap().unwrap();
+        let ids = ids(&shown);
+        assert!(ids.len() <= most, "{most}: {ids:?}");
+        assert_eq!(shown.json(NOW)["has_more"], true);
+        if most == 30 {
+            let starts =
+                shown.json(NOW)["entries"].as_array().unwrap().iter().filter(|entry| entry["role"] == "start").count();
+            assert_eq!(starts, 15, "the rest is for what they hang together with");
+            assert!(ids.contains(&"1.3".to_owned()) && ids.contains(&"1.5".to_owned()), "owner and issuance: {ids:?}");
+        }
+    }
+}
