@@ -49,6 +49,7 @@ impl Page {
         let mut lines = heading(shown, &chain, now_s);
         tree(&chain, &mut lines);
         let missing = Missing::new(&shown.custody, &chain).lines(&chain, &shown.absence());
+        section(&mut lines, "WRONG", shown.wrong.iter().map(|why| (Look::Alarm, why.clone())));
         section(&mut lines, "NOT THERE", missing.into_iter().map(|said| (Look::Plain, said)));
         let mut streams = Vec::new();
         for fresh in shown.streams(now_s) {

@@ -54,9 +54,7 @@ impl Answered {
         if !self.wrong.is_empty() || !self.held_back.is_empty() {
             return Outcome::Refuted;
         }
-        let order = [Outcome::Refuted, Outcome::CannotEvaluate, Outcome::PolicyNotSatisfied];
-        let is_there = |outcome: &Outcome| self.refused.iter().any(|(_, failure)| failure.outcome == *outcome);
-        order.into_iter().find(is_there).unwrap_or(Outcome::Verified)
+        Outcome::worst(self.refused.iter().map(|(_, failure)| failure.outcome))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::custody::{
 use crate::resolve::Sought;
 use crate::source::{Head, Source, Tree};
 use crate::trust::Trust;
-use crate::verify::Failure;
+use crate::verify::{Failure, Outcome};
 
 /// What is wanted, and how.
 #[derive(Clone, Debug)]
@@ -51,6 +51,10 @@ pub struct Shown {
     pub(super) beats: Beats,
     /// Whether it comes from a log, which goes on, and not from a file, which stands still.
     pub(super) is_live: bool,
+    /// What is wrong with the log, and entries that do not verify and were left out; each with why.
+    pub(super) wrong: Vec<String>,
+    /// How looking for it ended, the worst first.
+    pub outcome: Outcome,
 }
 
 /// Why there is no chain to draw.
@@ -112,8 +116,12 @@ pub fn show(
     };
     let is_scanned = plan.complete;
     let Some(made) = export_under(source, trust, &plan, &head, scan, progress)? else { return Ok(None) };
+    let outcome = made.outcome();
+    let refused = made.refused.iter();
+    let refused = refused.map(|(id, failure)| format!("{}  {id}, left out: {}", failure.outcome.word(), failure.why));
+    let wrong = made.wrong.iter().map(|why| format!("WRONG  {why}")).chain(refused).collect();
     let custody = made.verdict.result?;
-    let mut shown = Shown::new(wanted.sought, found, custody, true);
+    let mut shown = Shown { wrong, outcome, ..Shown::new(wanted.sought, found, custody, true) };
     shown.only_what_was_asked_for(wanted.sought)?;
     let beats = beats(source, trust, &head, &tree, &shown.custody.streams);
     // Without an index, which is not needed for the rest, how often streams speak is not known.
@@ -141,6 +149,8 @@ pub fn in_file(custody: Custody, sought: Option<&Sought>) -> Result<Option<Shown
             roles,
             beats: Beats::new(),
             is_live: false,
+            wrong: Vec::new(),
+            outcome: Outcome::Verified,
         }));
     };
     let found = starts(&mut OfFile(&custody), sought, u64::MAX, usize::MAX)?;
@@ -175,6 +185,8 @@ impl Shown {
             custody,
             beats: Beats::new(),
             is_live,
+            wrong: Vec::new(),
+            outcome: Outcome::Verified,
         }
     }
 
@@ -250,6 +262,7 @@ impl Shown {
             "absent_entries": self.absence(),
             "entries": entries.collect::<Vec<_>>(),
             "edges": chain.edges.iter().map(edge).collect::<Vec<_>>(),
+            "wrong": self.wrong,
             "missing": Missing::new(&self.custody, &chain).json(),
             "streams": self.streams(now_s).iter().map(Fresh::json).collect::<Vec<_>>(),
         })

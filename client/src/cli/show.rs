@@ -87,7 +87,7 @@ impl Show {
             Ok(shown) => {
                 let now_s = time::now_s();
                 out.page(&page(out).draw(&shown, now_s), shown.json(now_s));
-                Ok(Exit::Ok)
+                Ok(shown.outcome.into())
             }
             Err(exit) => Ok(exit),
         }

@@ -50,8 +50,12 @@ pub(super) fn answers(
             remarks.push(format!("why {id} is not named among what answers the query: it does"));
         }
     }
-    let is_there = |name: &&&str| starts.iter().any(|spot| id(*spot) == ***name);
-    let missing: Vec<&str> = named.iter().filter(|name| !is_there(name)).copied().collect();
+    let there: BTreeSet<String> = starts.iter().map(|spot| id(*spot)).collect();
+    let missing: Vec<&str> = named.iter().filter(|name| !there.contains(**name)).copied().collect();
+    let refused: BTreeSet<&str> = manifest.not_found.refused.iter().map(String::as_str).collect();
+    if let Some(here) = verified.keys().map(|index| id(*index)).find(|here| refused.contains(here.as_str())) {
+        return Err(refuse(format!("{here} is said not to verify, and is here")));
+    }
     match missing.first() {
         None => {}
         // An entry beyond the most that were taken.
@@ -59,6 +63,7 @@ pub(super) fn answers(
             "anything of {} entries that were asked for by their ids: the collector stopped before them",
             missing.len()
         )),
+        Some(_) if missing.iter().all(|name| refused.contains(name)) => {}
         Some(name) => {
             return Err(refuse(format!("{} was asked for, and is not among what answers", name.escape_debug())));
         }

@@ -86,6 +86,8 @@ pub struct Contents {
     pub batches: BatchesSeen,
     /// How many entries were taken at most, where there are more.
     pub cut_at: Option<u64>,
+    /// Entries that did not verify, and are not among these.
+    pub refused: Vec<LeafIndex>,
 }
 
 /// Why there is no file of these contents.
@@ -172,7 +174,11 @@ impl Contents {
         statements: &BTreeMap<LeafIndex, SignedStatement>,
         members: &BTreeMap<String, Vec<u8>>,
     ) -> Manifest {
-        let claimed = Claimed { cut_at: self.cut_at, batches: self.batches };
+        let claimed = Claimed {
+            cut_at: self.cut_at,
+            batches: self.batches,
+            refused: self.refused.iter().copied().map(id).collect(),
+        };
         Manifest {
             format: FORMAT.to_owned(),
             version: VERSION,

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use govlog_formats::digest::Digest;
+use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::{BuildError, ConsistencyProof, LeafIndex, TreeSize};
 use govlog_formats::search::{Filter, FilterError, Marks};
 
@@ -26,8 +27,8 @@ use super::words::words;
 use super::{CustodyVerdict, verify};
 use crate::openings::{self, FieldOpening, OpeningStore, Openings, State, StoreError};
 use crate::source::{Head, HeadError, Source, SourceError, Tree, TreeError, published};
-use crate::trust::{Trust, UpdateError, learn_listed};
-use crate::verify::Failure;
+use crate::trust::{EPOCH, Trust, UpdateError, learn_found, learn_listed};
+use crate::verify::{Failure, Outcome};
 
 /// What is to be collected.
 pub struct Plan<'a> {
@@ -62,6 +63,20 @@ pub struct Exported {
     pub verdict: CustodyVerdict,
     /// What its maker should know.
     pub notices: Vec<String>,
+    /// What is wrong with the log, besides the entries.
+    pub wrong: Vec<String>,
+    /// Entries that do not verify, and why; they are not in it.
+    pub refused: Vec<(EntryId, Failure)>,
+}
+
+impl Exported {
+    /// How it ended, the worst first.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        let is_wrong = (!self.wrong.is_empty()).then_some(Outcome::Refuted);
+        let refused = self.refused.iter().map(|(_, failure)| failure.outcome);
+        Outcome::worst([self.verdict.outcome()].into_iter().chain(is_wrong).chain(refused))
+    }
 }
 
 /// Why nothing was exported.
@@ -174,29 +189,30 @@ pub(crate) fn export_under(
 ) -> Result<Option<Exported>, ExportError> {
     let (filters, most) = (plan.query.filters()?, plan.most.min(MAX_ENTRIES));
     let (mut trust, mut notices) = (trust.clone(), Vec::new());
-    if !learn_listed(source, &mut trust, head)? {
-        notices.push(
-            "the source lists no admission-policy entries: those of your trust directory are enclosed".to_owned(),
-        );
+    let is_listed = learn_listed(source, &mut trust, head)?;
+    if !is_listed {
+        let found = if plan.complete { ", and those that the scan finds" } else { "" };
+        notices.push(format!(
+            "the source lists no admission-policy entries: those of your trust directory are enclosed{found}"
+        ));
     }
     let tree = Tree::new(source, head.size());
     let mut batches = Batches::default();
     if let Some(store) = plan.store {
         batches = Batches::read(store, &filters, &mut |done, all| progress("openings", done, all))?;
     }
-    let finder: Box<dyn Finder + '_> = if let Some(scan) = scan {
-        Box::new(scan)
-    } else if plan.complete {
-        let size = head.size().get();
-        let asked: Vec<Filter> = filters.iter().cloned().chain(of_batches(&filters)).chain([all_batches()]).collect();
-        Box::new(Scan::read(&tree, head, &asked, &mut |done| progress("scanned", done, size))?)
-    } else {
-        Box::new(Index::new(source.http().ok_or(ExportError::NoIndex)?, head.size(), most))
+    let finder: Box<dyn Finder + '_> = match scan {
+        Some(scan) => Box::new(scan),
+        None if plan.complete => Box::new(scanned(&tree, head, &filters, progress)?),
+        None => Box::new(Index::new(source.http().ok_or(ExportError::NoIndex)?, head.size(), most)),
     };
+    // What only a scan finds of the admission policy judges the entries, and is enclosed, too.
+    let wrong = learn_found(source, &mut trust, head, finder.changes())?.wrong(is_listed);
     let mut reader = Reader::new(source, &trust, head, &tree, finder).with_batches(batches);
     let (starts, are_more) = starts(&mut reader, plan, &filters, most, progress)?;
     if starts.is_empty() {
-        return Ok(None);
+        let refused = reader.refused.pop_first();
+        return refused.map_or(Ok(None), |(index, failure)| Err(ExportError::Entry { id: id(index), failure }));
     }
     let closure = close(&mut reader, starts.values().cloned(), most)?;
     let (found, are_more_words) = with_words(&mut reader, &closure)?;
@@ -230,6 +246,7 @@ pub(crate) fn export_under(
             opened: reader.batches.len() as u64,
         },
         cut_at: is_cut.then_some(most as u64),
+        refused: reader.refused.keys().copied().collect(),
         members,
         entries: found.into_iter().map(|(index, read)| (index, read.evidence.clone())).collect(),
         openings: disclosed,
@@ -237,7 +254,9 @@ pub(crate) fn export_under(
     let (bytes, manifest_digest) = contents.write()?;
     // With what was learnt of the admission policy: a reader learns it from the file.
     let verdict = verify(&trust, "the file", &bytes, &[]);
-    Ok(Some(Exported { bytes, manifest_digest, verdict, notices }))
+    let refused = std::mem::take(&mut reader.refused).into_iter();
+    let refused = refused.map(|(index, failure)| (EntryId { epoch: EPOCH, index }, failure)).collect();
+    Ok(Some(Exported { bytes, manifest_digest, verdict, notices, wrong, refused }))
 }
 
 /// The checkpoint as it was published first, which never changes, so that the newest and `--at` its size are one.
@@ -259,6 +278,12 @@ pub(crate) fn head(source: &Source, trust: &Trust, at: Option<TreeSize>) -> Resu
             Some(Head::read(source, trust)?).filter(|head| head.size() == size).ok_or(ExportError::NotPublished(size))
         }
     }
+}
+
+/// Reads every entry, for these filters and for what batches may have of them.
+fn scanned(tree: &Tree<'_>, head: &Head, filters: &[Filter], progress: Progress<'_>) -> Result<Scan, ScanError> {
+    let asked: Vec<Filter> = filters.iter().cloned().chain(of_batches(filters)).chain([all_batches()]).collect();
+    Scan::read(tree, head, &asked, &mut |done| progress("scanned", done, head.size().get()))
 }
 
 fn completeness(plan: &Plan<'_>, head: &Head) -> String {
@@ -283,7 +308,7 @@ fn starts(
     let suggested = reader.finder.answers(filters)?;
     let (count, mut batches) = (suggested.len() as u64, BTreeSet::new());
     for (done, index) in (1..).zip(suggested) {
-        let read = reader.read(index)?;
+        let Some(read) = reader.verified(index)? else { continue };
         if filters.iter().any(|filter| filter.matches(&read.statement)) {
             if starts.len() >= most && !starts.contains_key(&index.into()) {
                 return Ok((starts, true));
@@ -303,7 +328,7 @@ fn named(reader: &mut Reader<'_>, query: &Query) -> Result<Starts, ExportError> 
     for name in &query.entries {
         let spot = name.parse::<Spot>().ok().filter(|spot| reader.head.size().covers(spot.index));
         let spot = spot.ok_or_else(|| ExportError::NoEntry(name.clone()))?;
-        let read = reader.read(spot.index)?;
+        let Some(read) = reader.verified(spot.index)? else { continue };
         let node = match spot.member {
             None => read.node.clone(),
             Some(at) => {
@@ -328,7 +353,7 @@ fn members_that_answer(
         return Ok(false);
     }
     for index in reader.finder.answers(&of_batches(filters))? {
-        batches.insert(reader.read(index)?.node.leaf);
+        batches.extend(reader.verified(index)?.map(|read| read.node.leaf));
     }
     let mut candidates: BTreeSet<(Digest, LeafIndex)> = reader.batches.answers().into_iter().collect();
     for leaf in batches {

@@ -20,7 +20,7 @@ use super::contents::{VERIFY_TEXT, statement_of, timeline};
 use super::found::{Changes, Custody, Head};
 use super::held::{Held, HeldMember, redactions, roles, shelf};
 use super::layout::{MANIFEST, OPENING_STORE_TEXT, Place};
-use super::manifest::{Manifest, ManifestError};
+use super::manifest::{Manifest, ManifestError, NotFound};
 use super::missing::{Claimed, not_found};
 use super::spot::Spot;
 use super::streams::{bounded, streams};
@@ -395,7 +395,10 @@ impl<'f> File<'f> {
         starts: &BTreeSet<Spot>,
     ) -> Result<(), Failure> {
         let statements = verified.iter().map(|(index, (entry, _))| (*index, entry.statement().clone())).collect();
-        let claimed = Claimed { cut_at: manifest.not_found.cut_at, batches: manifest.not_found.batches };
+        let claimed = {
+            let NotFound { cut_at, batches, ref refused, .. } = manifest.not_found;
+            Claimed { cut_at, batches, refused: refused.clone() }
+        };
         if not_found(&statements, members, starts, disclosed, claimed) != manifest.not_found {
             return Err(Failure::refuted("manifest.json: not_found: not what the entries give"));
         }

@@ -113,6 +113,8 @@ pub struct NotFound {
     pub batches: BatchesSeen,
     /// How many entries were taken at most, where there were more; as claimed.
     pub cut_at: Option<u64>,
+    /// Entries that did not verify for the collector, and were left out; as claimed.
+    pub refused: Vec<String>,
 }
 
 /// A relation that leads to no entry.
@@ -237,6 +239,7 @@ impl Manifest {
             ("values of a parameter of the query", longest, MAX_VALUES),
             ("entries of the query", entries.len(), MAX_ENTRIES),
             ("starts", self.starts.len(), MAX_ENTRIES),
+            ("entries that did not verify", self.not_found.refused.len(), MAX_ENTRIES),
             ("entries, at which the collector says to have stopped", cut_at, MAX_ENTRIES),
         ] {
             if found > most {
@@ -244,6 +247,9 @@ impl Manifest {
             }
         }
         starts(&self.starts).map_err(|why| format!("starts: {why}"))?;
+        if !self.not_found.refused.is_empty() {
+            starts(&self.not_found.refused).map_err(|why| format!("refused: {why}"))?;
+        }
         let scanned = scanned(self.checkpoint.size);
         if self.completeness != INDEX && self.completeness != scanned {
             let said: String = self.completeness.chars().take(80).collect();

@@ -17,12 +17,14 @@ use super::spot::Spot;
 use crate::openings::{self, Openings, State};
 
 /// What a collector says that nothing here shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Claimed {
     /// How many entries were taken at most, where there were more.
     pub(super) cut_at: Option<u64>,
     /// How far batches were looked into.
     pub(super) batches: BatchesSeen,
+    /// Entries that did not verify.
+    pub(super) refused: Vec<String>,
 }
 
 /// Puts entries and members together, to find each by what it is called and names.
@@ -77,6 +79,7 @@ pub(super) fn not_found<'s>(
         members: statements.iter().filter_map(|(index, statement)| unopened(*index, statement, members)).collect(),
         batches: claimed.batches,
         cut_at: claimed.cut_at,
+        refused: claimed.refused,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Entries as a collector reads them: whatever is suggested is fetched, proved under the one checkpoint and judged, before anything follows from it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +62,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) batches: Batches<'a>,
     /// What could not be looked into, and why: for whoever collects.
     pub(crate) notices: Vec<String>,
+    /// What was to be read and does not verify: nothing follows from it.
+    pub(crate) refused: BTreeMap<LeafIndex, Failure>,
     members: HashMap<Spot, Option<Arc<ReadMember>>>,
     by_leaf: HashMap<Digest, Option<Arc<Read>>>,
     read: HashMap<LeafIndex, Arc<Read>>,
@@ -86,6 +88,7 @@ impl<'a> Reader<'a> {
             finder,
             batches: Batches::default(),
             notices: Vec::new(),
+            refused: BTreeMap::new(),
             members: HashMap::new(),
             by_leaf: HashMap::new(),
             read: HashMap::new(),
@@ -121,6 +124,21 @@ impl<'a> Reader<'a> {
         Ok(read)
     }
 
+    /// Reads an entry, unless it does not verify: that is remembered, and no reason to give up what does.
+    pub(crate) fn verified(&mut self, index: LeafIndex) -> Result<Option<Arc<Read>>, ExportError> {
+        if self.refused.contains_key(&index) {
+            return Ok(None);
+        }
+        match self.read(index) {
+            Ok(read) => Ok(Some(read)),
+            Err(ExportError::Entry { failure, .. }) => {
+                self.refused.insert(index, failure);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// An entry that was read already.
     pub(crate) fn known(&self, index: LeafIndex) -> Option<Arc<Read>> {
         self.read.get(&index).cloned()
@@ -133,7 +151,7 @@ impl<'a> Reader<'a> {
             None => {
                 let mut found = None;
                 for index in self.finder.find(Way::Named, &LinkTarget::Entry(*leaf), &["decision-batch"])? {
-                    found = found.or(Some(self.read(index)?).filter(|read| read.node.leaf == *leaf));
+                    found = found.or(self.verified(index)?.filter(|read| read.node.leaf == *leaf));
                 }
                 self.by_leaf.insert(*leaf, found.clone());
                 found
@@ -190,7 +208,8 @@ impl<'a> Reader<'a> {
         self.has_more = has_more;
         let mut nodes = Vec::new();
         for index in indexes {
-            let node = self.read(index)?.node.clone();
+            let Some(read) = self.verified(index)? else { continue };
+            let node = read.node.clone();
             let is_it = match (way, target) {
                 (Way::Named, LinkTarget::Handle(handle)) => node.is_called(target) || node.certificate.contains(handle),
                 (Way::Named, _) => node.is_called(target),

@@ -133,10 +133,21 @@ fn completeness(manifest: &Manifest) -> Vec<String> {
             "completeness: the collector stopped at {most} entries, and there are more; what is not here was not looked for to the end"
         ));
     }
+    list.extend(refused(&manifest.not_found.refused));
     list.extend(unopened(&manifest.not_found.members));
     list.extend(closed_batches(manifest.not_found.batches));
     list.extend(stated_times(&manifest.query));
     list
+}
+
+/// What the collector left out because it did not verify; of many, how many.
+fn refused(entries: &[String]) -> Option<String> {
+    let (first, more) = entries.split_at(entries.len().min(MAX_SAID));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    let first = first.join(", ");
+    (!entries.is_empty()).then(|| {
+        format!("completeness: the collector says that {first}{more} did not verify and were left out: what hangs by them is not here either")
+    })
 }
 
 /// Which members of batches are not here; of many batches, how many.

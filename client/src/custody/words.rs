@@ -78,7 +78,7 @@ fn gaps(
         if found.contains_key(&index) {
             continue;
         }
-        let read = reader.read(index)?;
+        let Some(read) = reader.verified(index)? else { continue };
         if since.matches(&read.statement) && can_be_of(&read.statement, near) {
             words.push(index);
         }
@@ -96,7 +96,7 @@ fn can_be_of(gap: &SignedStatement, times: &RangeInclusive<u64>) -> bool {
 /// The last of them: the others are not even read.
 fn last(reader: &mut Reader<'_>, filter: &Filter) -> Result<Option<LeafIndex>, ExportError> {
     for index in reader.finder.newest(filter, TRIED)?.into_iter().rev() {
-        if filter.matches(&reader.read(index)?.statement) {
+        if reader.verified(index)?.is_some_and(|read| filter.matches(&read.statement)) {
             return Ok(Some(index));
         }
     }

@@ -63,6 +63,17 @@ impl Failure {
 }
 
 impl Outcome {
+    /// The worst of several: what is proved wrong, then what cannot be judged, then what your policy does not take.
+    pub(crate) fn worst(outcomes: impl IntoIterator<Item = Self>) -> Self {
+        let rank = |outcome: &Self| match outcome {
+            Self::Refuted => 3,
+            Self::CannotEvaluate => 2,
+            Self::PolicyNotSatisfied => 1,
+            Self::Verified => 0,
+        };
+        outcomes.into_iter().max_by_key(rank).unwrap_or(Self::Verified)
+    }
+
     /// The word that a verdict begins with.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -2,6 +2,7 @@
 
 use super::drawn::{ids, sought};
 use super::*;
+use crate::custody::{ExportError, Plan, export};
 
 /// Effects of the decision without end, and after them what was said of its credential.
 fn flooded() -> TestLog {
@@ -63,5 +64,93 @@ fn a_busy_name_is_drawn_within_the_bound() {
             assert_eq!(starts, 15, "the rest is for what they hang together with");
             assert!(ids.contains(&"1.3".to_owned()) && ids.contains(&"1.5".to_owned()), "owner and issuance: {ids:?}");
         }
+    }
+}
+
+/// One entry that its log should not have is named, and hides nothing else.
+#[test]
+fn what_does_not_verify_is_left_out_and_named() {
+    let mut log = organisation();
+    let mut stranger = crate::testing::decision("d-3");
+    let text = String::from_utf8_lossy(&stranger).into_owned();
+    assert!(!text.contains(TRACE));
+    let Ok(govlog_formats::cbor::Value::Map(mut pairs)) = govlog_formats::cbor::parse(&stranger) else { panic!() };
+    let trace: Vec<u8> = (0..16).map(|at| u8::from_str_radix(&TRACE[2 * at..2 * at + 2], 16).unwrap()).collect();
+    pairs.push(("trace_id".into(), govlog_formats::cbor::Value::Bytes(trace)));
+    stranger = govlog_formats::cbor::to_deterministic(&govlog_formats::cbor::Value::Map(pairs));
+    let forged = crate::testing::sign(&TestLog::new().operator, "decision", &stranger, None);
+    log.append(forged.entry().to_vec());
+    let asking = Asking::of(log, honest);
+    assert_eq!(asking.query(&[("trace", TRACE)], false).1.refused[0].0.to_string(), "1.12", "the index names it");
+    let sought = sought(&asking, TRACE);
+    let wanted = Wanted { sought: &sought, at: None, most: 100, complete: false };
+    let shown = show(&asking.source, &asking.trust, &wanted, &mut |_, _, _| {}).unwrap().unwrap();
+    assert!(ids(&shown).contains(&"1.8".to_owned()) && !ids(&shown).contains(&"1.12".to_owned()));
+    assert_ne!(shown.outcome, Outcome::Verified);
+    assert!(Page::default().draw(&shown, NOW).contains("1.12, left out: "));
+
+    let query = |search: &[(&str, &str)], entries: &[&str]| crate::custody::Query {
+        search: search.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()])).collect(),
+        entries: entries.iter().map(|id| (*id).to_owned()).collect(),
+    };
+    for (complete, query) in [
+        (false, query(&[("trace", TRACE)], &[])),
+        (true, query(&[("trace", TRACE)], &[])),
+        (false, query(&[], &["1.7", "1.12"])),
+    ] {
+        let plan = Plan { complete, query, ..plan() };
+        let made = export(&asking.source, &asking.trust, &plan, &mut |_, _, _| {}).unwrap().unwrap();
+        assert_eq!(made.refused.iter().map(|(id, _)| id.to_string()).collect::<Vec<_>>(), ["1.12"]);
+        assert_eq!(made.outcome(), shown.outcome);
+        let (said, custody) = (made.verdict.not_proved.join("\n"), made.verdict.result.unwrap());
+        assert!(custody.at(LeafIndex::new(7)).is_some() && custody.at(LeafIndex::new(12)).is_none());
+        assert_eq!(custody.manifest.not_found.refused, ["1.12"]);
+        assert!(said.contains("1.12 did not verify"), "{said}");
+    }
+    let alone = Plan { query: query(&[], &["1.12"]), ..plan() };
+    assert!(
+        matches!(export(&asking.source, &asking.trust, &alone, &mut |_, _, _| {}), Err(ExportError::Entry { id, .. }) if id == "1.12")
+    );
+}
+
+/// With --complete a change that the log does not list judges the entries, and is enclosed.
+#[test]
+fn a_change_that_is_not_listed_is_in_a_scanned_file() {
+    let log = || {
+        let mut log = organisation();
+        log.change(ChangeFields { retire: vec![ISSUER.to_owned()], ..ChangeFields::default() });
+        add(
+            &mut log,
+            "effect",
+            json!({ "decision_id": "d-1", "decision_iss": ISSUER, "performer": "spiffe://prod.example/late", "outcome": "performed" }),
+        );
+        log
+    };
+    let query = crate::custody::Query { entries: vec!["1.7".to_owned()], ..crate::custody::Query::default() };
+    let plan = Plan { complete: true, query, ..plan() };
+    let made = |asking: &Asking| export(&asking.source, &asking.trust, &plan, &mut |_, _, _| {}).unwrap().unwrap();
+    for asking in [Asking::of(log(), honest), Asking::hiding(log(), "1.12".to_owned())] {
+        let made = made(&asking);
+        assert_eq!(made.refused[0].0.to_string(), "1.13", "its issuer was retired before");
+        let custody = made.verdict.result.unwrap();
+        assert_eq!(custody.changes.as_of, 3);
+        assert!(custody.at(LeafIndex::new(13)).is_none());
+    }
+    assert!(made(&Asking::of(log(), honest)).wrong.is_empty());
+    let hiding = made(&Asking::hiding(log(), "1.12".to_owned()));
+    assert!(hiding.wrong[0].starts_with("1.12: ") && hiding.outcome() == Outcome::Refuted, "{:?}", hiding.wrong);
+}
+
+fn plan() -> Plan<'static> {
+    Plan {
+        query: crate::custody::Query::default(),
+        at: None,
+        complete: false,
+        most: 100,
+        pin: None,
+        open: Vec::new(),
+        store: None,
+        collector: None,
+        purpose: None,
     }
 }

@@ -44,6 +44,8 @@ With --key the file's manifest digest is logged as a `custody` record, and the r
 A file that is there is not replaced, nor is a record beside it: either may be what somebody relies on. --force replaces both; without --key \
 the record is removed, for it is not about the new file.
 
+An entry that does not verify is left out and named, what hangs together without it is written all the same, and the exit code is that entry's.
+
 Exit codes: 0 written, and verified · 5 nothing answers the query, nothing written · 1, 3, 4 as `govlog verify`.
 
 For example, from an alert with a trace id:
@@ -138,6 +140,10 @@ impl Export {
             return Ok(Exit::NothingFound);
         };
         made.notices.iter().for_each(|notice| out.notice(&visible(notice)));
+        made.wrong.iter().for_each(|why| out.notice(&visible(&format!("WRONG  {why}"))));
+        for (id, failure) in &made.refused {
+            out.notice(&visible(&format!("{}  {id}, left out: {}", failure.outcome.word(), failure.why)));
+        }
         let custody = match &made.verdict.result {
             Ok(custody) => custody,
             Err(failure) if failure.outcome == Outcome::Refuted => return Err(Refuted(failure.why.clone()).into()),
@@ -151,7 +157,7 @@ impl Export {
         let document = document(&self.out, &made, custody);
         let Some((key, iss)) = self.key.as_ref().zip(self.iss.as_ref()) else {
             out.result(&text, Value::Object(document));
-            return Ok(Exit::Ok);
+            return Ok(made.outcome().into());
         };
         out.notice(&text);
         let recording = Recording { log: self.log.clone(), key: key.clone(), iss: iss.clone(), sub: self.sub.clone() };
@@ -162,7 +168,8 @@ impl Export {
             query: serde_json::to_value(&plan.query).ok(),
             ..Step::default()
         };
-        recording.log(&step, custody, dir.trust(), (&beside, self.force), document, out)
+        let recorded = recording.log(&step, custody, dir.trust(), (&beside, self.force), document, out)?;
+        Ok(if recorded == Exit::Ok { made.outcome().into() } else { recorded })
     }
 
     /// Where the record lies; nothing is to be replaced unless that was asked for.
@@ -217,6 +224,8 @@ fn document(path: &Path, made: &Exported, custody: &Custody) -> Map<String, Valu
         "starts": custody.manifest.starts,
         "completeness": custody.manifest.completeness,
         "not_found": custody.manifest.not_found,
+        "refused": made.refused.iter().map(|(id, failure)| json!({ "id": id.to_string(), "because": failure.why })).collect::<Vec<_>>(),
+        "wrong": made.wrong,
         "manifest_sha256": made.manifest_digest.to_string(),
         "file_sha256": custody.file_digest.to_string(),
     });

@@ -74,6 +74,7 @@ pub(super) fn contents(log: &TestLog, at: TreeSize, indexes: &[u64]) -> Contents
         batches: BatchesSeen::default(),
         members: Members::new(),
         cut_at: None,
+        refused: Vec::new(),
     }
 }
 
