@@ -201,7 +201,21 @@ fn an_index_leads_to_what_a_scan_finds_from_every_thing_in_hand() {
     let digest: String = digest.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let registration = statements(&scene).iter().position(|statement| statement.kind() == "registration").unwrap();
     let registration = format!("1.{registration}");
-    let matters: [&[&str]; 4] = [
+    let decision = said(&scene, "effect", &["decision_id"]);
+    let (subject, entry) = (said(&scene, "registration", &["subject"]), said(&scene, "registration", &["entry_id"]));
+    let enforcer = statements(&scene).into_iter().find(|statement| statement.kind() == "effect").unwrap();
+    let enforcer = enforcer.claims().iss.clone();
+    let effect = statements(&scene).iter().position(|statement| statement.kind() == "effect").unwrap();
+    let effect = format!("1.{effect}");
+    let matters: [&[&str]; 12] = [
+        &["--decision", &decision],
+        &["--effect", &decision],
+        &["--effect", &effect],
+        &["--subject", &subject, "--to", "2026-11-22T04:07:24Z"],
+        &["--issuer", &enforcer, "--to", "2026-11-22T04:07:24Z"],
+        &["--registration", &entry],
+        &["--to", "2026-11-22T04:07:00Z"],
+        &["--from", "2026-11-22T04:00:00Z", "--to", "2026-11-22T04:07:00Z"],
         &["--credential", text(&pem), "--to", "2026-11-22T04:07:30Z"],
         &["--key-handle", text(&pem), "--from", "2026-11-22T04:00:00Z"],
         &["--policy", &digest, "--to", "2026-11-22T04:07:24Z"],
@@ -221,6 +235,14 @@ fn an_index_leads_to_what_a_scan_finds_from_every_thing_in_hand() {
         let said: Vec<&Value> = difference["manifest"].as_array().unwrap().iter().map(|said| &said["field"]).collect();
         assert_eq!(said, ["completeness"], "{matter:?}");
     }
+}
+
+/// What the first record of a kind says that says it.
+fn said(scene: &Scene, kind: &str, path: &[&str]) -> String {
+    let of_kind = statements(scene).into_iter().filter(|statement| statement.kind() == kind);
+    let mut records = of_kind.filter_map(|statement| Record::parse(statement.kind(), statement.payload()).ok());
+    let text = records.find_map(|record| record.body()?.text(path).present().map(str::to_owned));
+    text.unwrap_or_else(|| panic!("no {kind} says {path:?}"))
 }
 
 /// With a key the export is logged, and the record beside the file confirms who collected it.

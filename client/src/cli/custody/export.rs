@@ -152,6 +152,16 @@ impl Export {
                 return Ok(failure.outcome.into());
             }
         };
+        for (id, kind) in self.asked.named() {
+            let held = custody.entries.iter().find(|held| held.entry.id().to_string() == id);
+            let found = held.map(|held| held.entry.statement().kind()).filter(|found| *found != kind);
+            if let Some(found) = found {
+                return Err(Usage(format!(
+                    "--{kind} {id}: that entry is of the kind {found}; by its id alone any is taken"
+                ))
+                .into());
+            }
+        }
         self.write(&made.bytes, &beside, out)?;
         let text = summary(&self.out, &made, custody);
         let document = document(&self.out, &made, custody);

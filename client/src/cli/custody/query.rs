@@ -62,6 +62,12 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// The entries that were named as something, and the kind that this is.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        let named = [(&self.effect, "effect"), (&self.delegation, "delegation")];
+        named.into_iter().filter_map(|(id, kind)| Some((id.as_deref().filter(|id| is_entry(id))?, kind)))
+    }
+
     /// What is not asked for although one could think so.
     pub(crate) fn notice(&self, resolver: &Resolver<'_>) -> Option<String> {
         let key = self.key_handle.as_deref()?;
@@ -110,7 +116,10 @@ impl Asked {
             values.dedup();
             put("key", values);
         }
-        match self.delegation.as_deref().map(|named| resolver.find(named)).transpose()? {
+        // An id needs nobody who says what it is: the entry is read and judged with all others.
+        let delegation = self.delegation.as_deref();
+        entries.extend(delegation.filter(|named| is_entry(named)).map(str::to_owned));
+        match delegation.filter(|named| !is_entry(named)).map(|named| resolver.find(named)).transpose()? {
             None => {}
             Some(Found { what: What::Leaf(leaf), .. }) => put("leaf", vec![leaf.to_string()]),
             Some(found) => match found.entry() {
