@@ -7,6 +7,7 @@ mod cut;
 mod export;
 mod honest;
 mod mutations;
+mod reached;
 mod revoked;
 mod scene;
 
