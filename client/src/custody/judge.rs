@@ -205,6 +205,10 @@ impl<'f> File<'f> {
         let bytes = self.places.get(&place).ok_or_else(|| Failure::refuted(format!("{}: missing", place.name())))?;
         let proof_bytes = self.places.get(&beside).ok_or_else(|| fail("missing"))?;
         let proof = TlogProof::parse(proof_bytes).map_err(|error| fail(&error.to_string()))?;
+        // Nothing signs it, and nothing unsigned is carried in a file that verifies.
+        if proof.extra.is_some() {
+            return Err(fail("it carries data besides the proof, which nothing proves"));
+        }
         let index = match place {
             Place::Entry(index) | Place::Change(index) => index,
             _ => return Err(fail("it proves nothing")),

@@ -6,6 +6,7 @@ use govlog_formats::cbor::{Value, to_deterministic};
 use govlog_formats::record::sealed::Opening;
 use govlog_formats::record::view;
 use govlog_formats::statement::{Claims, Content, StatementHeader, StreamPosition, content_type_of};
+use govlog_formats::tlog_proof::TlogProof;
 use serde_json::json;
 
 use super::*;
@@ -280,5 +281,22 @@ fn variants(value: &serde_json::Value) -> Vec<serde_json::Value> {
             };
             fields.iter().flat_map(|(key, item)| variants(item).into_iter().map(move |item| with(key, item))).collect()
         }
+    }
+}
+
+/// Unsigned data beside a proof is no part of it, and would be carried in a file that reads VERIFIED.
+#[test]
+fn a_proof_that_carries_more_than_a_proof_is_refused() {
+    let matter = Matter::new();
+    let (_dir, trust) = trust(&matter.log);
+    let bytes = matter.contents().write().unwrap().0;
+    for name in ["proofs/1.4.tlog-proof", "policy/1.1.tlog-proof"] {
+        let altered = rebuilt(&bytes, true, |members| {
+            let mut proof = TlogProof::parse(&members[name]).unwrap();
+            proof.extra = Some(b"the defendant did it".to_vec());
+            members.insert(name.to_owned(), proof.to_bytes());
+        });
+        let verdict = judge(&trust, &altered);
+        assert!(why(&verdict).starts_with(&format!("{name}: it carries data besides")), "{}", why(&verdict));
     }
 }
