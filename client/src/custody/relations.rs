@@ -322,7 +322,8 @@ pub(super) fn key(handle: &Handle) -> Vec<u8> {
 /// What is named, in a word or two.
 pub(super) fn shown(target: &LinkTarget) -> String {
     match target {
-        LinkTarget::Entry(leaf) | LinkTarget::LogRef { leaf, .. } => format!("leaf {leaf}"),
+        LinkTarget::Entry(leaf) => format!("leaf {leaf}"),
+        LinkTarget::LogRef { origin, index, leaf } => format!("entry {index} of {}, leaf {leaf}", visible(origin)),
         LinkTarget::Handle(handle) if handle.name == OWNED => {
             format!("anybody who answers for {}", visible(handle.value.as_text().unwrap_or_default()))
         }

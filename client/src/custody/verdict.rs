@@ -311,7 +311,7 @@ fn query(custody: &Custody) -> String {
     let (starts, (all, members)) = (manifest.starts.len(), custody.counts());
     let members = if members == 0 { String::new() } else { format!(" with {members} members of batches") };
     format!(
-        "{}: {starts} {} it, {all} entries are here{members} ({})",
+        "{}: {starts} {} it, {all} entries are here{members} ({}, as claimed)",
         asked.join(" "),
         if starts == 1 { "answers" } else { "answer" },
         manifest.completeness.escape_debug()

@@ -365,3 +365,21 @@ fn receipts_of_fewer_witnesses_than_are_asked_for_refuse_no_file() {
     let (bytes, _) = moved.write().unwrap();
     assert_ne!(why(&judge(&strict, &bytes)), "VERIFIED");
 }
+
+/// What leads into another log is named as that log names it, and not by a leaf that is looked for here.
+#[test]
+fn a_reference_to_another_log_says_which_and_where() {
+    let mut log = TestLog::new();
+    let view = json!({
+        "v": 1, "event_ms": 1, "decision_id": "d-1", "result": "permit", "subject": { "id": "spiffe://prod.example/pay" },
+        "action": { "name": "read" }, "resource": { "type": "account", "id": "acct-5" },
+        "links": [{ "rel": "caused_by", "target": { "log_ref": { "origin": "other.example/\n2026", "index": 812, "leaf": "11".repeat(32) } } }],
+    });
+    let index = log.add("decision", &view::from_json("decision", &view).unwrap());
+    let (_dir, trust) = trust(&log);
+    let verdict = judge(&trust, &contents(&log, log.size(), &[index.get()]).write().unwrap().0);
+    assert_eq!(why(&verdict), "VERIFIED");
+    let expected = format!("1.2 caused_by entry 812 of other.example/\\n2026, leaf {}", "11".repeat(32));
+    assert!(verdict.text(0).contains(&expected), "{}", verdict.text(0));
+    assert!(verdict.text(0).contains("(index, as claimed)"), "how it was looked for is nobody's proof");
+}
