@@ -62,7 +62,7 @@ pub(super) fn exceptions(matter: &Matter<'_>) -> Vec<Exception> {
 pub(super) fn missing(dead: &DeadLink, custody: &Custody) -> String {
     let unlooked = custody.unlooked();
     match class(&dead.rel) {
-        Class::Owner => format!("no entry names {}{unlooked}", dead.to),
+        Class::Owner => format!("no entry of the file names {}{unlooked}", dead.to),
         Class::Other => format!("its {} leads out of this log, or is not known here: {}", dead.rel, dead.to),
         _ => format!("it is {} {}, and no entry of the file is that{unlooked}", relation(&dead.rel, true), dead.to),
     }

@@ -106,7 +106,7 @@ pub(super) fn verdict(html: &mut Html, matter: &Matter<'_>) {
             let starts = count(manifest.starts.len(), "of them answers", "of them answer");
             html.words(&format!("{} with what belongs to it; {starts} what was asked (", population_of(custody)));
             html.said(&manifest.completeness);
-            html.words(")");
+            html.words(", as claimed)");
         });
         let by = custody.confirmed().map(Recorded::issuer);
         fact(html, "Collected by", |html| claimed(html, manifest.collector.as_deref(), by));
