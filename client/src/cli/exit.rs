@@ -111,7 +111,7 @@ fn meaning(cause: &(dyn Error + 'static)) -> Option<Exit> {
         Some(match resolve {
             ResolveError::Unverified { outcome, .. } => (*outcome).into(),
             ResolveError::Absent(_) => Exit::NothingFound,
-            ResolveError::Source(_) => Exit::CannotEvaluate,
+            ResolveError::Source(_) | ResolveError::NoLog(_) => Exit::CannotEvaluate,
             _ => Exit::Usage,
         })
     } else if let Some(export) = cause.downcast_ref::<ExportError>() {

@@ -111,6 +111,9 @@ pub enum ResolveError {
     /// The log has no such entry.
     #[error("{0}: the log has no such entry")]
     Absent(EntryId),
+    /// There is no server to ask for the entry.
+    #[error("{0}: there is no log to fetch it from; give its address as --log, or the entry's .cose file")]
+    NoLog(EntryId),
     /// The log could not be asked.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -194,7 +197,7 @@ impl Resolver<'_> {
 
     fn fetch(&self, id: EntryId) -> Result<Entry, ResolveError> {
         let name = id.to_string();
-        let Some(http) = self.http else { return Err(unknown(&name, "there is no log to fetch it from")) };
+        let Some(http) = self.http else { return Err(ResolveError::NoLog(id)) };
         let bytes = match http.transparent_statement(id, PATIENCE)? {
             Fetched::Statement(bytes) => bytes,
             Fetched::Absent => return Err(ResolveError::Absent(id)),
