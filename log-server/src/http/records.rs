@@ -64,14 +64,19 @@ pub(super) async fn by_leaf(app: &App, leaf: &Digest, size: TreeSize) -> Result<
     found.ok_or_else(|| Failure::NotFound(format!("no entry below size {size} has leaf hash {leaf}")))
 }
 
-/// The newest size that the index has and that is published. The index follows the log within milliseconds, which are waited for.
+/// The newest published size. The index follows the log within milliseconds, which are waited for; what it has beyond an older one was never published
+/// as a size of its own, and nothing could be proved at it.
 async fn newest(app: &App) -> Result<TreeSize, Failure> {
     let published = newest_published(app);
     let mut indexed = app.index.progress();
     let reached = indexed.wait_for(|progress| !progress.ready || progress.size >= published);
     drop(tokio::time::timeout(LAG, reached).await);
     let progress = *indexed.borrow();
-    if progress.ready { Ok(TreeSize::new(published.min(progress.size))) } else { Err(Failure::not_indexed(&progress)) }
+    answered(published, &progress).ok_or_else(|| Failure::not_indexed(&progress))
+}
+
+fn answered(published: u64, progress: &Progress) -> Option<TreeSize> {
+    (progress.ready && progress.size >= published).then(|| TreeSize::new(published))
 }
 
 fn limit(query: &Query) -> Result<usize, Failure> {
@@ -106,3 +111,18 @@ pub(in crate::http) const PAGE: usize = 1000;
 pub(in crate::http) const MAX_TERMS: usize = 16;
 /// For the index to have what is published.
 const LAG: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// "`as_of` is the newest published size": an index that is behind gives none, and not what it has.
+    #[test]
+    fn an_answer_speaks_of_the_newest_published_size_or_there_is_none() {
+        let progress = |ready, size| Progress { ready, size, of: 9, retry_after_s: 1 };
+        assert_eq!(answered(7, &progress(true, 7)), Some(TreeSize::new(7)));
+        assert_eq!(answered(7, &progress(true, 9)), Some(TreeSize::new(7)), "committed, not published");
+        assert_eq!(answered(7, &progress(true, 6)), None, "nobody published 6");
+        assert_eq!(answered(7, &progress(false, 9)), None);
+    }
+}
