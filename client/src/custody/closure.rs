@@ -5,12 +5,13 @@
 //! same rules that made it.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use govlog_formats::record::{Handle, LinkTarget};
 
+use super::ahead::{Question, followers_of, questions};
 use super::relations::{
     BEARS_ON, Class, Node, Point, REVOKES, also_called, can_be_meant, class, key, meant_kinds, shown, speakers,
 };
@@ -36,6 +37,16 @@ pub trait Lookup {
     ///
     /// They cannot be had.
     fn pointing(&mut self, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, Self::Error>;
+
+    /// Says what will be looked for, so that it can be had at once; whoever has all of it at hand need not listen.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be had.
+    fn expect(&mut self, questions: &[Question]) -> Result<(), Self::Error> {
+        let _ = questions;
+        Ok(())
+    }
 
     /// Whether there were more of those that were asked for last.
     fn has_more(&self) -> bool {
@@ -105,7 +116,7 @@ impl Role {
 }
 
 /// The role of what an entry of this role names by a relation of this class; `None`: not followed.
-fn forward(role: Role, class: Class) -> Option<Role> {
+pub(super) fn forward(role: Role, class: Class) -> Option<Role> {
     match (class, role) {
         (Class::Causal | Class::Owner | Class::Part, Role::Start | Role::Effect | Role::Cause) => Some(Role::Cause),
         (Class::Causal | Class::Part, Role::Word) => Some(Role::Word),
@@ -143,6 +154,7 @@ pub fn close<L: Lookup>(
         match search.take(turn, &node, role) {
             Taken::Known => {}
             Taken::Reached => {
+                search.look_ahead(&node, role)?;
                 search.causes(&node, role)?;
                 search.followers(&node, role)?;
                 search.revoked(&node)?;
@@ -156,10 +168,15 @@ pub fn close<L: Lookup>(
     Ok(search.found)
 }
 
+/// Of so many that wait it is said ahead what will be looked for.
+const AT_ONCE: usize = 256;
+
 struct Search<'l, L> {
     lookup: &'l mut L,
     found: Closure,
     turns: Turns,
+    /// Of which entries, in which role, it was said ahead what will be looked for.
+    ahead: HashSet<(Spot, Role)>,
     /// What relations lead to, by the kind of who names it, the relation and what is named.
     resolved: HashMap<(String, String, Vec<u8>), Resolved>,
     most: usize,
@@ -186,7 +203,14 @@ type Bearing = (Arc<Node>, LinkTarget, Option<Arc<Node>>);
 
 impl<'l, L: Lookup> Search<'l, L> {
     fn new(lookup: &'l mut L, most: usize) -> Self {
-        Self { lookup, found: Closure::default(), turns: Turns::new(most), resolved: HashMap::new(), most }
+        Self {
+            lookup,
+            found: Closure::default(),
+            turns: Turns::new(most),
+            ahead: HashSet::new(),
+            resolved: HashMap::new(),
+            most,
+        }
     }
 
     /// Takes an entry in, or in a stronger role than before.
@@ -214,6 +238,21 @@ impl<'l, L: Lookup> Search<'l, L> {
         }
     }
 
+    /// Says what will be looked for about an entry, and about those that wait.
+    fn look_ahead(&mut self, node: &Node, role: Role) -> Result<(), L::Error> {
+        if self.ahead.contains(&(node.spot, role)) {
+            return Ok(());
+        }
+        let mut expected = questions(node, role);
+        self.ahead.insert((node.spot, role));
+        for (waiting, role) in self.turns.waiting().take(AT_ONCE) {
+            if self.ahead.insert((waiting.spot, role)) {
+                expected.extend(questions(waiting, role));
+            }
+        }
+        self.lookup.expect(&expected)
+    }
+
     /// Goes on to what an entry names.
     fn causes(&mut self, node: &Node, role: Role) -> Result<(), L::Error> {
         for point in &node.points {
@@ -228,8 +267,7 @@ impl<'l, L: Lookup> Search<'l, L> {
     /// Goes back to what names an entry.
     fn followers(&mut self, node: &Arc<Node>, role: Role) -> Result<(), L::Error> {
         let targets = node.targets().filter(|target| can_be_meant(target, &node.kind));
-        // Everything under a policy is never looked at, unless it is asked for.
-        let kinds = |target: &LinkTarget| if role >= Role::Effect { Vec::new() } else { speakers(target, &node.kind) };
+        let kinds = |target: &LinkTarget| followers_of(role, target, &node.kind);
         let mut asked: Vec<(LinkTarget, Vec<&str>)> = targets.map(|target| (target.clone(), kinds(&target))).collect();
         for alias in self.aliases(node)? {
             let is_key = is_key_name(&alias);
@@ -371,7 +409,7 @@ fn resolve<L: Lookup>(lookup: &mut L, from: &Node, point: &Point) -> Result<Reso
     Ok(found)
 }
 
-fn is_certificate_name(handle: &Handle) -> bool {
+pub(super) fn is_certificate_name(handle: &Handle) -> bool {
     join::NAMES.contains(&handle.name.as_str())
 }
 

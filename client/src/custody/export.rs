@@ -16,10 +16,11 @@ use super::archive::MAX_MEMBERS;
 use super::batches::{BatchError, Batches, Members, all_batches, of_batches};
 use super::closure::{Closure, close};
 use super::contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES, MAX_SINGLE_MEMBERS, MAX_WORDS, id};
-use super::finder::{FindError, Finder, Index};
+use super::finder::{FindError, Finder};
+use super::index::Index;
 use super::manifest::{BatchesSeen, Query};
 use super::notes::Notes;
-use super::reader::{Read, Reader};
+use super::reader::{AT_ONCE, Read, Reader};
 use super::relations::Node;
 use super::scan::{Scan, ScanError};
 use super::spot::Spot;
@@ -307,7 +308,11 @@ fn starts(
     let mut starts = named(reader, &plan.query)?;
     let suggested = reader.finder.answers(filters)?;
     let (count, mut batches) = (suggested.len() as u64, BTreeSet::new());
-    for (done, index) in (1..).zip(suggested) {
+    for (done, index) in (1..).zip(&suggested) {
+        if let Some(next) = suggested.chunks(AT_ONCE).find(|next| next.first() == Some(index)) {
+            reader.fetch_all(next)?;
+        }
+        let index = *index;
         let Some(read) = reader.verified(index)? else { continue };
         if filters.iter().any(|filter| filter.matches(&read.statement)) {
             if starts.len() >= most && !starts.contains_key(&index.into()) {

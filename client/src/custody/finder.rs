@@ -1,11 +1,12 @@
-//! Finding entries by what they are called or name, in a log's index. The index is the server's word; whatever it names is read and judged.
+//! Finding entries by what they are called or name: by which terms of a search. Whatever a finder names is read and judged.
 
-use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::{Handle, LinkTarget};
 use govlog_formats::search::{Column, Filter, Term};
 
+use super::ahead::Question;
 use super::relations::{DELEGATED_TO, DOMAIN, ISSUED_TO, KEYS_OF, NAMED, OWNED, REGISTERED, REGISTRY_ENTRY, RUNS_AS};
-use crate::source::{Http, RecordsError};
+use crate::source::RecordsError;
 use crate::verify::join;
 
 /// Which way a relation is looked at.
@@ -34,6 +35,16 @@ pub trait Finder {
     ///
     /// They cannot be had.
     fn find(&mut self, way: Way, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<LeafIndex>, FindError>;
+
+    /// Has at hand what is to be found next, as far as it is worth it; gives the entries that will be named.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be had.
+    fn expect(&mut self, questions: &[Question]) -> Result<Vec<LeafIndex>, FindError> {
+        let _ = questions;
+        Ok(Vec::new())
+    }
 
     /// Every entry that may answer one of these filters, in the log's order.
     ///
@@ -69,62 +80,6 @@ pub trait Finder {
     /// Whether there was more than the last answer has.
     fn has_more(&self) -> bool {
         false
-    }
-}
-
-/// A log's index, over HTTP.
-#[derive(Debug)]
-pub struct Index<'a> {
-    http: &'a Http,
-    at: TreeSize,
-    most: usize,
-    is_cut: bool,
-    has_more: bool,
-}
-
-impl<'a> Index<'a> {
-    /// Asks a log's server about the entries below a size, and takes so many of each answer at most.
-    #[must_use]
-    pub fn new(http: &'a Http, at: TreeSize, most: usize) -> Self {
-        Self { http, at, most, is_cut: false, has_more: false }
-    }
-}
-
-impl Finder for Index<'_> {
-    fn find(&mut self, way: Way, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<LeafIndex>, FindError> {
-        self.answers(&filters(way, target, kinds))
-    }
-
-    fn answers(&mut self, filters: &[Filter]) -> Result<Vec<LeafIndex>, FindError> {
-        let mut found = Vec::new();
-        self.has_more = false;
-        for filter in filters {
-            let (indexes, is_cut) = self.http.records(filter, self.at, self.most)?;
-            self.has_more |= is_cut;
-            self.is_cut |= is_cut;
-            found.extend(indexes);
-        }
-        found.sort_unstable();
-        found.dedup();
-        Ok(found)
-    }
-
-    /// A log answers from its beginning on: every page is read, for the sake of the last.
-    fn newest(&mut self, filter: &Filter, most: usize) -> Result<Vec<LeafIndex>, FindError> {
-        let (mut indexes, _) = self.http.records(filter, self.at, usize::MAX)?;
-        Ok(indexes.split_off(indexes.len().saturating_sub(most)))
-    }
-
-    fn count(&mut self, filter: &Filter, most: usize) -> Result<usize, FindError> {
-        Ok(self.http.records(filter, self.at, most)?.0.len())
-    }
-
-    fn is_cut(&self) -> bool {
-        self.is_cut
-    }
-
-    fn has_more(&self) -> bool {
-        self.has_more
     }
 }
 

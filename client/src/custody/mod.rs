@@ -8,6 +8,7 @@
 //! Trust: none in the file. What it encloses is checked against the reader's own trust directory; enclosed keys and policies count for nothing
 //! by themselves. What cannot be checked, as that nothing was left out, is said in every verdict.
 
+mod ahead;
 mod archive;
 mod batches;
 mod claims;
@@ -18,6 +19,7 @@ mod export;
 mod finder;
 mod found;
 mod held;
+mod index;
 mod judge;
 mod layout;
 mod manifest;
@@ -37,6 +39,7 @@ mod turns;
 mod verdict;
 mod words;
 
+pub use ahead::Question;
 pub use archive::{ArchiveError, MAX_FILE_BYTES, MAX_MEMBERS, is_archive};
 pub(crate) use batches::all_batches;
 pub use batches::{BatchError, Members};
@@ -46,9 +49,10 @@ pub use contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES};
 pub use diff::{Difference, DifferenceError, Said, diff};
 pub use export::{ExportError, Exported, Plan, Progress, export};
 pub(crate) use export::{export_under, head};
-pub use finder::{FindError, Finder, Index, Way, filters};
+pub use finder::{FindError, Finder, Way, filters};
 pub use found::{Changes, Custody, Head, Recorded};
 pub use held::{Held, HeldMember};
+pub use index::Index;
 pub use manifest::{
     BatchesSeen, CheckpointSaid, FORMAT, Link, Manifest, ManifestError, NotFound, Query, Sealed, Unopened, VERSION,
 };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use govlog_formats::digest::Digest;
+use govlog_formats::entry_id::EntryId;
 use govlog_formats::member::MemberProof;
 use govlog_formats::merkle::{BuildError, InclusionProof, LeafIndex};
 use govlog_formats::record::LinkTarget;
@@ -12,6 +13,7 @@ use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_proof::TlogProof;
 use govlog_formats::transparent::{AttachedReceipt, TransparentStatement, assemble};
 
+use super::ahead::Question;
 use super::batches::{Batches, OpenBatch};
 use super::closure::{Lookup, target_key};
 use super::contents::{Evidence, id, statement_of};
@@ -20,12 +22,15 @@ use super::finder::{Finder, Way};
 use super::relations::Node;
 use super::spot::Spot;
 use crate::openings::FieldOpening;
-use crate::source::{Fetched, Head, Source, Tree};
+use crate::source::{Fetched, Head, Http, Source, Tree, at_once};
 use crate::trust::{EPOCH, Trust};
 use crate::verify::{self, Failure, VerifiedEntry};
 
 /// Below the checkpoint everything is published: what is not served at once is missing.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// So many entries are fetched before the first of them is read.
+pub(crate) const AT_ONCE: usize = 256;
 
 /// An entry that was read and judged.
 #[derive(Clone, Debug)]
@@ -66,6 +71,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) refused: BTreeMap<LeafIndex, Failure>,
     members: HashMap<Spot, Option<Arc<ReadMember>>>,
     by_leaf: HashMap<Digest, Option<Arc<Read>>>,
+    /// What was fetched and is not read yet.
+    fetched: HashMap<LeafIndex, Vec<u8>>,
     read: HashMap<LeafIndex, Arc<Read>>,
     asked: HashMap<Asked, (Vec<LeafIndex>, bool)>,
     /// Whether there were more of those that were asked for last.
@@ -91,6 +98,7 @@ impl<'a> Reader<'a> {
             refused: BTreeMap::new(),
             members: HashMap::new(),
             by_leaf: HashMap::new(),
+            fetched: HashMap::new(),
             read: HashMap::new(),
             asked: HashMap::new(),
             has_more: false,
@@ -108,7 +116,11 @@ impl<'a> Reader<'a> {
             return Ok(known.clone());
         }
         let fail = |failure: Failure| ExportError::Entry { id: id(index), failure };
-        let bytes = by_one_note(self.fetch(index)?, self.trust, self.head);
+        let fetched = match self.fetched.remove(&index) {
+            Some(bytes) => bytes,
+            None => self.fetch(index)?,
+        };
+        let bytes = by_one_note(fetched, self.trust, self.head);
         let statement = statement_of(&bytes).map_err(|error| fail(Failure::refuted(error.to_string())))?;
         let proof = InclusionProof::build(self.tree, index, self.head.size()).map_err(|error| match error {
             BuildError::Read(error) => ExportError::Tree(error),
@@ -187,12 +199,22 @@ impl<'a> Reader<'a> {
     }
 
     fn fetch(&self, index: LeafIndex) -> Result<Vec<u8>, ExportError> {
-        let Some(http) = self.source.http() else { return Ok(self.tree.entry(index)?) };
-        let entry = govlog_formats::entry_id::EntryId { epoch: EPOCH, index };
-        match http.transparent_statement(entry, PATIENCE)? {
-            Fetched::Statement(bytes) => Ok(bytes),
-            Fetched::NotPublished | Fetched::Absent => Err(ExportError::Withheld(id(index))),
+        match self.source.http() {
+            Some(http) => ask(http, index),
+            None => Ok(self.tree.entry(index)?),
         }
+    }
+
+    /// Fetches entries that will be read, several at a time.
+    pub(crate) fn fetch_all(&mut self, indexes: &[LeafIndex]) -> Result<(), ExportError> {
+        let Some(http) = self.source.http() else { return Ok(()) };
+        let is_known = |index: &LeafIndex| self.read.contains_key(index) || self.refused.contains_key(index);
+        let is_new = |index: &&LeafIndex| !is_known(index) && !self.fetched.contains_key(*index);
+        let new: Vec<LeafIndex> = indexes.iter().filter(is_new).copied().collect();
+        for (index, bytes) in new.iter().zip(at_once(&new, |index| ask(http, *index))) {
+            self.fetched.insert(*index, bytes?);
+        }
+        Ok(())
     }
 
     fn find(&mut self, way: Way, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, ExportError> {
@@ -243,8 +265,23 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn ask(http: &Http, index: LeafIndex) -> Result<Vec<u8>, ExportError> {
+    match http.transparent_statement(EntryId { epoch: EPOCH, index }, PATIENCE)? {
+        Fetched::Statement(bytes) => Ok(bytes),
+        Fetched::NotPublished | Fetched::Absent => Err(ExportError::Withheld(id(index))),
+    }
+}
+
 impl Lookup for Reader<'_> {
     type Error = ExportError;
+
+    fn expect(&mut self, questions: &[Question]) -> Result<(), ExportError> {
+        let named = self.finder.expect(questions)?;
+        named.chunks(AT_ONCE).try_for_each(|named| {
+            self.fetch_all(named)?;
+            named.iter().try_for_each(|index| self.verified(*index).map(drop))
+        })
+    }
 
     fn named(&mut self, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<Arc<Node>>, ExportError> {
         self.find(Way::Named, target, kinds)

@@ -91,6 +91,12 @@ impl Turns {
         Some((turn, node, role))
     }
 
+    /// Those that wait, in the order of their queues.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (&Arc<Node>, Role)> {
+        let queues = [&self.starts, &self.causes, &self.words, &self.uses].into_iter();
+        queues.flat_map(|queue| queue.waiting.values().map(|(node, role)| (node, *role)))
+    }
+
     /// Counts one as taken.
     pub(super) fn taken(&mut self, turn: Turn) {
         self.of(turn).taken += 1;

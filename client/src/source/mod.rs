@@ -3,6 +3,7 @@
 //! Trust: none. Whoever controls a source can withhold or invent bytes; every caller verifies what it gets before it
 //! relies on it or keeps it. The only promise made here is that no answer is larger than what was asked for.
 
+mod at_once;
 mod folder;
 mod head;
 mod http;
@@ -11,6 +12,7 @@ mod records;
 mod statement;
 mod tree;
 
+pub(crate) use at_once::at_once;
 pub use folder::Folder;
 pub use head::{Head, HeadError};
 pub use http::{Http, Reply};

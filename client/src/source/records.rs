@@ -98,7 +98,8 @@ impl Http {
                         .map_err(|error| RecordsError::Answer(error.to_string()));
                 }
                 // The server has waited 5 s itself where its index was only behind.
-                503 if started.elapsed() < PATIENCE => {
+                // Of an address that asks for much at a time the server asks for patience, too.
+                429 | 503 if started.elapsed() < PATIENCE => {
                     std::thread::sleep(Duration::from_secs(reply.retry_after.unwrap_or(1).clamp(1, 5)));
                 }
                 503 => {

@@ -33,7 +33,7 @@ impl Http {
             let reply = self.ask(&path, MAX_BYTES)?;
             match reply.status {
                 200 => return Ok(Fetched::Statement(reply.body)),
-                302 if started.elapsed() < patience => {
+                302 | 429 if started.elapsed() < patience => {
                     std::thread::sleep(Duration::from_secs(reply.retry_after.unwrap_or(1).clamp(1, 5)));
                 }
                 302 => return Ok(Fetched::NotPublished),

@@ -2,6 +2,7 @@
 
 mod busy;
 mod drawn;
+mod requests;
 mod server;
 mod strict;
 
@@ -110,7 +111,7 @@ fn add(log: &mut TestLog, kind: &str, mut record: Value) {
 
 /// A log's server, and somebody who knows its first change.
 struct Asking {
-    _server: Server,
+    server: Server,
     _dir: tempfile::TempDir,
     source: Source,
     trust: Trust,
@@ -131,7 +132,7 @@ impl Asking {
         let trust = log.trusted_in(&dir.path().join("trust")).trust().clone();
         let server = Server::new(log, index, other);
         let source = Source::open(&server.url()).unwrap();
-        Self { _server: server, _dir: dir, source, trust }
+        Self { server, _dir: dir, source, trust }
     }
 
     /// Of a server that does not list one of the entries that its admission policy is folded from.
@@ -140,7 +141,7 @@ impl Asking {
         let trust = log.trusted_in(&dir.path().join("trust")).trust().clone();
         let server = Server::serving(log, Serves { hidden: Some(hidden), ..Serves::default() });
         let source = Source::open(&server.url()).unwrap();
-        Self { _server: server, _dir: dir, source, trust }
+        Self { server, _dir: dir, source, trust }
     }
 
     fn query(&self, pairs: &[(&str, &str)], complete: bool) -> (Vec<String>, Answered) {

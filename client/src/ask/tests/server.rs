@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use govlog_formats::entry_id::EntryId;
@@ -42,6 +43,8 @@ impl Default for Serves {
 pub(super) struct Server {
     address: SocketAddr,
     is_over: Arc<AtomicBool>,
+    /// What it was asked for, in order.
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
@@ -55,7 +58,8 @@ impl Server {
         let is_over = Arc::new(AtomicBool::new(false));
         let files = tempfile::tempdir().unwrap();
         log.write_to(files.path(), &log.note_of(log.size(), &[0, 1, 2]));
-        let ends = is_over.clone();
+        let (ends, asked) = (is_over.clone(), Arc::new(Mutex::new(Vec::new())));
+        let list = asked.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if ends.load(Ordering::SeqCst) {
@@ -63,6 +67,7 @@ impl Server {
                 }
                 let mut stream = stream.unwrap();
                 let target = target(&mut stream);
+                list.lock().unwrap().push(target.clone());
                 let other =
                     serves.other.as_ref().filter(|(index, _)| target == format!("/entries/1.{index}/statement"));
                 let other = other.map(|(_, bytes)| bytes.clone());
@@ -77,7 +82,12 @@ impl Server {
                 stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).unwrap();
             }
         });
-        Self { address, is_over }
+        Self { address, is_over, asked }
+    }
+
+    /// How many requests there were for paths that begin so.
+    pub(super) fn asked(&self, path: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|target| target.starts_with(path)).count()
     }
 
     pub(super) fn url(&self) -> String {

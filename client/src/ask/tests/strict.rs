@@ -16,7 +16,7 @@ fn strict(log: TestLog) -> Asking {
     let trust = trusted.trust().clone();
     let server = Server::serving(log, Serves { archived: &[0, 1], ..Serves::default() });
     let source = Source::open(&server.url()).unwrap();
-    Asking { _server: server, _dir: dir, source, trust }
+    Asking { server, _dir: dir, source, trust }
 }
 
 #[test]

@@ -1,0 +1,46 @@
+//! How often a log is asked for a matter.
+
+use super::*;
+use crate::custody::{MAX_ENTRIES, Plan, Query, export};
+
+/// How many times the index was asked and entries were read, and how many there are.
+fn cost(log: TestLog, search: &[(&str, &str)]) -> (usize, usize, usize, usize) {
+    let asking = Asking::of(log, honest);
+    let search = search.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()])).collect();
+    let plan = Plan {
+        query: Query { search, entries: Vec::new() },
+        at: None,
+        complete: false,
+        most: MAX_ENTRIES,
+        pin: None,
+        open: Vec::new(),
+        store: None,
+        collector: None,
+        purpose: None,
+    };
+    let made = export(&asking.source, &asking.trust, &plan, &mut |_, _, _| {}).unwrap().unwrap();
+    let entries = made.verdict.result.unwrap().entries.len();
+    let asked = |path: &str| asking.server.asked(path);
+    (asked("/v1/records"), asked("/entries/"), asked("/"), entries)
+}
+
+#[test]
+fn a_chain_asks_for_little_more_than_it_has() {
+    let (asked, read, all, entries) = cost(organisation(), &[("trace", TRACE)]);
+    assert_eq!(entries, 7);
+    assert!(asked <= 24 && read <= 11 && all <= 42, "{asked} {read} {all}");
+    let mut log = organisation();
+    for at in 0..200 {
+        let subject =
+            json!({ "id": "spiffe://prod.example/pay", "credential": { "handle": ["cert_s256", "11".repeat(32)] } });
+        let decision = json!({
+            "decision_id": format!("m-{at}"), "result": "permit", "subject": subject, "action": { "name": "read" },
+            "resource": { "type": "account", "id": "acct-5" },
+        });
+        add(&mut log, "decision", decision);
+    }
+    let (asked, read, all, entries) = cost(log, &[("credential", CERT)]);
+    assert_eq!(entries, 208);
+    // Of each decision: who carries it out or was caused by it, and who names its leaf hash.
+    assert!(asked <= 430 && read <= 212 && all <= 650, "{asked} {read} {all}");
+}
