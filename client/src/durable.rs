@@ -21,9 +21,12 @@ pub fn replace(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
         // One that a crash left keeps the mode that it has.
         file.set_permissions(Permissions::from_mode(mode))?;
     }
-    file.write_all(bytes)?;
-    // A crash here leaves the temporary file beside the old one; the next call overwrites it.
-    file.sync_all()?;
+    // A crash here leaves the temporary file beside the old one; the next call overwrites it. Of one that there is no room for nothing is left.
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        std::fs::remove_file(&temporary).ok();
+    }
+    written?;
     std::fs::rename(&temporary, path)?;
     // Without this a power cut may bring the old file back, which the caller would take for a rollback.
     File::open(dir)?.sync_all()

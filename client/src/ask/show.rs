@@ -108,6 +108,7 @@ pub fn show(
         at: Some(head.size()),
         complete: scan.is_some(),
         most: wanted.most,
+        most_bytes: crate::custody::MAX_FILE_BYTES,
         pin: None,
         open: Vec::new(),
         store: None,

@@ -12,7 +12,7 @@ use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::{BuildError, ConsistencyProof, LeafIndex, TreeSize};
 use govlog_formats::search::{Filter, FilterError, Marks};
 
-use super::archive::MAX_MEMBERS;
+use super::archive::{MAX_FILE_BYTES, MAX_MEMBERS};
 use super::batches::{BatchError, Batches, Members, all_batches, of_batches};
 use super::closure::{Closure, close};
 use super::contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES, MAX_SINGLE_MEMBERS, MAX_WORDS, id};
@@ -41,6 +41,8 @@ pub struct Plan<'a> {
     pub complete: bool,
     /// The most entries to take, [`MAX_ENTRIES`] at most.
     pub most: usize,
+    /// The most bytes that may be read for it, and that it may have, [`MAX_FILE_BYTES`] at most.
+    pub most_bytes: usize,
     /// A note that somebody has seen: the file proves that its checkpoint continues it.
     pub pin: Option<Vec<u8>>,
     /// Sealed values to disclose, by path or JSON pointer.
@@ -136,6 +138,19 @@ pub enum ExportError {
         /// How many there may be.
         most: usize,
     },
+    /// More bytes are needed than a file can have.
+    #[error(
+        "{entries} entries of {bytes} bytes in all were read, and a custody file has at most {most}: nothing was written; ask for less, by one \
+         decision, trace or credential, or with --from and --to, and make several files"
+    )]
+    TooLarge {
+        /// How many entries were read until then.
+        entries: usize,
+        /// How many bytes they have.
+        bytes: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// A pin that the checkpoint does not continue.
     #[error("the pinned checkpoint: {0}")]
     Pin(String),
@@ -198,10 +213,7 @@ pub(crate) fn export_under(
         ));
     }
     let tree = Tree::new(source, head.size());
-    let mut batches = Batches::default();
-    if let Some(store) = plan.store {
-        batches = Batches::read(store, &filters, &mut |done, all| progress("openings", done, all))?;
-    }
+    let batches = batches(plan, &filters, progress)?;
     let finder: Box<dyn Finder + '_> = match scan {
         Some(scan) => Box::new(scan),
         None if plan.complete => Box::new(scanned(&tree, head, &filters, progress)?),
@@ -209,7 +221,8 @@ pub(crate) fn export_under(
     };
     // What only a scan finds of the admission policy judges the entries, and is enclosed, too.
     let wrong = learn_found(source, &mut trust, head, finder.changes())?.wrong(is_listed);
-    let mut reader = Reader::new(source, &trust, head, &tree, finder).with_batches(batches);
+    let most_bytes = plan.most_bytes.min(MAX_FILE_BYTES);
+    let mut reader = Reader::new(source, &trust, head, &tree, finder).with_batches(batches).within(most_bytes);
     let (starts, are_more) = starts(&mut reader, plan, &filters, most, progress)?;
     if starts.is_empty() {
         let refused = reader.refused.pop_first();
@@ -223,6 +236,7 @@ pub(crate) fn export_under(
     let (disclosed, more) = disclose(plan, &reader, &found, &members)?;
     notices.extend(more);
     notices.append(&mut reader.notices);
+    notices.extend(is_cut.then(|| cut(most)));
     let files = 2 * (found.len() + changes.len()) + members.len() + disclosed.len() + MAX_SINGLE_MEMBERS;
     let room = MAX_MEMBERS.saturating_sub(files) / 2;
     let notes = Notes::collect(&reader, &found, plan.pin.as_deref(), room)?;
@@ -242,10 +256,7 @@ pub(crate) fn export_under(
             .into_keys()
             .filter(|spot| members.contains_key(spot) || spot.member.is_none() && found.contains_key(&spot.index))
             .collect(),
-        batches: BatchesSeen {
-            logged: reader.finder.count(&all_batches(), MAX_COUNTED)? as u64,
-            opened: reader.batches.len() as u64,
-        },
+        batches: batches_seen(&mut reader)?,
         cut_at: is_cut.then_some(most as u64),
         refused: reader.refused.keys().copied().collect(),
         members,
@@ -253,6 +264,9 @@ pub(crate) fn export_under(
         openings: disclosed,
     };
     let (bytes, manifest_digest) = contents.write()?;
+    if bytes.len() > most_bytes {
+        return Err(ExportError::TooLarge { entries: contents.entries.len(), bytes: bytes.len(), most: most_bytes });
+    }
     // With what was learnt of the admission policy: a reader learns it from the file.
     let verdict = verify(&trust, "the file", &bytes, &[]);
     let refused = std::mem::take(&mut reader.refused).into_iter();
@@ -285,6 +299,24 @@ pub(crate) fn head(source: &Source, trust: &Trust, at: Option<TreeSize>) -> Resu
 fn scanned(tree: &Tree<'_>, head: &Head, filters: &[Filter], progress: Progress<'_>) -> Result<Scan, ScanError> {
     let asked: Vec<Filter> = filters.iter().cloned().chain(of_batches(filters)).chain([all_batches()]).collect();
     Scan::read(tree, head, &asked, &mut |done| progress("scanned", done, head.size().get()))
+}
+
+/// Looks into the batches of the opening store, where one was given.
+fn batches<'a>(plan: &Plan<'a>, filters: &[Filter], progress: Progress<'_>) -> Result<Batches<'a>, ExportError> {
+    let Some(store) = plan.store else { return Ok(Batches::default()) };
+    Ok(Batches::read(store, filters, &mut |done, all| progress("openings", done, all))?)
+}
+
+fn batches_seen(reader: &mut Reader<'_>) -> Result<BatchesSeen, ExportError> {
+    let logged = reader.finder.count(&all_batches(), MAX_COUNTED)? as u64;
+    Ok(BatchesSeen { logged, opened: reader.batches.len() as u64 })
+}
+
+fn cut(most: usize) -> String {
+    format!(
+        "there is more than the {most} entries that a file takes: it is cut, and says so. For less, ask by one decision, trace or credential, or \
+         with --from and --to; what is left out can be asked for in other files"
+    )
 }
 
 fn completeness(plan: &Plan<'_>, head: &Head) -> String {

@@ -71,6 +71,9 @@ pub(crate) struct Reader<'a> {
     pub(crate) refused: BTreeMap<LeafIndex, Failure>,
     members: HashMap<Spot, Option<Arc<ReadMember>>>,
     by_leaf: HashMap<Digest, Option<Arc<Read>>>,
+    /// How many bytes were read, and how many may be.
+    bytes: usize,
+    most_bytes: usize,
     /// What was fetched and is not read yet.
     fetched: HashMap<LeafIndex, Vec<u8>>,
     read: HashMap<LeafIndex, Arc<Read>>,
@@ -98,11 +101,18 @@ impl<'a> Reader<'a> {
             refused: BTreeMap::new(),
             members: HashMap::new(),
             by_leaf: HashMap::new(),
+            bytes: 0,
+            most_bytes: usize::MAX,
             fetched: HashMap::new(),
             read: HashMap::new(),
             asked: HashMap::new(),
             has_more: false,
         }
+    }
+
+    /// Reads no more bytes than these: they are held in memory until the file is made of them.
+    pub(crate) fn within(self, most_bytes: usize) -> Self {
+        Self { most_bytes, ..self }
     }
 
     /// Looks into the batches of an opening store, too.
@@ -121,6 +131,11 @@ impl<'a> Reader<'a> {
             None => self.fetch(index)?,
         };
         let bytes = by_one_note(fetched, self.trust, self.head);
+        self.bytes = self.bytes.saturating_add(bytes.len());
+        if self.bytes > self.most_bytes {
+            let (entries, bytes, most) = (self.read.len() + 1, self.bytes, self.most_bytes);
+            return Err(ExportError::TooLarge { entries, bytes, most });
+        }
         let statement = statement_of(&bytes).map_err(|error| fail(Failure::refuted(error.to_string())))?;
         let proof = InclusionProof::build(self.tree, index, self.head.size()).map_err(|error| match error {
             BuildError::Read(error) => ExportError::Tree(error),

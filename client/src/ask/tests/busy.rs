@@ -147,6 +147,7 @@ fn plan() -> Plan<'static> {
         at: None,
         complete: false,
         most: 100,
+        most_bytes: crate::custody::MAX_FILE_BYTES,
         pin: None,
         open: Vec::new(),
         store: None,

@@ -167,6 +167,7 @@ fn a_folder_and_a_custody_file_give_the_same_chain() {
         at: None,
         complete: true,
         most: 100,
+        most_bytes: crate::custody::MAX_FILE_BYTES,
         pin: None,
         open: Vec::new(),
         store: None,

@@ -35,6 +35,7 @@ fn the_note_that_is_served_now_is_taken_where_the_archived_one_has_too_few_witne
         at,
         complete: false,
         most: 100,
+        most_bytes: crate::custody::MAX_FILE_BYTES,
         pin: None,
         open: Vec::new(),
         store: None,

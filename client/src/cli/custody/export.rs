@@ -15,7 +15,7 @@ use super::record::{Recording, Step};
 use crate::cli::exit::{Refuted, Usage};
 use crate::cli::output::Output;
 use crate::cli::{Exit, files, open, progress};
-use crate::custody::{Custody, Exported, MAX_ENTRIES, Plan, export};
+use crate::custody::{Custody, Exported, MAX_ENTRIES, MAX_FILE_BYTES, Plan, export};
 use crate::openings::{Folder, OpeningStore};
 use crate::resolve::Resolver;
 use crate::trust::TrustDir;
@@ -104,6 +104,22 @@ pub(crate) struct Export {
 }
 
 impl Export {
+    /// What is to be collected.
+    fn plan<'a>(&self, resolver: &Resolver<'_>, store: Option<&'a Folder>) -> anyhow::Result<Plan<'a>> {
+        Ok(Plan {
+            query: self.asked.query(resolver)?,
+            at: self.at.map(TreeSize::new),
+            complete: self.complete,
+            most: MAX_ENTRIES,
+            most_bytes: MAX_FILE_BYTES,
+            pin: self.pin.as_deref().map(files::read).transpose()?,
+            open: self.open.clone(),
+            store: store.map(|store| -> &dyn OpeningStore { store }),
+            collector: self.collector.clone(),
+            purpose: self.purpose.clone(),
+        })
+    }
+
     pub(crate) fn run(self, out: &Output) -> anyhow::Result<Exit> {
         let beside = self.beside()?;
         let dir = TrustDir::load(&self.trust)?;
@@ -113,17 +129,7 @@ impl Export {
             Some(path) => Some(Folder::existing(path, open::identities(self.identity.as_deref())?)?),
             None => None,
         };
-        let plan = Plan {
-            query: self.asked.query(&resolver)?,
-            at: self.at.map(TreeSize::new),
-            complete: self.complete,
-            most: MAX_ENTRIES,
-            pin: self.pin.as_deref().map(files::read).transpose()?,
-            open: self.open.clone(),
-            store: store.as_ref().map(|store| -> &dyn OpeningStore { store }),
-            collector: self.collector.clone(),
-            purpose: self.purpose.clone(),
-        };
+        let plan = self.plan(&resolver, store.as_ref())?;
         self.asked.notice(&resolver).iter().for_each(|notice| out.notice(&visible(notice)));
         let bar = progress::bar(out, "entries", 0);
         let made = export(&source, dir.trust(), &plan, &mut |what, done, all| {

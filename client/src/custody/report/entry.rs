@@ -27,10 +27,15 @@ pub(super) fn entry(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
         html.of("p", "says", |html| html.said(&told.says));
         html.of("p", "gist", |html| {
             html.words(because(told.held.role));
-            if let Some(about) = about_kind(told.kind()) {
+            // Of thousands it would be said thousands of times.
+            if let Some(about) = about_kind(told.kind()).filter(|_| matter.has_fields()) {
                 html.words(&format!(" An entry of this kind says: {about}."));
             }
         });
+        if !matter.has_fields() {
+            html.of("p", "about", |html| short(html, told));
+            return related(html, matter, told);
+        }
         html.of("div", "two", |html| {
             html.plain("div", |html| {
                 html.plain("h4", |html| html.words("Signed"));
@@ -42,11 +47,25 @@ pub(super) fn entry(html: &mut Html, matter: &Matter<'_>, told: &Told<'_>) {
             });
         });
         related(html, matter, told);
-        if matter.has_fields() {
-            html.plain("h4", |html| html.words("Fields"));
-            fields(html, matter, told);
-        }
+        html.plain("h4", |html| html.words("Fields"));
+        fields(html, matter, told);
     });
+}
+
+/// Who signed it and how it is known to be in the log, in a line: of thousands there is no room for more.
+fn short(html: &mut Html, told: &Told<'_>) {
+    html.words("Signed by ");
+    html.said(&told.held.entry.statement().claims().iss);
+    html.words("; leaf ");
+    html.code(&told.held.leaf().to_string());
+    match told.held.bracket.upper_s {
+        Some(at) => {
+            html.words("; logged no later than ");
+            time_s(html, at);
+        }
+        None => html.words("; by when it was logged no witness says"),
+    }
+    html.words(".");
 }
 
 const fn because(role: Option<Role>) -> &'static str {

@@ -119,6 +119,8 @@ fn ends_line(tag: &str) -> bool {
             | "tbody"
             | "tr"
             | "figure"
+            | "details"
+            | "summary"
             | "svg"
             | "g"
     )

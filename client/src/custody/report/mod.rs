@@ -18,6 +18,7 @@ mod fields;
 mod html;
 mod matter;
 mod page;
+mod parts;
 mod summary;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,8 @@ use govlog_formats::base64;
 use govlog_formats::digest::Digest;
 
 use super::html::Html;
-use super::matter::Matter;
+use super::matter::{Matter, Told};
+use super::parts::parts;
 use super::{chain, entry, exceptions, summary, timeline};
 
 /// How it looks, on screens and on paper.
@@ -73,9 +74,13 @@ fn body(html: &mut Html, matter: &Matter<'_>) {
         section(html, "entries", "Entries", |html| {
             html.plain("p", |html| html.words("In the log's order. Who signed each, and how it was proved, was checked; what it says is its signer's word."));
             if !matter.has_fields() {
-                html.plain("p", |html| html.words(&format!("More than {} entries: what each says stands here in a line, and its fields in timeline.jsonl in the custody file.", matter.most_with_fields)));
+                html.plain("p", |html| html.words(&format!("More than {} entries: what each says, and who signed it, stands here in a line; its fields are in timeline.jsonl in the custody file, and how each was proved is said by govlog custody verify.", matter.most_with_fields)));
             }
-            matter.told.values().for_each(|told| entry::entry(html, matter, told));
+            let all: Vec<&Told<'_>> = matter.told.values().collect();
+            let between = |html: &mut Html, first: &&Told<'_>, last: &&Told<'_>| {
+                html.words(&format!("{} to {}", first.id(), last.id()));
+            };
+            parts(html, &all, between, |html, part| part.iter().for_each(|told| entry::entry(html, matter, told)));
         });
     });
     html.plain("footer", |html| {

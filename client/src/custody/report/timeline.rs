@@ -1,11 +1,21 @@
 //! Everything in the order of the times that it claims, beside the times that witnesses prove.
 
 use super::html::Html;
-use super::matter::{Matter, link, role};
+use super::matter::{Matter, Told, link, role};
+use super::parts::parts;
 use super::words::{time_ms, time_s};
 
 /// Writes the timeline.
 pub(super) fn timeline(html: &mut Html, matter: &Matter<'_>) {
+    let between = |html: &mut Html, first: &&Told<'_>, last: &&Told<'_>| {
+        time_ms(html, first.at_ms);
+        html.words(" to ");
+        time_ms(html, last.at_ms);
+    };
+    parts(html, &matter.by_time(), between, table);
+}
+
+fn table(html: &mut Html, all: &[&Told<'_>]) {
     html.of("table", "timeline", |html| {
         html.plain("caption", |html| {
             html.words(
@@ -20,7 +30,7 @@ pub(super) fn timeline(html: &mut Html, matter: &Matter<'_>) {
             });
         });
         html.plain("tbody", |html| {
-            for told in matter.by_time() {
+            for told in all {
                 html.plain("tr", |html| {
                     html.of("td", "when", |html| time_ms(html, told.at_ms));
                     html.element("th", &[("scope", "row")], |html| {

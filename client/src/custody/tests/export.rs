@@ -11,13 +11,14 @@ use crate::source::Source;
 use crate::testing::{COSIGNED, ISSUER};
 use crate::verify::Outcome;
 
-pub(super) fn plan(search: &[(&str, &str)]) -> Plan<'static> {
+pub(in crate::custody) fn plan(search: &[(&str, &str)]) -> Plan<'static> {
     let search = search.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()])).collect();
     Plan {
         query: Query { search, entries: Vec::new() },
         at: None,
         complete: true,
         most: crate::custody::MAX_ENTRIES,
+        most_bytes: crate::custody::MAX_FILE_BYTES,
         pin: None,
         open: Vec::new(),
         store: None,
@@ -27,7 +28,7 @@ pub(super) fn plan(search: &[(&str, &str)]) -> Plan<'static> {
 }
 
 /// The log's files in a folder, and a trust directory that knows entry 0 and the change after it.
-pub(super) fn mirror(log: &TestLog) -> (tempfile::TempDir, Source, Trust) {
+pub(in crate::custody) fn mirror(log: &TestLog) -> (tempfile::TempDir, Source, Trust) {
     let dir = tempfile::tempdir().unwrap();
     let trust = log.trusted_in(&dir.path().join("trust")).trust().clone();
     let files = dir.path().join("log");
@@ -36,7 +37,7 @@ pub(super) fn mirror(log: &TestLog) -> (tempfile::TempDir, Source, Trust) {
     (dir, source, trust)
 }
 
-pub(super) fn made(source: &Source, trust: &Trust, plan: &Plan<'_>) -> Exported {
+pub(in crate::custody) fn made(source: &Source, trust: &Trust, plan: &Plan<'_>) -> Exported {
     export(source, trust, plan, &mut |_, _, _| {}).unwrap().unwrap()
 }
 
@@ -259,4 +260,23 @@ fn a_clock_that_is_ahead_hides_no_silence() {
         assert_eq!(stream.silent_s(SEEN + 3600), Some(SEEN + 3600 - said_s), "{at_s}");
         assert!(text.contains(words) && !text.contains("clock before the checkpoint"), "{text}");
     }
+}
+
+/// What is too much is said before anything is made of it: how much of what, and what to ask for instead.
+#[test]
+fn a_file_that_would_be_too_large_is_not_made() {
+    let log = log();
+    let (_dir, source, trust) = mirror(&log);
+    let credential = [("credential", &*"11".repeat(32))];
+    let whole = made(&source, &trust, &plan(&credential)).bytes.len();
+    assert_eq!(made(&source, &trust, &Plan { most_bytes: whole, ..plan(&credential) }).bytes.len(), whole);
+    let read: usize = log.entries[2..].iter().map(Vec::len).sum();
+    for most_bytes in [whole - 1, read - 1] {
+        let error = export(&source, &trust, &Plan { most_bytes, ..plan(&credential) }, &mut |_, _, _| {}).unwrap_err();
+        let ExportError::TooLarge { entries, bytes, most } = &error else { panic!("{error}") };
+        assert!(*entries <= 3 && *bytes > most_bytes && *most == most_bytes, "{error}");
+        assert!(error.to_string().contains("nothing was written; ask for less"), "{error}");
+    }
+    let cut = made(&source, &trust, &Plan { most: 2, ..plan(&credential) });
+    assert!(cut.notices.iter().any(|notice| notice.contains("more than the 2 entries that a file takes")));
 }

@@ -4,7 +4,7 @@ mod batches;
 mod claims;
 mod closure;
 mod cut;
-mod export;
+pub(super) mod export;
 mod honest;
 mod mutations;
 mod reached;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What may be on a page. No `script`, `iframe`, `img`, `object`, `form`, `base`, `link`; nothing that could fetch or run.
-const TAGS: [&str; 51] = [
+const TAGS: [&str; 53] = [
     "html",
     "head",
     "meta",
@@ -16,6 +16,8 @@ const TAGS: [&str; 51] = [
     "header",
     "section",
     "article",
+    "details",
+    "summary",
     "footer",
     "div",
     "h1",

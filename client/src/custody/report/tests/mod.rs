@@ -1,6 +1,7 @@
 //! Pages made from files of a log in memory: what is on them, and what never is.
 
 mod hostile;
+mod many;
 mod markup;
 mod printed;
 mod sheet;
