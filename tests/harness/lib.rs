@@ -30,7 +30,6 @@ pub mod power;
 pub mod process;
 pub mod reader;
 pub mod recorded;
-pub mod scenario;
 pub mod served;
 pub mod submitter;
 pub mod upload;

@@ -15,6 +15,7 @@ mod refusals;
 mod restart;
 mod round_trip;
 mod safeties;
+mod scenario;
 mod siege;
 mod tls;
 mod witnesses;

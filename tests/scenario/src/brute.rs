@@ -37,6 +37,8 @@ enum Way {
     Causal,
     Owner,
     About,
+    /// A revocation of what something rests on; never back.
+    Bearing,
     Newer,
     Seen,
 }
@@ -50,52 +52,112 @@ struct Edge {
     through: Option<usize>,
 }
 
+/// The entries, by what they are called.
+struct Log {
+    all: Vec<Said>,
+    holders: HashMap<String, Vec<usize>>,
+    certificates: HashMap<String, Vec<usize>>,
+}
+
+/// An entry that a relation leads to, and the one with the certificate through which.
+type Led = (usize, Option<usize>);
+
+impl Log {
+    fn read<'s>(statements: impl IntoIterator<Item = &'s SignedStatement>) -> Self {
+        let all: Vec<Said> = statements.into_iter().map(Said::read).collect();
+        let (mut holders, mut certificates) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for (at, one) in all.iter().enumerate() {
+            one.names.iter().for_each(|name| holders.entry(name.clone()).or_default().push(at));
+            one.certificate.iter().for_each(|name| certificates.entry(name.text.clone()).or_default().push(at));
+        }
+        Self { all, holders, certificates }
+    }
+
+    /// Which entries a relation leads to; nothing leads to itself.
+    fn led(&self, from: usize, rel: &str, target: &Target) -> Vec<Led> {
+        let mut found: BTreeMap<usize, Option<usize>> =
+            self.meant(from, rel, target).into_iter().map(|to| (to, None)).collect();
+        let is_certificate = target.is_one_of(&CERTIFICATE);
+        // By its key or any of its names a credential is revoked, whoever else bears them; otherwise what is named itself comes first.
+        let is_tied = match rel {
+            "revokes" => is_certificate || target.is_one_of(&KEY),
+            _ => is_certificate && found.is_empty(),
+        };
+        // Who logged the certificate whole ties its names, for what it issued itself.
+        for through in self.certificates.get(&target.text).into_iter().flatten().filter(|_| is_tied) {
+            let seen = &self.all[*through];
+            for other in seen.certificate.iter().filter(|other| *other != target && other.is_one_of(&CERTIFICATE)) {
+                for to in self.meant(from, rel, other).into_iter().filter(|to| self.all[*to].iss == seen.iss) {
+                    found.entry(to).or_insert(Some(*through));
+                }
+            }
+        }
+        found.into_iter().filter(|(to, _)| *to != from).collect()
+    }
+
+    /// Which entries are called so, and can be meant.
+    fn meant(&self, from: usize, rel: &str, target: &Target) -> Vec<usize> {
+        let held = self.holders.get(&target.text).into_iter().flatten();
+        held.copied().filter(|to| fits(rel, target, &self.all[from], &self.all[*to])).collect()
+    }
+
+    /// The names by which something is revoked that an entry rests on and that has no entry, or stands under.
+    fn grounds(&self, at: usize) -> Vec<(Target, Option<usize>)> {
+        let one = &self.all[at];
+        let (mut grounds, mut rests_on) = (Vec::new(), Vec::new());
+        for (rel, target) in one.points.iter().filter(|(rel, _)| way(rel) == Some(Way::Causal)) {
+            let led = self.led(at, rel, target);
+            if led.is_empty() && target.handle.is_some() {
+                grounds.push((target.clone(), None));
+                grounds.extend(target.id_alone().map(|id| (id, None)));
+                // By the hash of a certificate its other names are certain, whoever logged it.
+                let seen = self.certificates.get(&target.text).and_then(|seen| seen.first());
+                for through in seen.into_iter().filter(|_| target.is_one_of(&CERTIFICATE[..2])) {
+                    let others = self.all[*through].certificate.iter().filter(|other| *other != target);
+                    grounds.extend(others.map(|other| (other.clone(), Some(*through))));
+                }
+            }
+            rests_on.extend(led.into_iter().map(|(to, _)| &self.all[to]));
+        }
+        let is_known =
+            |name: &Target| rests_on.iter().any(|to| to.names.contains(&name.text) || to.under.contains(name));
+        grounds.extend(one.under.iter().filter(|name| !is_known(name)).map(|name| (name.clone(), None)));
+        grounds
+    }
+}
+
+/// The names of a certificate, the hashes first, and those of its key.
+const CERTIFICATE: [&str; 3] = ["cert_s256", "tbs_s256", "serial_aki"];
+const KEY: [&str; 2] = ["spki_s256", "jkt"];
+
 impl Brute {
     /// Looks for every relation. Entries stand at the position they have here.
     #[must_use]
     pub fn new<'s>(statements: impl IntoIterator<Item = &'s SignedStatement>) -> Self {
-        let all: Vec<Said> = statements.into_iter().map(Said::read).collect();
-        let mut holders: HashMap<&str, Vec<usize>> = HashMap::new();
-        let mut certificates: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (at, one) in all.iter().enumerate() {
-            one.names.iter().for_each(|name| holders.entry(name).or_default().push(at));
-            one.certificate.iter().for_each(|name| certificates.entry(name).or_default().push(at));
-        }
-        let held = |text: &str| holders.get(text).map(Vec::as_slice).unwrap_or_default();
+        let log = Log::read(statements);
         let (mut edges, mut counts) = (BTreeSet::new(), BTreeMap::<String, [usize; 2]>::new());
-        for (from, one) in all.iter().enumerate() {
+        let mut revoked: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (from, one) in log.all.iter().enumerate() {
             for (rel, target) in &one.points {
                 let Some(way) = way(rel) else { continue };
-                let meant = |target: &Target| -> Vec<usize> {
-                    held(&target.text).iter().copied().filter(|to| fits(rel, target, one, &all[*to])).collect()
-                };
-                let direct = meant(target);
-                let count = counts.entry(rel.clone()).or_default();
-                count[usize::from(direct.is_empty())] += direct.len().max(1);
-                let is_certificate = target
-                    .handle
-                    .as_deref()
-                    .is_some_and(|name| ["cert_s256", "tbs_s256", "serial_aki"].contains(&name));
-                if direct.is_empty() && is_certificate {
-                    // Who logged the certificate whole ties its names, for what it issued itself.
-                    let mut tied: BTreeMap<usize, usize> = BTreeMap::new();
-                    for through in certificates.get(target.text.as_str()).into_iter().flatten() {
-                        for other in all[*through].certificate.iter().filter(|other| **other != target.text) {
-                            let name = other.split(' ').next().map(str::to_owned);
-                            let others = meant(&Target { handle: name, text: other.clone() });
-                            let own = others.into_iter().filter(|to| all[*to].iss == all[*through].iss);
-                            for to in own {
-                                tied.entry(to).or_insert(*through);
-                            }
-                        }
-                    }
-                    edges.extend(tied.into_iter().map(|(to, through)| Edge { from, to, way, through: Some(through) }));
+                let led = log.led(from, rel, target);
+                counts.entry(rel.clone()).or_default()[usize::from(led.is_empty())] += led.len().max(1);
+                edges.extend(led.into_iter().map(|(to, through)| Edge { from, to, way, through }));
+                if rel == "revokes" && one.kind == "revocation" {
+                    revoked.entry(&target.text).or_default().push(from);
                 }
-                edges.extend(direct.into_iter().map(|to| Edge { from, to, way, through: None }));
             }
         }
-        let edges: Vec<Edge> = edges.into_iter().filter(|edge| edge.from != edge.to).collect();
-        let mut touching = vec![Vec::new(); all.len()];
+        for to in 0..log.all.len() {
+            for (ground, through) in log.grounds(to) {
+                let by = revoked.get(ground.text.as_str()).into_iter().flatten().filter(|from| **from != to);
+                let bearing: Vec<Edge> = by.map(|from| Edge { from: *from, to, way: Way::Bearing, through }).collect();
+                counts.entry("bears_on".to_owned()).or_default()[0] += bearing.len();
+                edges.extend(bearing);
+            }
+        }
+        let edges: Vec<Edge> = edges.into_iter().collect();
+        let mut touching = vec![Vec::new(); log.all.len()];
         for (number, edge) in edges.iter().enumerate() {
             touching[edge.from].push(number);
             touching[edge.to].push(number);
@@ -156,7 +218,7 @@ fn against(part: Option<Part>, way: Way) -> Option<Part> {
     match (way, part?) {
         (Way::Causal, Part::Effect | Part::Start) => Some(Part::Effect),
         // "to the word from everything"
-        (Way::About, _) => Some(Part::Word),
+        (Way::About | Way::Bearing, _) => Some(Part::Word),
         // "to the newer, one step"
         (Way::Newer, Part::Cause | Part::Effect | Part::Start) => Some(Part::Word),
         (Way::Seen, Part::Effect | Part::Start) => Some(Part::Word),
@@ -192,7 +254,7 @@ const BY_REL: [(&str, &str); 11] = [
 ];
 
 /// Which kinds a handle names.
-const BY_NAME: [(&str, &str); 18] = [
+const BY_NAME: [(&str, &str); 24] = [
     ("cert_s256", "issuance"),
     ("tbs_s256", "issuance"),
     ("serial_aki", "issuance"),
@@ -211,6 +273,12 @@ const BY_NAME: [(&str, &str); 18] = [
     ("key_iss", "signing-key"),
     ("prefix", "ownership"),
     ("id", "registration signing-key federation agent policy"),
+    ("issued to", "issuance"),
+    ("registered for", "registration"),
+    ("runs as", "agent attestation"),
+    ("delegated to", "delegation"),
+    ("keys of", "signing-key"),
+    ("domain", "federation"),
 ];
 
 /// Whether a relation that names `to` means it.

@@ -207,6 +207,13 @@ fn whole(book: &mut Book, workload: &Workload, pem: &str) -> (Json, Json) {
     (json!({ "serial_aki": json_of(of("serial_aki")) }), json!(["cert_s256", json_of(of("cert_s256"))]))
 }
 
+/// The key of a captured certificate.
+pub(super) fn captured_key() -> Json {
+    let der = certificate_from_pem(CAPTURED[2].1.as_bytes()).unwrap();
+    let handles = CertificateHandles::from_der(&der).unwrap().handles();
+    json!(["spki_s256", json_of(handles.iter().find(|handle| handle.name == "spki_s256").unwrap())])
+}
+
 fn json_of(handle: &Handle) -> Json {
     match (&handle.value, handle.digest()) {
         (_, Some(digest)) => json!(digest.to_string()),

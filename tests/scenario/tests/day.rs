@@ -11,10 +11,10 @@ use govlog_client::custody::{Finder, Node, Role, Scan, close};
 use govlog_client::source::{Head, Source, Tree};
 use govlog_formats::record::{KINDS, RELATIONS, Record};
 use govlog_formats::search::Filter;
-use harness::scenario::brute::{Brute, Part};
-use harness::scenario::memory::{Reading, Suggestions};
-use harness::scenario::starts::Start;
-use harness::scenario::{Entry, Scenario};
+use govlog_scenario::brute::{Brute, Part};
+use govlog_scenario::memory::{Reading, Suggestions};
+use govlog_scenario::starts::Start;
+use govlog_scenario::{Entry, Scenario};
 
 /// The log in memory begins with its genesis and the one issuer of its own.
 const FIRST: u64 = 2;
@@ -38,7 +38,9 @@ fn a_day_has_records_of_every_kind_and_all_of_them_are_valid() {
 fn everything_hangs_together_as_the_records_say() {
     let scenario = Scenario::generate(7, 3_000);
     let brute = Brute::new(scenario.entries.iter().map(|entry| &entry.statement));
-    for rel in RELATIONS.iter().filter(|rel| **rel != "external_log").chain(&["owned_by", "ends", "acted_as"]) {
+    for rel in
+        RELATIONS.iter().filter(|rel| **rel != "external_log").chain(&["owned_by", "ends", "acted_as", "bears_on"])
+    {
         assert!(brute.count(rel)[0] > 0, "{rel}");
     }
     assert!(brute.tied() > 10, "certificates that their issuer's log names by a serial number");

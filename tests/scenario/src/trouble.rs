@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::book::{Book, Who};
 use super::operations::{Asked, Trace, decision, effect, put};
 use super::workloads::{self, Credential};
-use super::{Day, REPORT, SEARCH};
+use super::{Day, OPS, REPORT, SEARCH};
 
 impl Day {
     /// Somebody uses a copy of a credential; after its revocation most enforcement points know, and one does not.
@@ -58,6 +58,37 @@ impl Day {
         workloads::issue(&mut self.book, &self.domains, report);
     }
 
+    /// What else is revoked when somebody looks at everything once: by key, by whose it is, by its registry's or its publisher's name.
+    pub(super) fn clean_up(&mut self) {
+        let key = self.workloads[SEARCH].credential.jkt.clone();
+        let (domain, delegate) = (self.domains[1].name, self.workloads[OPS].id.clone());
+        let tools = json!({ "handle": ["policy_digest", self.tools.digest] });
+        let unknown = json!({ "handle": self.unknown });
+        let all = [
+            ("key", json!({ "handle": ["jkt", key] })),
+            ("credential", json!({ "id": "spiffe://prod.example/report" })),
+            ("credential", unknown),
+            ("agent", json!({ "id": "spiffe://prod.example/agent/triage" })),
+            ("delegation", json!({ "id": delegate })),
+            ("policy", tools),
+            ("issuer-key", json!({ "id": self.book.of_day("prod.example-key-1") })),
+            ("trust-domain", json!({ "id": format!("spiffe://{domain}") })),
+        ];
+        for (target_type, target) in all {
+            let revocation = json!({
+                "target_type": target_type, "target": target, "effective_ms": self.book.now_ms, "revoked_by": "person-91c0",
+                "subject": "spiffe://prod.example/desk", "reason": "cleaned up",
+            });
+            self.book.put(Who::Desk, "revocation", "spiffe://prod.example/desk", revocation);
+        }
+        // By the key of a certificate that only its issuer's observation ties to the issuance.
+        let captured = workloads::captured_key();
+        let revocation = json!({
+            "target_type": "key", "target": { "handle": captured }, "effective_ms": self.book.now_ms, "subject": "spiffe://prod.example/pay",
+        });
+        self.book.put(Who::Desk, "revocation", "spiffe://prod.example/pay", revocation);
+    }
+
     /// A workload is not needed any more.
     pub(super) fn retire(&mut self) {
         let search = &mut self.workloads[SEARCH];
@@ -98,6 +129,7 @@ impl Day {
         let iss = self.book.parties[Who::Opa as usize].iss;
         for (at, id) in ids.iter().enumerate() {
             let shown = nobody(&mut self.book)["handle"].clone();
+            self.unknown = shown.clone();
             let asked = Asked {
                 by: "spiffe://prod.example/nobody",
                 credential: &shown,

@@ -17,7 +17,10 @@ pub(super) struct Said {
     pub(super) iss: String,
     pub(super) names: BTreeSet<String>,
     pub(super) points: Vec<(String, Target)>,
-    pub(super) certificate: Vec<String>,
+    /// The names of the certificate that it holds whole, and of its key.
+    pub(super) certificate: Vec<Target>,
+    /// What it stands under without naming it.
+    pub(super) under: Vec<Target>,
 }
 
 /// What is named: an entry by its leaf hash, or a handle by its name and in full.
@@ -42,13 +45,49 @@ impl Said {
         }
         let record = view::to_json(&kind, statement.payload()).unwrap();
         names.extend(called(&kind, &iss, &record).into_iter().map(|target| target.text));
-        Self { points: says(&kind, &iss, &record), certificate: certificate(&kind, &record), names, kind, iss }
+        Self {
+            points: says(&kind, &iss, &record),
+            certificate: certificate(&kind, &record),
+            under: under(&kind, &record),
+            names,
+            kind,
+            iss,
+        }
     }
 }
 
 fn named(name: &str, value: &Json) -> Target {
     Target { handle: Some(name.to_owned()), text: format!("{name} {value}") }
 }
+
+impl Target {
+    /// Whether it is a handle of one of these names.
+    pub(super) fn is_one_of(&self, names: &[&str]) -> bool {
+        self.handle.as_deref().is_some_and(|name| names.contains(&name))
+    }
+
+    /// A registry's id without the registry, as a revocation has it.
+    pub(super) fn id_alone(&self) -> Option<Self> {
+        let pair: Json = serde_json::from_str(self.text.strip_prefix("registry ")?).ok()?;
+        Some(named("id", &pair[1]))
+    }
+}
+
+/// Names that follow from what an entry is, and are nobody's to write.
+const OWN: [&str; 12] = [
+    "sig_structure",
+    "payload",
+    "dec",
+    "registry",
+    "id",
+    "prefix",
+    "issued to",
+    "registered for",
+    "runs as",
+    "delegated to",
+    "keys of",
+    "domain",
+];
 
 fn leaf(hex: &str) -> Target {
     Target { handle: None, text: format!("leaf {hex}") }
@@ -77,11 +116,7 @@ fn called(kind: &str, iss: &str, record: &Json) -> Vec<Target> {
     let pair = |name: &str, one: &Json, other: &Json| named(name, &json!([one, other]));
     let mut found: Vec<Target> = handles(present(record, "handles")).collect();
     // By these an entry would pose as another one.
-    found.retain(|target| {
-        !["sig_structure", "payload", "dec", "registry", "id", "prefix"]
-            .iter()
-            .any(|own| target.handle.as_deref() == Some(own))
-    });
+    found.retain(|target| !target.is_one_of(&OWN));
     found.extend(match kind {
         "decision" => own(&[("op_digest", "op_digest")]),
         "policy" => own(&[
@@ -91,12 +126,17 @@ fn called(kind: &str, iss: &str, record: &Json) -> Vec<Target> {
             ("id", "name"),
         ]),
         "activation" => own(&[("policy_digest", "policy_digest"), ("bundle_digest", "bundle_digest")]),
-        "registration" => own(&[("entry_digest", "entry_digest"), ("id", "entry_id")]),
+        "registration" => own(&[("entry_digest", "entry_digest"), ("id", "entry_id"), ("registered for", "subject")]),
+        "issuance" => own(&[("issued to", "subject")]),
+        "attestation" => own(&[("runs as", "subject")]),
         "signing-key" => own(&[("spki_s256", "spki_s256"), ("id", "key_id")]),
         "federation" => own(&[("bundle_digest", "bundle_digest"), ("id", "domain")]),
         "agent" => own(&[("id", "agent_id")]),
         "ownership" => own(&[("prefix", "prefix")]),
-        "delegation" => list(record, "tokens_out").flat_map(|tokens| handles(Some(tokens))).collect(),
+        "delegation" => {
+            let given = list(record, "tokens_out").flat_map(|tokens| handles(Some(tokens)));
+            given.chain(field("delegated to", "delegate.id")).collect()
+        }
         _ => Vec::new(),
     });
     match kind {
@@ -105,17 +145,42 @@ fn called(kind: &str, iss: &str, record: &Json) -> Vec<Target> {
         "signing-key" => found.extend(
             present(record, "key_id").zip(present(record, "issuer")).map(|(id, issuer)| pair("key_iss", id, issuer)),
         ),
+        "federation" => found.extend(domain_alone(present(record, "domain"))),
+        "agent" => found.extend(list(record, "runs_as").map(|id| named("runs as", id))),
         _ => {}
     }
     found
+}
+
+/// A trust domain that a text names, and nothing below it.
+fn domain_alone(text: Option<&Json>) -> Option<Target> {
+    let text = text?.as_str()?;
+    let domain = text.strip_prefix("spiffe://").unwrap_or(text).trim_end_matches('/');
+    (!domain.is_empty() && !domain.contains('/')).then(|| named("domain", &json!(domain)))
+}
+
+/// What an entry stands under: its trust domain, and where a decision's credential or a key is not known better, whose it is.
+fn under(kind: &str, record: &Json) -> Vec<Target> {
+    let (field, whose) = match kind {
+        "decision" => ("subject.id", Some("issued to")),
+        "signing-key" => ("issuer", Some("keys of")),
+        "issuance" | "registration" | "attestation" => ("subject", None),
+        _ => return Vec::new(),
+    };
+    let Some(id) = present(record, field).and_then(Json::as_str) else { return Vec::new() };
+    let domain =
+        id.strip_prefix("spiffe://").and_then(|rest| rest.split('/').next()).filter(|domain| !domain.is_empty());
+    let whose = whose.filter(|_| kind == "signing-key" || domain.is_some());
+    let domain = domain.map(|domain| named("domain", &json!(domain)));
+    whose.map(|name| named(name, &json!(id))).into_iter().chain(domain).collect()
 }
 
 fn handles(map: Option<&Json>) -> impl Iterator<Item = Target> + '_ {
     map.and_then(Json::as_object).into_iter().flatten().map(|(name, value)| named(name, value))
 }
 
-/// The names of a certificate that stands in an observation whole.
-fn certificate(kind: &str, record: &Json) -> Vec<String> {
+/// The names of a certificate that stands in an observation whole, and of its key.
+fn certificate(kind: &str, record: &Json) -> Vec<Target> {
     let der = present(record, "certificate.$bytes").and_then(Json::as_str).filter(|_| kind == "observation");
     let Some(der) = der.and_then(|text| base64::decode_url(text).ok()) else { return Vec::new() };
     let Ok(certificate) = CertificateHandles::from_der(&der) else { return Vec::new() };
@@ -126,9 +191,9 @@ fn certificate(kind: &str, record: &Json) -> Vec<String> {
             Some(digest) => json!(digest.to_string()),
             None => handle.value.as_array()?.iter().map(bytes).collect(),
         };
-        Some(named(name, &value).text)
+        Some(named(name, &value))
     };
-    ["cert_s256", "tbs_s256", "serial_aki"].into_iter().filter_map(shown).collect()
+    ["cert_s256", "tbs_s256", "serial_aki", "spki_s256", "jkt"].into_iter().filter_map(shown).collect()
 }
 
 /// What an entry names: by its links, and by its fields what no link says already.
@@ -189,7 +254,7 @@ fn fields(kind: &str, iss: &str, record: &Json) -> Vec<(&'static str, Target)> {
         "revocation" => {
             found.push(("revokes", at("target").and_then(target)));
             found.push(("caused_by", link("cause")));
-            found.push(("revokes", at("target.id").map(|id| named("id", id))));
+            found.extend(revoked(record).into_iter().map(|target| ("revokes", Some(target))));
         }
         "delegation" => {
             found.push(("derived_from", link("parent")));
@@ -231,4 +296,28 @@ fn owners(subject: Option<&Json>) -> Vec<(&'static str, Option<Target>)> {
     let Some(path) = subject.and_then(Json::as_str).filter(|id| id.starts_with("spiffe://")) else { return Vec::new() };
     let above = path.match_indices('/').map(|(at, _)| &path[..=at]).filter(|prefix| prefix.len() > "spiffe://".len());
     above.chain([path]).map(|prefix| ("owned_by", Some(named("prefix", &json!(prefix))))).collect()
+}
+
+/// What a revocation revokes besides the target of a link: by its id, as what calls itself so and by whose it is, and by those of its handles that its
+/// `target_type` is about.
+fn revoked(record: &Json) -> Vec<Target> {
+    const OF_CREDENTIALS: &str = "cert_s256 tbs_s256 serial_aki tok_s256 jws_input_s256 jti_iss";
+    let (names, whose) = match present(record, "target_type").and_then(Json::as_str).unwrap_or_default() {
+        "credential" => (OF_CREDENTIALS, "issued to"),
+        "key" => ("spki_s256 jkt", "issued to"),
+        "entry" => ("entry_digest", "registered for"),
+        "agent" => ("attested", "runs as"),
+        "delegation" => (OF_CREDENTIALS, "delegated to"),
+        "policy" => ("policy_digest", "id"),
+        "issuer-key" => ("spki_s256 jkt key_iss", "keys of"),
+        _ => ("", "domain"),
+    };
+    let id = present(record, "target.id");
+    let of = match whose {
+        "domain" => domain_alone(id),
+        whose => id.map(|id| named(whose, id)),
+    };
+    let names: Vec<&str> = names.split(' ').collect();
+    let borne = handles(present(record, "handles")).filter(|handle| handle.is_one_of(&names));
+    id.map(|id| named("id", id)).into_iter().chain(of).chain(borne).collect()
 }
