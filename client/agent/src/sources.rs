@@ -36,7 +36,7 @@ impl Sources {
         for envoy in &config.envoys {
             let envoy = Arc::new(envoy.clone());
             sources.adapters.add(Arc::new(Effects::new(Arc::clone(&envoy), &config.iss)))?;
-            sources.feeds.push(Box::new(AccessLog::new(envoy)));
+            sources.feeds.push(Box::new(AccessLog::new(envoy).with_room(held_bytes(config))));
         }
         for watched in &config.watched {
             let watched = Arc::new(watched.clone());
@@ -81,6 +81,13 @@ fn watcher(watched: Arc<Watched>, signs: Option<&Arc<Rotating>>) -> Option<Box<d
         #[cfg(not(feature = "spiffe"))]
         Where::Workload(_) => None,
     }
+}
+
+/// How many bytes of one Envoy's lines may wait: an eighth of the outbox, and of all of theirs a quarter. Feeds together have half of it, and the
+/// others are read on while an Envoy is flooded with what nobody decides.
+fn held_bytes(config: &Config) -> u64 {
+    let logs = u64::try_from(config.envoys.len()).unwrap_or(u64::MAX).max(2);
+    config.hold.bytes / 4 / logs
 }
 
 /// What is kept of decisions so that effects find theirs; nothing where no effects are read.

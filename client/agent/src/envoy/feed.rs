@@ -76,6 +76,13 @@ impl AccessLog {
         }
     }
 
+    /// Gives it room for so many bytes of lines that wait. While there are as many, the file keeps the rest.
+    #[must_use]
+    pub fn with_room(mut self, bytes: u64) -> Self {
+        self.held = Held::at_most(bytes);
+        self
+    }
+
     /// Reads on; what was read and where to go on.
     fn read_on(&mut self, now_ms: u64) -> Result<Found, FeedError> {
         let read = self.tail.read().map_err(FeedError::new)?;
@@ -191,7 +198,7 @@ impl AccessLog {
 
     /// Finds the lines again that an earlier process held.
     fn recall_held(&mut self) -> Result<(), FeedError> {
-        self.held = Held::default();
+        self.held = Held::at_most(self.held.most_bytes());
         let Some(decisions) = self.decisions.clone() else { return Ok(()) };
         let mut from = Some(0);
         while let Some(first) = from {

@@ -17,6 +17,9 @@ pub(super) struct Held {
     due: BTreeSet<u64>,
     /// From which row on all are to be looked at.
     sweep: Option<u64>,
+    /// How many bytes they have, and at how many no more are held.
+    bytes: u64,
+    most_bytes: u64,
     /// The number that the next row gets.
     next: u64,
     /// Rows with lesser numbers are in the outbox.
@@ -42,6 +45,8 @@ impl Default for Held {
             of_requests: BTreeSet::new(),
             due: BTreeSet::new(),
             sweep: None,
+            bytes: 0,
+            most_bytes: u64::MAX,
             next: 0,
             kept: 0,
             heard: 0,
@@ -51,6 +56,16 @@ impl Default for Held {
 }
 
 impl Held {
+    /// Nothing yet, with room for so many bytes.
+    pub(super) fn at_most(most_bytes: u64) -> Self {
+        Self { most_bytes, ..Self::default() }
+    }
+
+    /// How many bytes it has room for.
+    pub(super) const fn most_bytes(&self) -> u64 {
+        self.most_bytes
+    }
+
     /// Takes in a row that an earlier process held: it waits anew, and is to be looked at.
     pub(super) fn recall(&mut self, number: u64, request_id: Option<&str>, bytes: usize) {
         self.put(number, request_id, u64::MAX, bytes);
@@ -69,13 +84,16 @@ impl Held {
 
     fn put(&mut self, number: u64, request_id: Option<&str>, since_ms: u64, bytes: usize) {
         let request = request_id.map_or(0, request_name);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.bytes = self.bytes.saturating_add(bytes.into());
         self.of_requests.insert((request, number));
-        self.rows.insert(number, Row { since_ms, request, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) });
+        self.rows.insert(number, Row { since_ms, request, bytes });
     }
 
     /// Lets go of a row.
     pub(super) fn let_go(&mut self, number: u64) {
         if let Some(row) = self.rows.remove(&number) {
+            self.bytes = self.bytes.saturating_sub(row.bytes.into());
             self.of_requests.remove(&(row.request, number));
         }
         self.due.remove(&number);
@@ -154,9 +172,9 @@ impl Held {
         self.rows.len()
     }
 
-    /// Whether more may be held.
+    /// Whether more may be held: of what is read then, some may be too many.
     pub(super) fn has_room(&self) -> bool {
-        self.rows.len() < MOST
+        self.rows.len() < MOST && self.bytes < self.most_bytes
     }
 
     /// Since when the first of them waits.

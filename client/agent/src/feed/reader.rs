@@ -68,6 +68,12 @@ impl Reader {
         if let Err(error) = self.begin()? {
             return Ok(self.failed(&error));
         }
+        // As long as that is not kept nothing more is read: it would be held on top.
+        if self.settled.is_some()
+            && let Err(error) = self.turn(Turn::Settle)?
+        {
+            return Ok(self.failed(&error));
+        }
         // However the one goes, so that what is held by a full outbox makes room.
         let (read, settled) = (self.turn(Turn::Read)?, self.turn(Turn::Settle)?);
         let (worked, again) = match (read, settled) {

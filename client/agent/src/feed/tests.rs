@@ -139,6 +139,25 @@ fn what_is_held_becomes_an_event_however_full_the_outbox_is_and_whatever_is_read
 }
 
 #[test]
+fn while_what_was_settled_finds_no_stream_nothing_more_is_read() {
+    let (bench, shelf) = (Bench::new(), Shelf::default());
+    let row = |number| Found { held: vec![(number, Some(vec![b'x'; 30]))], ..found(&[], "") };
+    {
+        let mut state = shelf.0.lock().unwrap();
+        state.finds.extend([row(0), row(1), row(2), row(3)]);
+        state.settles.extend([Found::default(), Found { held: vec![(0, None)], place: None, ..found(&["1"], "") }]);
+    }
+    let mut cramped = reader(&bench, &shelf, Limits { streams: 0, ..ROOM });
+    for _ in 0..4 {
+        cramped.round().unwrap();
+    }
+    assert_eq!((shelf.0.lock().unwrap().finds.len(), bench.shared.outbox.backlog().held, cramped.fails), (2, 2, true));
+    cramped.hold = ROOM;
+    cramped.round().unwrap();
+    assert_eq!((bench.shared.outbox.backlog().held, waiting(&bench), cramped.fails), (2, 1, false), "and read on");
+}
+
+#[test]
 fn a_feed_that_fails_is_tried_again_and_what_it_hears_opens_a_stream() {
     let (bench, shelf) = (Bench::new(), Shelf::default());
     let mut reader = reader(&bench, &shelf, ROOM);

@@ -86,6 +86,8 @@ pub(super) struct Lab {
     pub(super) envoy: Arc<Envoy>,
     pub(super) told: Arc<Told>,
     pub(super) feed: AccessLog,
+    /// How many bytes may wait.
+    pub(super) room: u64,
     /// What the feed noted, as the outbox keeps it.
     notes: BTreeMap<String, Vec<u8>>,
 }
@@ -98,8 +100,8 @@ impl Lab {
         let mut envoy = envoy("line_kib = 1");
         envoy.log = folder.path().join("access.jsonl");
         let (envoy, told) = (Arc::new(envoy), Arc::new(Told::default()));
-        let feed = followed(&envoy, &told, None);
-        Self { folder, envoy, told, feed, notes: BTreeMap::new() }
+        let feed = followed(&envoy, &told, (u64::MAX, None));
+        Self { folder, envoy, told, feed, room: u64::MAX, notes: BTreeMap::new() }
     }
 
     pub(super) fn write(&self, bytes: &[u8]) {
@@ -119,7 +121,7 @@ impl Lab {
         if place.is_none() {
             self.told.held.lock().unwrap().clear();
         }
-        self.feed = followed(&self.envoy, &self.told, place);
+        self.feed = followed(&self.envoy, &self.told, (self.room, place));
         if place.is_some() {
             let note = |(key, value): (&String, &Vec<u8>)| (key.clone(), Some(value.clone()));
             self.feed.recall(self.notes.iter().map(note).collect()).unwrap();
@@ -190,8 +192,8 @@ impl Lab {
     }
 }
 
-fn followed(envoy: &Arc<Envoy>, told: &Arc<Told>, place: Option<&[u8]>) -> AccessLog {
-    let mut feed = AccessLog::new(envoy.clone());
+fn followed(envoy: &Arc<Envoy>, told: &Arc<Told>, (room, place): (u64, Option<&[u8]>)) -> AccessLog {
+    let mut feed = AccessLog::new(envoy.clone()).with_room(room);
     feed.meet(told.clone());
     feed.resume(place).unwrap();
     feed

@@ -30,6 +30,28 @@ fn when_as_many_wait_as_may_the_file_keeps_the_rest() {
 }
 
 #[test]
+fn when_as_many_bytes_wait_as_may_the_file_keeps_the_rest() {
+    let mut lab = Lab::new();
+    lab.told.is_awaited.store(true, Ordering::Relaxed);
+    let ids: Vec<String> = (1_000..3_500).map(|number| format!("r-{number}")).collect();
+    lab.requests(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let place = lab.read(NOW).1.place;
+    let waits = |lab: &Lab| lab.told.held.lock().unwrap().len();
+    assert_eq!(waits(&lab), 1_000);
+    let each = lab.told.held.lock().unwrap()[&0].len() as u64;
+    lab.room = each * 1_000;
+    lab.restart(place.as_deref());
+    lab.read(NOW);
+    assert_eq!(waits(&lab), 1_000, "what an earlier process held counts");
+    lab.told.tell("r-1500", "d");
+    assert_eq!(lab.read(NOW + 1).0, ["d"]);
+    lab.read(NOW + 2);
+    assert_eq!(waits(&lab), 1_999, "there is room, and for as many as are read at once");
+    lab.read(NOW + 3);
+    assert_eq!(waits(&lab), 1_999);
+}
+
+#[test]
 fn a_decision_that_came_while_nobody_listened_is_found() {
     let mut lab = Lab::new();
     lab.told.is_awaited.store(true, Ordering::Relaxed);
