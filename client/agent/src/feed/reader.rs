@@ -111,8 +111,9 @@ impl Reader {
                 NotKept::Injected(error) => Err(error.into()),
                 NotKept::Refused(error) => {
                     // Who uploads may find room all the same, and is what lines wait for.
-                    let is_full = matches!(error, ReceiveError::Full { held, .. } if held > self.hold.bytes);
-                    self.shared.found_room(!is_full);
+                    if matches!(error, ReceiveError::Full { held, .. } if held > self.hold.bytes) {
+                        self.shared.found_room(false);
+                    }
                     Ok(Err(FeedError::new(error)))
                 }
             };
@@ -143,7 +144,9 @@ impl Reader {
                 outbox.receive_read(feed.route(), &found.arrivals, Some(how_far), hold, now_ms, name)
             })?;
             failpoints::hit(after)?;
-            if turn == Turn::Read {
+            // How far was read, and what is known already, finds its place in a full outbox too.
+            let took_room = taken.new + taken.conflicting + taken.inputs > 0 || !held.is_empty();
+            if turn == Turn::Read && took_room {
                 self.shared.found_room(true);
             }
             self.shared.telemetry.received(taken);

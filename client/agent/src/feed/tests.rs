@@ -139,6 +139,25 @@ fn what_is_held_becomes_an_event_however_full_the_outbox_is_and_whatever_is_read
 }
 
 #[test]
+fn a_read_that_takes_no_room_does_not_say_that_there_is_some() {
+    let (bench, shelf) = (Bench::new(), Shelf::default());
+    shelf.0.lock().unwrap().finds.extend([found(&["1"], "one"), found(&["1"], "again"), found(&["2"], "two")]);
+    let mut cramped = reader(&bench, &shelf, Limits { bytes: 800, streams: 8 });
+    cramped.round().unwrap();
+    bench.shared.found_room(false);
+    cramped.round().unwrap();
+    assert_eq!(bench.shared.outbox.place(ROUTE, "shelf").unwrap(), Some(b"again".to_vec()));
+    assert!(bench.shared.is_full(), "what is known takes no room");
+    for _ in 0..2 {
+        cramped.round().unwrap();
+        assert!(cramped.fails && bench.shared.is_full(), "nor does what is refused");
+    }
+    cramped.hold = ROOM;
+    cramped.round().unwrap();
+    assert!(!bench.shared.is_full());
+}
+
+#[test]
 fn while_what_was_settled_finds_no_stream_nothing_more_is_read() {
     let (bench, shelf) = (Bench::new(), Shelf::default());
     let row = |number| Found { held: vec![(number, Some(vec![b'x'; 30]))], ..found(&[], "") };
