@@ -87,6 +87,8 @@ impl AccessLog {
     fn read_on(&mut self, now_ms: u64) -> Result<Found, FeedError> {
         let read = self.tail.read().map_err(FeedError::new)?;
         if read.absent && read.items.is_empty() && read.place.is_none() {
+            // There is nothing that could be looked for, and others forget nothing that may be looked for here.
+            self.say_reached(now_ms);
             return Err(FeedError(format!("{}: no such file; it is waited for", self.reads)));
         }
         let what: Vec<Waits> = read.items.into_iter().map(|item| self.take(item.what, now_ms)).collect();
@@ -97,14 +99,20 @@ impl AccessLog {
         for what in what {
             self.hand_on_or_hold(what, found.next().unwrap_or_default(), now_ms, &mut handed);
         }
-        // Where all was read: what is known of decisions before the first that waits is of no more use here.
-        if let (Some(decisions), false) = (&self.decisions, read.more) {
-            decisions.reached(&self.envoy.route, self.held.since_ms().unwrap_or(now_ms));
+        if !read.more {
+            self.say_reached(now_ms);
         }
         let alarms = self.counts.alarms(&before, &handed.said, &self.envoy);
         let Handed { arrivals, held, notes, .. } = handed;
         let place = read.place.map(|place| place.encode());
         Ok(Found { arrivals, held, notes, place, alarms, more: read.more, ..Found::default() })
+    }
+
+    /// Says that all was read: what is known of decisions before the first that waits is of no more use here.
+    fn say_reached(&self, now_ms: u64) {
+        if let Some(decisions) = &self.decisions {
+            decisions.reached(&self.envoy.route, self.held.since_ms().unwrap_or(now_ms));
+        }
     }
 
     /// Hands on what waits for nothing, or whose decision is known; puts the rest where it waits.

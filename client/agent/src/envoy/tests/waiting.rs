@@ -73,6 +73,21 @@ fn a_log_was_come_to_the_end_of_only_when_all_of_it_was_read_and_handed_on() {
     assert_eq!(reached_ms(&lab), Some(NOW + 17_000));
 }
 
+#[test]
+fn a_log_that_is_not_there_holds_back_nothing_that_others_could_forget() {
+    let mut lab = Lab::new();
+    let reached_ms = |lab: &Lab| lab.told.reached_ms.lock().unwrap().take();
+    lab.feed.read(NOW).unwrap_err();
+    assert_eq!(reached_ms(&lab), Some(NOW));
+    lab.told.is_awaited.store(true, Ordering::Relaxed);
+    lab.requests(&["a"]);
+    lab.read(NOW + 1);
+    std::fs::remove_file(lab.folder.path().join("access.jsonl")).unwrap();
+    while lab.feed.read(NOW + 2).is_ok() {}
+    lab.feed.read(NOW + 3).unwrap_err();
+    assert_eq!(reached_ms(&lab), Some(NOW + 1), "but what its lines wait for");
+}
+
 /// A log that is followed beside a real outbox, to which an OPA uploads.
 struct Site {
     lab: Lab,
