@@ -92,12 +92,16 @@ impl AccessLog {
             return Err(FeedError(format!("{}: no such file; it is waited for", self.reads)));
         }
         let what: Vec<Waits> = read.items.into_iter().map(|item| self.take(item.what, now_ms)).collect();
-        // What cannot be looked up now waits, as what is not known does; it is read already.
-        let found = look_up(what.iter(), self.decisions.as_deref()).unwrap_or_default();
-        let mut found = found.into_iter();
+        let found = look_up(what.iter(), self.decisions.as_deref());
+        let is_looked_up = found.is_ok();
+        let mut found = found.unwrap_or_default().into_iter();
         let (before, mut handed) = (self.counts.clone(), Handed::default());
         for what in what {
             self.hand_on_or_hold(what, found.next().unwrap_or_default(), now_ms, &mut handed);
+        }
+        if !is_looked_up {
+            // It is read already, so it waits, as what is not known does. Of its decisions nobody will tell any more.
+            self.held.look_at_all();
         }
         if !read.more {
             self.say_reached(now_ms);
@@ -108,9 +112,10 @@ impl AccessLog {
         Ok(Found { arrivals, held, notes, place, alarms, more: read.more, ..Found::default() })
     }
 
-    /// Says that all was read: what is known of decisions before the first that waits is of no more use here.
+    /// Says that all was read: what is known of decisions before the first that waits is of no more use here. Not while some may have one that is
+    /// known.
     fn say_reached(&self, now_ms: u64) {
-        if let Some(decisions) = &self.decisions {
+        if let (Some(decisions), false) = (&self.decisions, self.held.is_sweeping()) {
             decisions.reached(&self.envoy.route, self.held.since_ms().unwrap_or(now_ms));
         }
     }

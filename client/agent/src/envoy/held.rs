@@ -1,9 +1,10 @@
 //! The lines that wait in the outbox: as much of them in memory as is needed to find them there.
 //!
 //! A row is looked at when a decision of its request came, and when its time may be up. Who begins anew looks at all of them once, and so does who
-//! missed which decisions came.
+//! missed which decisions came: at those that it held by then, for what is read later is looked up when it is read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use crate::outbox::{Joined, RequestName, request_name};
 
@@ -15,8 +16,8 @@ pub(super) struct Held {
     of_requests: BTreeSet<(RequestName, u64)>,
     /// Rows that are to be looked at.
     due: BTreeSet<u64>,
-    /// From which row on all are to be looked at.
-    sweep: Option<u64>,
+    /// Which rows are all to be looked at.
+    sweep: Option<Range<u64>>,
     /// How many bytes they have, and at how many no more are held.
     bytes: u64,
     most_bytes: u64,
@@ -71,7 +72,17 @@ impl Held {
         self.put(number, request_id, u64::MAX, bytes);
         self.next = number.saturating_add(1);
         self.kept = self.next;
-        self.sweep = Some(0);
+        self.look_at_all();
+    }
+
+    /// All that are held by now are to be looked at.
+    pub(super) fn look_at_all(&mut self) {
+        self.sweep = (!self.rows.is_empty()).then_some(0..self.next);
+    }
+
+    /// Whether there are some to which a decision may be known, and nobody has looked.
+    pub(super) const fn is_sweeping(&self) -> bool {
+        self.sweep.is_some()
     }
 
     /// Holds one more row; gives its number.
@@ -123,7 +134,7 @@ impl Held {
     pub(super) fn hear(&mut self, joined: Joined) {
         self.heard = joined.so_far;
         let Some(requests) = joined.requests else {
-            self.sweep = (!self.rows.is_empty()).then_some(0);
+            self.look_at_all();
             return;
         };
         for request in requests {
@@ -139,10 +150,12 @@ impl Held {
         let over = self.rows.range(..kept).map_while(|(number, row)| Some((*number, Some(is_over(row.since_ms)?))));
         let mut due = self.some(most, over);
         due.add(self.some(most, self.due.range(..kept).map(|number| (*number, None))));
-        if let Some(from) = self.sweep {
-            let swept = self.some(most, self.rows.range(from..kept).map(|(number, _)| (*number, None)));
-            let last = swept.rows.last_key_value().filter(|_| swept.more).map(|(number, _)| number + 1);
-            self.sweep = last.or((kept < self.next).then_some(kept));
+        if let Some(Range { start, end }) = self.sweep.take() {
+            let until = end.min(kept);
+            let swept = self.some(most, self.rows.range(start..until).map(|(number, _)| (*number, None)));
+            let last = swept.rows.last_key_value().filter(|_| swept.more);
+            let from = last.map_or(until, |(number, _)| number + 1);
+            self.sweep = (from < end).then_some(from..end);
             due.add(swept);
         }
         due

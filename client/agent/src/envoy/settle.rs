@@ -42,7 +42,9 @@ impl AccessLog {
             return Ok(Found::default());
         }
         let before = self.counts.clone();
-        let Handed { arrivals, held, said, .. } = self.look_at(&due, &*decisions)?;
+        // What could not be looked at is looked at again.
+        let handed = self.look_at(&due, &*decisions).inspect_err(|_| self.held.look_at_all());
+        let Handed { arrivals, held, said, .. } = handed?;
         let alarms = self.counts.alarms(&before, &said, &envoy);
         Ok(Found { arrivals, held, alarms, more: due.more, ..Found::default() })
     }

@@ -18,6 +18,8 @@ use crate::outbox::{
 pub(super) struct Told {
     decided: Mutex<BTreeMap<String, Vec<Decided>>>,
     pub(super) is_awaited: AtomicBool,
+    /// Whether nothing can be looked up.
+    pub(super) is_broken: AtomicBool,
     /// What comes just after it was said that nothing will.
     pub(super) late: Mutex<Option<(String, Decided)>>,
     /// Up to when it was said that everything was looked at.
@@ -42,6 +44,9 @@ impl Told {
 
 impl Decisions for Told {
     fn decisions_of(&self, request_ids: &[&str]) -> Result<Vec<Vec<Decided>>, OutboxError> {
+        if self.is_broken.load(Ordering::Relaxed) {
+            return Err(OutboxError::Damaged { path: "outbox".into(), what: "no decisions".to_owned() });
+        }
         let told = self.decided.lock().unwrap();
         Ok(request_ids.iter().map(|id| told.get(*id).cloned().unwrap_or_default()).collect())
     }

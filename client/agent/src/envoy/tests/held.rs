@@ -7,7 +7,9 @@ use proptest::prelude::*;
 
 use super::follow::{Lab, NOW};
 use super::*;
+use crate::envoy::held::{Held, Most};
 use crate::feed::{Feed as _, Found};
+use crate::outbox::Joined;
 
 #[test]
 fn when_as_many_wait_as_may_the_file_keeps_the_rest() {
@@ -49,6 +51,31 @@ fn when_as_many_bytes_wait_as_may_the_file_keeps_the_rest() {
     assert_eq!(waits(&lab), 1_999, "there is room, and for as many as are read at once");
     lab.read(NOW + 3);
     assert_eq!(waits(&lab), 1_999);
+}
+
+#[test]
+fn looking_at_all_ends_with_the_last_that_was_held_when_it_began() {
+    let (mut held, most) = (Held::default(), Most { rows: 4, bytes: usize::MAX });
+    let mut number = 0;
+    let mut hold = |held: &mut Held, count: usize| {
+        for _ in 0..count {
+            number = held.hold("r", NOW, 1) + 1;
+        }
+        number
+    };
+    let due = |held: &mut Held| held.due(most, |_| None).rows.into_keys().collect::<Vec<_>>();
+    hold(&mut held, 6);
+    held.are_kept();
+    hold(&mut held, 3);
+    held.hear(Joined { requests: None, so_far: 9 });
+    assert_eq!(due(&mut held), [0, 1, 2, 3]);
+    assert_eq!(due(&mut held), [4, 5], "what is not kept yet comes later");
+    assert!(due(&mut held).is_empty() && held.is_sweeping());
+    held.are_kept();
+    hold(&mut held, 9);
+    held.are_kept();
+    assert_eq!(due(&mut held), [6, 7, 8]);
+    assert!(due(&mut held).is_empty() && !held.is_sweeping());
 }
 
 #[test]

@@ -88,6 +88,39 @@ fn a_log_that_is_not_there_holds_back_nothing_that_others_could_forget() {
     assert_eq!(reached_ms(&lab), Some(NOW + 1), "but what its lines wait for");
 }
 
+#[test]
+fn nothing_is_forgotten_while_a_decision_may_be_known_of_what_waits() {
+    let mut lab = Lab::new();
+    lab.told.is_awaited.store(true, Ordering::Relaxed);
+    let ids: Vec<String> = (0..1_001).map(|number| format!("r-{number}")).collect();
+    lab.requests(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    lab.read(NOW);
+    let place = lab.read(NOW).1.place;
+    let reached_ms = |lab: &Lab| lab.told.reached_ms.lock().unwrap().take();
+    assert_eq!(reached_ms(&lab), Some(NOW));
+    lab.restart(place.as_deref());
+    for round in 1..3 {
+        lab.read(NOW + round);
+        assert_eq!(reached_ms(&lab), None, "a thousand are looked at in a round");
+    }
+    lab.read(NOW + 3);
+    assert_eq!(reached_ms(&lab), Some(NOW + 1));
+    // What is read while nothing can be looked up may have a decision as well, of which nobody will tell.
+    lab.told.tell("known", "d");
+    lab.settle(NOW + 4);
+    lab.told.is_broken.store(true, Ordering::Relaxed);
+    lab.requests(&["known"]);
+    let found = lab.feed.read(NOW + 5).unwrap();
+    lab.keep(&found);
+    assert_eq!((found.held.len(), reached_ms(&lab)), (1, None));
+    lab.feed.settle(NOW + 5).unwrap_err();
+    lab.told.is_broken.store(false, Ordering::Relaxed);
+    let shown = [lab.read(NOW + 6).0, lab.read(NOW + 7).0].concat();
+    assert_eq!(shown, ["d"]);
+    lab.read(NOW + 8);
+    assert_eq!(reached_ms(&lab), Some(NOW + 1));
+}
+
 /// A log that is followed beside a real outbox, to which an OPA uploads.
 struct Site {
     lab: Lab,
