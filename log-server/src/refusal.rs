@@ -71,9 +71,9 @@ pub enum RateLimit {
         /// Its rate.
         per_second: u64,
     },
-    /// What one of many has of that rate while another of them waits.
+    /// What one of many is sure of, of that rate, while others of them wait.
     #[error(
-        "{iss} has used up its half of the rate of {per_second} statements per second that the admission policy's row for {row:?} has, and others wait"
+        "{iss} has used up its share of the rate of {per_second} statements per second that the admission policy's row for {row:?} has, and others wait"
     )]
     Share {
         /// The row.

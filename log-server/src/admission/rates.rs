@@ -1,10 +1,14 @@
 //! How many statements each row of the policy admits in a second, and how many approvals an operator in an hour.
 //!
-//! A row may be a whole trust domain. One of its workloads may use all of its rate while no other needs it; as long as another was refused of
-//! late, it gets no more than half, so that the others are let in.
+//! A row may be a whole trust domain. One of its workloads may use all of its rate while no other needs it. As long as others were refused of
+//! late, each is sure of a share: half, a third where two others came of late, and so on down to an eighth. Beyond its share it is let in while more than half
+//! of a second's rate is left over, so that nothing is wasted and whoever comes finds some.
+//!
+//! So eight workloads of a domain that all take what they can get may still starve the rest of it: the policy can give those a row of their own,
+//! or none.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::num::NonZeroU64;
 use std::sync::{Mutex, PoisonError};
@@ -32,18 +36,21 @@ pub(super) struct Rates {
 struct Rows {
     /// Their number is bounded by the policy, and that of the workloads of a trust domain by nothing.
     rates: Buckets<String>,
-    /// The shares of those who are admitted by the row of a trust domain: as many as were let in of late.
-    shares: Buckets<String>,
-    /// Who of a row was last refused within its share, and when.
-    waiting: HashMap<String, (String, Instant)>,
+    /// What those had who are admitted by the row of a trust domain: as many as were let in of late.
+    shares: Swept<String, Share>,
+    /// Who came to be admitted by such a row of late.
+    crowds: Swept<String, Crowd>,
+}
+
+/// Something for each name.
+struct Swept<K, V> {
+    by_name: HashMap<K, V>,
+    /// At this many, those are thrown away that are as good as new ones. Names that were retired leave that way.
+    sweep_at: usize,
 }
 
 /// A bucket of tokens for each name.
-struct Buckets<K> {
-    by_name: HashMap<K, Bucket>,
-    /// At this many, full buckets are thrown away: they are as good as new ones. Names that were retired leave that way.
-    sweep_at: usize,
-}
+type Buckets<K> = Swept<K, Bucket>;
 
 /// So many tokens come in each window, and there are never more than those of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +66,38 @@ struct Bucket {
     rate: Rate,
 }
 
+/// What one of many had of the rate of their row, as if its part of it drained that again.
+struct Share {
+    /// In parts of a token.
+    used: u128,
+    drained: Instant,
+    part: Part,
+}
+
+/// What one is sure of, of a row's rate.
+#[derive(Clone, Copy)]
+struct Part {
+    per_second: NonZeroU64,
+    /// Among how many it is divided.
+    among: u8,
+}
+
+/// Those whom a row admits, as far as they came of late.
+#[derive(Default)]
+struct Crowd {
+    came: Last,
+    /// Who was refused within its share.
+    waits: Last,
+}
+
+/// Those of whom something was seen last, and when: of each the last time.
+#[derive(Default)]
+struct Last(VecDeque<(String, Instant)>);
+
 const PER_SECOND: u128 = 1_000_000_000;
 const SWEEP_LEAST: usize = 1024;
+/// As many are told apart: what is done for each submission is bounded.
+const MOST_LAST: usize = 8;
 /// Who was refused that lately is taken to come again: longer than those are told to wait.
 const LATELY: Duration = Duration::from_secs(10);
 
@@ -72,6 +109,9 @@ impl Rates {
     pub(super) fn take(&self, rate: &RowRate, iss: &str, now: Instant) -> Result<(), Refusal> {
         let RowRate { row, per_second } = rate;
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        if row != iss {
+            rows.crowd(row, now).came.note(iss, now);
+        }
         let limited = |limit, retry_after_s| Refusal::TooManyRequests { limit, retry_after_s };
         if let Err(retry_after_s) = rows.share(row, iss, *per_second, now) {
             let (row, iss) = (row.clone(), iss.to_owned());
@@ -98,42 +138,63 @@ impl Rates {
 }
 
 impl Rows {
-    /// Says whether one of many whom a row admits may take a token, or in how many seconds: beyond half of the rate only if no other waits.
+    /// Says whether one of many whom a row admits may take a token, or in how many seconds: where others wait, beyond its share only of what is
+    /// left over.
     fn share(&mut self, row: &str, iss: &str, per_second: NonZeroU64, now: Instant) -> Result<(), u32> {
-        let others_wait = self
-            .waiting
-            .get(row)
-            .is_some_and(|(who, refused)| who != iss && now.saturating_duration_since(*refused) < LATELY);
-        if row == iss || !others_wait {
+        if row == iss || self.crowd(row, now).waits.others(iss, now) == 0 {
             return Ok(());
         }
-        self.shares.bucket(iss, Rate::half(per_second), now).lacks().map_or(Ok(()), Err)
+        let Some(retry_after_s) = self.share_of(row, iss, per_second, now).lacks() else { return Ok(()) };
+        let is_left = self.rates.bucket(row, Rate::of(per_second), now).leaves_half();
+        if is_left { Ok(()) } else { Err(retry_after_s) }
     }
 
     fn take(&mut self, row: &str, iss: &str, per_second: NonZeroU64, now: Instant) -> Result<(), u32> {
-        let taken = self.rates.take(row, Rate { tokens: per_second, window_s: NonZeroU64::MIN }, now);
+        let taken = self.rates.take(row, Rate::of(per_second), now);
         if row == iss {
             return taken;
         }
-        let share = self.shares.bucket(iss, Rate::half(per_second), now);
+        let share = self.share_of(row, iss, per_second, now);
         match taken {
-            // Beyond its share nothing is left to be taken.
-            Ok(()) => drop(share.take()),
-            Err(_) if share.lacks().is_none() => {
-                if self.waiting.len() >= SWEEP_LEAST {
-                    self.waiting.retain(|_, (_, refused)| now.saturating_duration_since(*refused) < LATELY);
-                }
-                self.waiting.insert(row.to_owned(), (iss.to_owned(), now));
-            }
+            Ok(()) => share.take(),
+            Err(_) if share.lacks().is_none() => self.crowd(row, now).waits.note(iss, now),
             Err(_) => {}
         }
         taken
     }
+
+    fn crowd(&mut self, row: &str, now: Instant) -> &mut Crowd {
+        self.crowds.of(row, Crowd::default, |crowd| crowd.came.is_empty(now))
+    }
+
+    fn share_of(&mut self, row: &str, iss: &str, per_second: NonZeroU64, now: Instant) -> &mut Share {
+        // Where nobody else comes somebody may.
+        let among = self.crowd(row, now).came.others(iss, now).saturating_add(1).max(2);
+        let part = Part { per_second, among };
+        let share = self.shares.of(iss, || Share { used: 0, drained: now, part }, |share| share.is_unused(now));
+        share.drain(part, now);
+        share
+    }
 }
 
-impl<K> Default for Buckets<K> {
+impl<K, V> Default for Swept<K, V> {
     fn default() -> Self {
         Self { by_name: HashMap::new(), sweep_at: 0 }
+    }
+}
+
+impl<K: Hash + Eq, V> Swept<K, V> {
+    /// Gives what is there under a name, or makes it.
+    fn of<Q>(&mut self, name: &Q, make: impl FnOnce() -> V, mut is_as_new: impl FnMut(&mut V) -> bool) -> &mut V
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        if self.by_name.len() >= self.sweep_at.max(SWEEP_LEAST) {
+            self.by_name.retain(|_, value| !is_as_new(value));
+            self.sweep_at = self.by_name.len().saturating_mul(2);
+        }
+        self.by_name.entry(name.to_owned()).or_insert_with(make)
     }
 }
 
@@ -152,31 +213,82 @@ impl<K: Hash + Eq> Buckets<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
     {
-        self.sweep(now);
-        let bucket = self.by_name.entry(name.to_owned()).or_insert_with(|| Bucket::full(rate, now));
+        let is_full = |bucket: &mut Bucket| {
+            bucket.fill(bucket.rate, now);
+            bucket.level >= bucket.rate.most()
+        };
+        let bucket = self.of(name, || Bucket::full(rate, now), is_full);
         bucket.fill(rate, now);
         bucket
     }
+}
 
-    fn sweep(&mut self, now: Instant) {
-        if self.by_name.len() < self.sweep_at.max(SWEEP_LEAST) {
-            return;
+impl Last {
+    /// Notes somebody. Of whom nothing was seen for longest is forgotten for it.
+    fn note(&mut self, iss: &str, now: Instant) {
+        let known = self.0.iter().position(|(who, _)| who == iss).and_then(|at| self.0.remove(at));
+        let (who, _) = known.unwrap_or_else(|| (iss.to_owned(), now));
+        if self.0.len() >= MOST_LAST {
+            self.0.pop_front();
         }
-        self.by_name.retain(|_, bucket| {
-            bucket.fill(bucket.rate, now);
-            bucket.level < bucket.rate.most()
-        });
-        self.sweep_at = self.by_name.len().saturating_mul(2);
+        self.0.push_back((who, now));
+    }
+
+    /// Of how many others something was seen of late.
+    fn others(&self, iss: &str, now: Instant) -> u8 {
+        let others = self.0.iter().filter(|(who, seen)| who != iss && is_lately(*seen, now));
+        others.fold(0, |count: u8, _| count.saturating_add(1))
+    }
+
+    fn is_empty(&self, now: Instant) -> bool {
+        self.0.iter().all(|(_, seen)| !is_lately(*seen, now))
+    }
+}
+
+fn is_lately(seen: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(seen) < LATELY
+}
+
+impl Part {
+    /// What may be used at once.
+    fn most(&self) -> u128 {
+        (u128::from(self.per_second.get()).saturating_mul(PER_SECOND) / u128::from(self.among)).max(PER_SECOND)
+    }
+}
+
+impl Share {
+    fn drain(&mut self, part: Part, now: Instant) {
+        self.part = part;
+        let elapsed_ns = now.saturating_duration_since(self.drained).as_nanos();
+        let drained = elapsed_ns.saturating_mul(u128::from(part.per_second.get())) / u128::from(part.among);
+        self.used = self.used.saturating_sub(drained);
+        self.drained = self.drained.max(now);
+    }
+
+    fn is_unused(&mut self, now: Instant) -> bool {
+        self.drain(self.part, now);
+        self.used == 0
+    }
+
+    /// Takes a token. Beyond its part nothing is left to be taken.
+    fn take(&mut self) {
+        self.used = self.used.saturating_add(PER_SECOND).min(self.part.most());
+    }
+
+    /// In how many seconds there will be a token, rounded up; none: there is one.
+    fn lacks(&self) -> Option<u32> {
+        let after = self.used.saturating_add(PER_SECOND);
+        let lacking = after.checked_sub(self.part.most()).filter(|lacking| *lacking > 0)?;
+        let lacking_ns =
+            lacking.saturating_mul(u128::from(self.part.among)).div_ceil(u128::from(self.part.per_second.get()));
+        Some(u32::try_from(lacking_ns.div_ceil(PER_SECOND)).unwrap_or(u32::MAX))
     }
 }
 
 impl Rate {
-    /// Half of so many in a second.
-    const fn half(per_second: NonZeroU64) -> Self {
-        match NonZeroU64::new(per_second.get() / 2) {
-            Some(tokens) => Self { tokens, window_s: NonZeroU64::MIN },
-            None => Self { tokens: NonZeroU64::MIN, window_s: NonZeroU64::MIN.saturating_add(1) },
-        }
+    /// So many in a second.
+    const fn of(per_second: NonZeroU64) -> Self {
+        Self { tokens: per_second, window_s: NonZeroU64::MIN }
     }
 
     fn per_token(&self) -> u128 {
@@ -208,6 +320,11 @@ impl Bucket {
         }
         self.level = self.level.saturating_sub(self.rate.per_token());
         Ok(())
+    }
+
+    /// Whether half of what may be there is left when one is taken.
+    fn leaves_half(&self) -> bool {
+        self.level.checked_sub(self.rate.per_token()).is_some_and(|left| left >= self.rate.most() / 2)
     }
 
     /// In how many seconds there will be a token, rounded up; none: there is one.
@@ -342,7 +459,11 @@ mod tests {
             rogue += count;
             other += by(&rates, "other", 10, at(1_000 + tenth * 100), usize::from(tenth % 3 == 0)).0;
         }
-        assert_eq!((rogue, other), (25, 16), "all that the other wanted");
+        assert_eq!(
+            (rogue, other),
+            (29, 16),
+            "all that the other wanted, and of the rest what is more than half a second's"
+        );
         assert_eq!(by(&rates, "rogue", 10, at(16_000), 20).0, 10, "and all of it when the other had what it wanted");
     }
 
@@ -358,6 +479,56 @@ mod tests {
         assert_eq!((alone, rates.rows.lock().unwrap().shares.by_name.len()), (20, 2));
     }
 
+    /// How many of their tries are let in within so many tenths of a second; each comes so often every so many tenths, in this order.
+    fn together(rates: &Rates, per_second: u64, tenths: usize, come: &[(String, usize, usize)]) -> Vec<usize> {
+        let (start, mut counts) = (Instant::now(), vec![0; come.len()]);
+        for tenth in 0..tenths {
+            let now = start + Duration::from_millis(tenth as u64 * 100);
+            for (at, (iss, tries, every)) in come.iter().enumerate() {
+                if tenth % every == at % every {
+                    counts[at] += by(rates, iss, per_second, now, *tries).0;
+                }
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn several_who_take_all_they_can_get_leave_the_others_theirs() {
+        for rogues in 1..MOST_LAST {
+            let rogue = |number| (format!("rogue-{number}"), 8, 1);
+            let mut come: Vec<_> = (0..rogues).map(rogue).collect();
+            come.push(("small".to_owned(), 1, 5));
+            let counts = together(&Rates::default(), 40, 1_000, &come);
+            let (small, all) = (counts[rogues], counts.iter().sum::<usize>());
+            assert!(small >= 180, "{small} of its 200 beside {rogues}: {counts:?}");
+            assert!(all >= 3_950, "{all} of 4,000 beside {rogues}: nothing is wasted");
+        }
+    }
+
+    #[test]
+    fn what_many_small_ones_leave_over_is_had_by_one_who_has_much() {
+        let mut come = vec![("bulk".to_owned(), 8, 1)];
+        come.extend((0..10).map(|number| (format!("small-{number}"), 1, 10)));
+        let counts = together(&Rates::default(), 40, 1_000, &come);
+        let (bulk, small) = (counts[0], &counts[1..]);
+        assert!(small.iter().all(|count| *count >= 85), "each of its 100: {small:?}");
+        assert!(small.iter().sum::<usize>() >= 950, "{small:?}");
+        assert!(bulk >= 2_950, "{bulk} of the 3,000 that they leave over");
+    }
+
+    #[test]
+    fn who_came_is_forgotten_after_a_while_and_for_those_who_came_later() {
+        let (mut last, start) = (Last::default(), Instant::now());
+        for number in 0..MOST_LAST + 2 {
+            last.note(&format!("w-{number}"), start);
+            last.note("w-0", start);
+        }
+        assert_eq!((last.0.len(), last.others("w-0", start), last.others("new", start)), (8, 7, 8));
+        assert!(last.0.iter().all(|(who, _)| !["w-1", "w-2"].contains(&who.as_str())));
+        assert_eq!((last.others("new", start + LATELY), last.others("w-0", start + LATELY)), (0, 0));
+    }
+
     #[test]
     fn shares_are_as_many_as_were_let_in_of_late() {
         let (rates, start) = (Rates::default(), Instant::now());
@@ -369,7 +540,7 @@ mod tests {
         }
         let rows = rates.rows.lock().unwrap();
         assert!(rows.shares.by_name.len() <= 2 * SWEEP_LEAST, "{}", rows.shares.by_name.len());
-        assert!(rows.waiting.len() <= 2 * SWEEP_LEAST, "{}", rows.waiting.len());
+        assert!(rows.crowds.by_name.len() <= 2 * SWEEP_LEAST, "{}", rows.crowds.by_name.len());
     }
 
     #[test]

@@ -28,7 +28,7 @@ async fn a_workload_that_used_up_its_domains_rate_leaves_half_of_it_to_those_who
     assert!(answers[..2].iter().all(Result::is_ok), "{answers:?}");
     let said = |answer: &Result<Outcome, Refusal>| answer.as_ref().unwrap_err().to_string();
     assert!(said(&answers[2]).contains("row for \"spiffe://example.org\" has used up"), "{}", said(&answers[2]));
-    assert!(said(&answers[3]).contains("/rogue has used up its half"), "{}", said(&answers[3]));
+    assert!(said(&answers[3]).contains("/rogue has used up its share"), "{}", said(&answers[3]));
 }
 
 #[test]
