@@ -199,7 +199,12 @@ impl TestLog {
 
     /// A proof file at the current size, over this note.
     pub fn tlog_proof(&self, index: LeafIndex, note: &[u8]) -> Vec<u8> {
-        let path = self.proof(index, self.size()).path;
+        self.tlog_proof_at(index, self.size(), note)
+    }
+
+    /// The same at an earlier size.
+    pub fn tlog_proof_at(&self, index: LeafIndex, size: TreeSize, note: &[u8]) -> Vec<u8> {
+        let path = self.proof(index, size).path;
         TlogProof { extra: None, index, path, checkpoint: note.to_vec() }.to_bytes()
     }
 

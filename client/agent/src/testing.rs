@@ -13,7 +13,7 @@ use govlog_client::trust::TrustDir;
 use govlog_formats::cose::SigningKey;
 use govlog_formats::digest::Digest;
 use govlog_formats::entry_id::EntryId;
-use govlog_formats::merkle::LeafIndex;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::Record;
 use govlog_formats::statement::{self, SignedStatement};
 use govlog_formats::x509::Chain;
@@ -247,6 +247,8 @@ pub(crate) struct State {
     /// Whether anything answers.
     pub(crate) is_there: bool,
     pub(crate) refuse: Refuse,
+    /// Entries that are proved under an older checkpoint than the newest, each with its size.
+    pub(crate) older: HashMap<LeafIndex, TreeSize>,
     /// All bytes that were ever sent.
     pub(crate) sent: Vec<Vec<u8>>,
 }
@@ -260,6 +262,7 @@ impl FakeLog {
             has_witnesses: true,
             is_there: true,
             refuse: Box::new(|_| None),
+            older: HashMap::new(),
             sent: Vec::new(),
         }))
     }
@@ -327,8 +330,9 @@ impl State {
             return Answer { status: 303, id, ..Answer::default() };
         }
         let cosigners: &[usize] = if wait == Wait::Published { &[0, 2] } else { &[] };
-        let note = self.log.note_of(self.log.size(), cosigners);
-        Answer { status: 201, id, proof: Some(self.log.tlog_proof(index, &note)), ..Answer::default() }
+        let size = self.older.get(&index).copied().unwrap_or_else(|| self.log.size());
+        let note = self.log.note_of(size, cosigners);
+        Answer { status: 201, id, proof: Some(self.log.tlog_proof_at(index, size, &note)), ..Answer::default() }
     }
 }
 

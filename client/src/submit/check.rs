@@ -2,7 +2,7 @@
 
 use govlog_formats::checkpoint::Checkpoint;
 use govlog_formats::digest::Digest;
-use govlog_formats::merkle::InclusionProof;
+use govlog_formats::merkle::{InclusionProof, TreeSize};
 use govlog_formats::note::Note;
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_policy::VerifiedCheckpoint;
@@ -29,6 +29,8 @@ pub struct Judge<'a> {
 /// A checkpoint that meets the quorum, and that a proof which holds was judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
+    /// How many entries it has.
+    pub size: TreeSize,
     /// SHA-256 of its note, for a later statement to name as its `head`.
     pub note: Digest,
     /// When a whole quorum had cosigned, POSIX seconds: a witness whose clock is wrong does not move it. `None` without witnesses.
@@ -58,7 +60,7 @@ impl<'a> Judge<'a> {
         Some(self.holds(&statement.leaf_hash(), answer, proof, wait).map_err(Unproved))
     }
 
-    /// Gives the checkpoint of the last proof that held under [`Wait::Published`]. None without trust.
+    /// Gives the newest checkpoint of all proofs that held under [`Wait::Published`], in whatever order they came. None without trust.
     #[must_use]
     pub fn published(&self) -> Option<Published> {
         self.published
@@ -79,8 +81,11 @@ impl<'a> Judge<'a> {
         let path = InclusionProof { index: proof.index, size: checkpoint.size, path: proof.path };
         path.verify(leaf, &checkpoint.root).map_err(|error| error.to_string())?;
         if let (Wait::Published, Some(head)) = (wait, &self.last) {
-            let witnessed_s = head.verified.lower_time();
-            self.published = Some(Published { note: Digest::sha256(&head.note), witnessed_s });
+            let age = |published: &Published| (published.size, published.witnessed_s);
+            let (size, witnessed_s) = (checkpoint.size, head.verified.lower_time());
+            if self.published.as_ref().map(age) < Some((size, witnessed_s)) {
+                self.published = Some(Published { size, note: Digest::sha256(&head.note), witnessed_s });
+            }
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ pub(super) struct Chain<'a> {
     credential: Credential,
     stream: &'a str,
     iat: i64,
-    pub(super) head: Option<Digest>,
+    head: Option<Digest>,
     pub(super) next_seq: u64,
     pub(super) prev: Digest,
 }
@@ -65,6 +65,11 @@ impl<'a> Chain<'a> {
         Ok(Self { identity, credential, stream, iat, head, next_seq, prev })
     }
 
+    /// The newest published checkpoint that was seen since the start.
+    pub(super) const fn head(&self) -> Option<Digest> {
+        self.head
+    }
+
     /// Signs the next statement. `sub`: none for a record about the stream itself.
     ///
     /// # Errors
@@ -76,13 +81,28 @@ impl<'a> Chain<'a> {
         sub: Option<&str>,
         payload: &[u8],
     ) -> Result<SignedStatement, StatementError> {
+        self.sign_naming(self.head, kind, sub, payload)
+    }
+
+    /// The same with another checkpoint, for this statement alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::sign`].
+    pub(super) fn sign_naming(
+        &mut self,
+        head: Option<Digest>,
+        kind: &str,
+        sub: Option<&str>,
+        payload: &[u8],
+    ) -> Result<SignedStatement, StatementError> {
         let claims = Claims {
             iss: self.identity.iss.clone(),
             sub: sub.unwrap_or(self.stream).to_owned(),
             aud: Some(self.identity.origin.clone()),
             iat: self.iat,
             stream: Some(StreamPosition { stream: self.stream.to_owned(), seq: self.next_seq, prev: self.prev }),
-            head: self.head,
+            head,
         };
         let header = StatementHeader { content: Content::Plain(content_type_of(kind)), claims };
         let statement = self.credential.sign(&header, payload)?;

@@ -471,9 +471,9 @@ impl Page<'_> {
     /// Signs the content of a statement anew, for the next place.
     fn put_again(&mut self, old: &SignedStatement, row: &Signed) -> Result<(), SignError> {
         let sub = Some(old.claims().sub.as_str()).filter(|_| !is_about_its_stream(old.kind()));
-        // An agent that has seen none yet since its start still knows what it had seen.
-        self.chain.head = self.chain.head.or(old.claims().head);
-        let statement = self.chain.sign(old.kind(), sub, old.payload()).map_err(own)?;
+        // An agent that has seen none yet since its start still knows what it had seen by then.
+        let head = self.chain.head().or(old.claims().head);
+        let statement = self.chain.sign_naming(head, old.kind(), sub, old.payload()).map_err(own)?;
         self.rows.push(Signed { entry: statement.into_entry(), ..row.clone() });
         Ok(())
     }

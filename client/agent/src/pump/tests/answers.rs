@@ -1,10 +1,12 @@
 //! What each answer of the log leads to.
 
 use govlog_client::submit::Answer;
+use govlog_formats::digest::Digest;
+use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::Record;
 use govlog_formats::statement::SignedStatement;
 
-use super::Round;
+use super::{Memory, Round};
 use crate::testing::{Bench, event, refused};
 
 fn is_decision(statement: &SignedStatement, id: &str) -> bool {
@@ -177,4 +179,24 @@ fn a_rate_limit_does_not_make_the_waits_longer_and_longer() {
     let waits = bench.send_patiently(8, std::time::Duration::from_secs(30));
     assert!(waits.iter().all(|wait| *wait <= std::time::Duration::from_millis(100)), "{waits:?}");
     assert_eq!(bench.decisions().len(), 7, "an opening, and a decision for each round");
+}
+
+#[test]
+fn a_statement_names_the_newest_checkpoint_whichever_proof_came_last() {
+    let bench = Bench::new();
+    bench.receive(&[event("d-1")]);
+    bench.sign();
+    bench.send(1);
+    let newest = bench.log.with(|state| {
+        let older = state.log.size();
+        state.older.insert(LeafIndex::new(older.get() - 1), older);
+        state.log.append(b"another's".to_vec());
+        state.log.note_of(state.log.size(), &[0, 2])
+    });
+    bench.confirm(&Memory::default()).unwrap();
+    assert_eq!(bench.shared.outbox.backlog().signed, 0, "both proofs hold");
+    bench.receive(&[event("d-2")]);
+    bench.sign();
+    let named = bench.signed(0).last().unwrap().claims().head;
+    assert_eq!(named, Some(Digest::sha256(&newest)), "and not that of the last proof");
 }

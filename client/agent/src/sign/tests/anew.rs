@@ -1,5 +1,6 @@
 //! What is signed anew keeps its content, its key and its openings.
 
+use govlog_formats::digest::Digest;
 use govlog_formats::record::Record;
 
 use super::record;
@@ -52,6 +53,33 @@ fn statements_signed_anew_say_the_same_at_another_time() {
     assert_eq!(after[1].payload(), before[1].payload());
     assert_eq!(after[1].claims().iat, before[1].claims().iat + 86_400);
     assert_eq!(after[2].claims().stream.as_ref().unwrap().prev, after[1].sig_structure_digest());
+}
+
+/// What a statement names is what it can be shown to be no older than: what is signed anew loses none of it, and gains none that it did not have.
+#[test]
+fn statements_signed_anew_name_what_was_seen_since_and_before_that_what_each_named() {
+    let bench = Bench::new();
+    let [first, second, third] = [b"1", b"2", b"3"].map(|note| Digest::sha256(note));
+    bench.receive(&[event("d-1")]);
+    bench.sign();
+    for (id, note) in [("d-2", first), ("d-3", second)] {
+        bench.shared.signer().saw_head(note);
+        bench.receive(&[event(id)]);
+        bench.sign();
+    }
+    let heads = |bench: &Bench| -> Vec<Option<Digest>> {
+        bench.signed(0).iter().map(|statement| statement.claims().head).collect()
+    };
+    let named = [None, None, Some(first), Some(second)];
+    assert_eq!(heads(&bench), named);
+    let bench = bench.restart();
+    bench.shared.with_signer(|signer| signer.sign_anew(0, 0).unwrap());
+    assert_eq!(heads(&bench), named, "another process has seen none yet");
+    bench.shared.signer().saw_head(third);
+    bench.shared.with_signer(|signer| signer.sign_anew(0, 3).unwrap());
+    assert_eq!(heads(&bench), [None, None, Some(first), Some(third)]);
+    bench.shared.with_signer(|signer| signer.sign_anew(0, 0).unwrap());
+    assert_eq!(heads(&bench), [Some(third); 4]);
 }
 
 #[test]
