@@ -26,7 +26,7 @@ pub(super) struct Told {
     pub(super) reached_ms: Mutex<Option<u64>>,
     /// The requests that had a decision, in order, and how many of them are not known any more.
     joined: Mutex<Vec<RequestName>>,
-    pub(super) missed: AtomicU64,
+    missed: AtomicU64,
     /// What waits.
     pub(super) held: Mutex<BTreeMap<u64, Vec<u8>>>,
 }
@@ -39,6 +39,13 @@ impl Told {
     pub(super) fn decided(&self, request: &str, decided: Decided) {
         self.decided.lock().unwrap().entry(request.to_owned()).or_default().push(decided);
         self.joined.lock().unwrap().push(request_name(request));
+    }
+}
+
+impl Told {
+    /// More came than are known.
+    pub(super) fn miss(&self) {
+        self.missed.store(self.joined.lock().unwrap().len().try_into().unwrap(), Ordering::Relaxed);
     }
 }
 
@@ -126,6 +133,9 @@ impl Lab {
         if place.is_none() {
             self.told.held.lock().unwrap().clear();
         }
+        // Which decisions came is in memory alone.
+        self.told.joined.lock().unwrap().clear();
+        self.told.missed.store(0, Ordering::Relaxed);
         self.feed = followed(&self.envoy, &self.told, (self.room, place));
         if place.is_some() {
             let note = |(key, value): (&String, &Vec<u8>)| (key.clone(), Some(value.clone()));

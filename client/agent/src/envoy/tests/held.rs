@@ -91,9 +91,8 @@ fn a_decision_that_came_while_nobody_listened_is_found() {
     lab.restart(place.as_deref());
     let both = [lab.read(NOW + 1).0, lab.read(NOW + 1).0].concat();
     assert_eq!(both, ["d-1400"]);
-    // More came than are known.
     lab.told.tell("r-7", "d-7");
-    lab.told.missed.store(2, Ordering::Relaxed);
+    lab.told.miss();
     assert_eq!(lab.read(NOW + 2).0, ["d-7"]);
     lab.told.tell("r-1499", "d-1499");
     assert_eq!(lab.read(NOW + 3).0, ["d-1499"]);
@@ -121,6 +120,10 @@ enum Act {
     Write(usize),
     /// Its decision comes.
     Decide(usize),
+    /// More decisions came than are known.
+    Miss,
+    /// More are awaited, or no more.
+    Await(bool),
     /// So many seconds go by.
     Wind(u64),
     /// The log is moved aside.
@@ -153,6 +156,8 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         3 => (0..REQUESTS).prop_map(Act::Write),
         2 => (0..REQUESTS).prop_map(Act::Decide),
+        1 => Just(Act::Miss),
+        1 => any::<bool>().prop_map(Act::Await),
         2 => (1..12u64).prop_map(Act::Wind),
         1 => Just(Act::Rotate),
         5 => ends.prop_map(Act::Round),
@@ -191,7 +196,18 @@ impl Story {
         }
     }
 
+    /// Nothing waits whose decision is known.
+    fn none_waits_in_vain(&self) {
+        for row in self.lab.told.held.lock().unwrap().values() {
+            let (_, line) = crate::envoy::adapter::split(row).unwrap();
+            let line: Value = serde_json::from_slice(line).unwrap();
+            let request: usize = line["request_id"].as_str().unwrap()[2..].parse().unwrap();
+            assert!(!self.decided.contains(&request), "r-{request} waits");
+        }
+    }
+
     fn round(&mut self, ends: Ends) {
+        let is_new = self.left.is_none();
         let found = self.left.take().map_or_else(|| self.lab.feed.read(self.now_ms), Ok);
         // There is no file yet, or none any more.
         let Ok(found) = found else { return };
@@ -206,6 +222,9 @@ impl Story {
                 self.keep(&settled);
             }
         }
+        if ends == Ends::Never && is_new {
+            self.none_waits_in_vain();
+        }
         if !matches!(ends, Ends::Never | Ends::Full) {
             self.lab.restart(self.place.as_deref());
         }
@@ -219,6 +238,8 @@ impl Story {
                     self.lab.told.tell(&format!("r-{request}"), &format!("d-{request}"));
                 }
             }
+            Act::Miss => self.lab.told.miss(),
+            Act::Await(is_awaited) => self.lab.told.is_awaited.store(is_awaited, Ordering::Relaxed),
             Act::Wind(seconds) => self.now_ms += seconds * 1_000,
             Act::Rotate if !self.is_read => {}
             Act::Rotate => {
@@ -238,7 +259,7 @@ impl Story {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
-    /// However often the reading is cut, and wherever: each line is one effect, with its decision if that was known by then.
+    /// However often the reading is cut, and wherever: each line is one effect, with its decision if that was known by then, and as soon as it is.
     #[test]
     fn each_line_is_one_effect_whenever_a_process_ends(acts in prop::collection::vec(act(), 0..80)) {
         let lab = Lab::new();
@@ -252,6 +273,7 @@ proptest! {
             story.act(act);
         }
         story.lab.write(b"");
+        story.lab.told.is_awaited.store(false, Ordering::Relaxed);
         for _ in 0..3 {
             story.now_ms += 15_000;
             story.round(Ends::Never);
