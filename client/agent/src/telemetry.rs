@@ -244,7 +244,7 @@ fn describe() {
         DEPTH,
         "inputs that wait to be signed, lines that wait for a decision, and statements that are not proved to be published"
     );
-    describe_gauge!(BYTES, Unit::Bytes, "bytes of both in the outbox");
+    describe_gauge!(BYTES, Unit::Bytes, "bytes of all of these in the outbox");
     describe_gauge!(AGE, Unit::Seconds, "how long the oldest input has waited to be signed");
     describe_gauge!(UNPUBLISHED, Unit::Seconds, "how long the oldest input has waited to be published");
 }

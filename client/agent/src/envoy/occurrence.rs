@@ -1,7 +1,7 @@
 //! How often a line stood in the log before, byte for byte.
 //!
 //! Two requests may write the same bytes: the same caller, id and path in the same millisecond. Each is an effect of its own, and the same two
-//! again after a crash are the same two. So lines are counted as they are handed on, and the counts are kept with the place at which to go on.
+//! again after a crash are the same two. So lines are counted as they are read, and the counts are kept with the place at which to go on.
 //! They depend on nothing but the lines: whoever reads the same log from its beginning counts the same, wherever it was cut and rotated.
 //!
 //! Not for ever: of the last [`DISTINCT`] different lines at least. A line has the time of its request, so the same bytes do not come later.
