@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use govlog_formats::statement::SignedStatement;
 
+use super::Entry;
 use super::said::{Said, Target};
 
 /// Why an entry belongs to a matter; a later one outweighs an earlier one.
@@ -41,6 +42,8 @@ enum Way {
     Bearing,
     Newer,
     Seen,
+    /// Of a decision, the batch that it is in; never back.
+    Part,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,8 +66,7 @@ struct Log {
 type Led = (usize, Option<usize>);
 
 impl Log {
-    fn read<'s>(statements: impl IntoIterator<Item = &'s SignedStatement>) -> Self {
-        let all: Vec<Said> = statements.into_iter().map(Said::read).collect();
+    fn new(all: Vec<Said>) -> Self {
         let (mut holders, mut certificates) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for (at, one) in all.iter().enumerate() {
             one.names.iter().for_each(|name| holders.entry(name.clone()).or_default().push(at));
@@ -134,7 +136,20 @@ impl Brute {
     /// Looks for every relation. Entries stand at the position they have here.
     #[must_use]
     pub fn new<'s>(statements: impl IntoIterator<Item = &'s SignedStatement>) -> Self {
-        let log = Log::read(statements);
+        Self::of(statements.into_iter().map(Said::read).collect())
+    }
+
+    /// The same with the members of batches, which stand behind all entries, in the order of their batches.
+    #[must_use]
+    pub fn with_members(entries: &[Entry]) -> Self {
+        let members = entries
+            .iter()
+            .flat_map(|batch| batch.members.iter().map(|member| Said::of_member(&batch.statement, member)));
+        Self::of(entries.iter().map(|entry| Said::read(&entry.statement)).chain(members).collect())
+    }
+
+    fn of(all: Vec<Said>) -> Self {
+        let log = Log::new(all);
         let (mut edges, mut counts) = (BTreeSet::new(), BTreeMap::<String, [usize; 2]>::new());
         let mut revoked: HashMap<&str, Vec<usize>> = HashMap::new();
         for (from, one) in log.all.iter().enumerate() {
@@ -205,8 +220,8 @@ impl Brute {
 /// What an entry named by one of this part is.
 fn along(part: Option<Part>, way: Way) -> Option<Part> {
     match (way, part?) {
-        (Way::Causal, Part::Word) => Some(Part::Word),
-        (Way::Causal | Way::Owner, Part::Cause | Part::Effect | Part::Start) => Some(Part::Cause),
+        (Way::Causal | Way::Part, Part::Word) => Some(Part::Word),
+        (Way::Causal | Way::Owner | Way::Part, Part::Cause | Part::Effect | Part::Start) => Some(Part::Cause),
         // "back from a word that was asked for"
         (Way::About | Way::Newer | Way::Seen, Part::Start) => Some(Part::Cause),
         _ => None,
@@ -231,6 +246,7 @@ fn way(rel: &str) -> Option<Way> {
         "owned_by" => Way::Owner,
         "revokes" | "redacts" | "about" | "ends" => Way::About,
         "supersedes" => Way::Newer,
+        "member_of" => Way::Part,
         "observes" => Way::Seen,
         "governed_by" | "authenticated_by" | "registered_as" | "attested_by" | "signed_by" | "anchored_in"
         | "on_behalf_of" | "derived_from" | "authorised_by" | "enforces" | "caused_by" | "acted_as" => Way::Causal,

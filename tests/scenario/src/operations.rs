@@ -223,7 +223,7 @@ impl Day {
 
     /// Permits that a capture rule lets be batched.
     fn batch(&mut self) {
-        let mut members = Vec::new();
+        let (mut members, mut decided) = (Vec::new(), Vec::new());
         let mut tally = Tally::default();
         let account = self.account();
         for _ in 0..3 + self.book.random.below(10) {
@@ -236,9 +236,11 @@ impl Day {
             let mut record = decision(&mut self.book, Who::Opa, &asked, &trace);
             // Members are kept beside the log; nothing in them is sealed here.
             record.as_object_mut().unwrap().remove("context");
+            let dec = json!({ "handle": ["dec", [self.book.parties[Who::Opa as usize].iss, record["decision_id"]]] });
             self.book.forget_sealed();
             let member = self.book.payload("decision", record);
             tally.add(&member::decision(&member).unwrap());
+            decided.push((Decided { at: 0, target: dec }, trace));
             members.push(member);
             self.book.pass(20);
         }
@@ -253,6 +255,10 @@ impl Day {
         let (payload, sub) = (to_deterministic(&Value::Map(pairs)), "spiffe://prod.example/pep/envoy");
         let at = self.book.put_payload(Who::Opa as usize, "decision-batch", sub, payload);
         self.book.entries[at].members = members;
+        // What came of one of them names a decision that only the members have.
+        if let Some((decided, trace)) = decided.first() {
+            effect(&mut self.book, Who::Ledger, decided, "performed", trace);
+        }
     }
 
     /// Nothing comes of these.

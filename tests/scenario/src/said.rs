@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use govlog_formats::base64;
 use govlog_formats::cbor::Value;
 use govlog_formats::digest::Digest;
+use govlog_formats::merkle::leaf_hash;
 use govlog_formats::record::handles::CertificateHandles;
 use govlog_formats::record::{Record, view};
 use govlog_formats::statement::SignedStatement;
@@ -53,6 +54,19 @@ impl Said {
             kind,
             iss,
         }
+    }
+}
+
+impl Said {
+    /// Reads a member of a batch: a decision as if its issuer had logged it by itself, and of that batch.
+    pub(super) fn of_member(batch: &SignedStatement, record: &[u8]) -> Self {
+        let (kind, iss) = ("decision".to_owned(), batch.claims().iss.clone());
+        let view = view::to_json(&kind, record).unwrap();
+        let own = [leaf(&leaf_hash(record).to_string()), named("payload", &json!(Digest::sha256(record).to_string()))];
+        let names = own.into_iter().chain(called(&kind, &iss, &view)).map(|target| target.text).collect();
+        let mut points = says(&kind, &iss, &view);
+        points.push(("member_of".to_owned(), leaf(&batch.leaf_hash().to_string())));
+        Self { names, points, certificate: Vec::new(), under: under(&kind, &view), kind, iss }
     }
 }
 

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use govlog_client::custody::{Finder, Node, Role, Scan, close};
+use govlog_client::custody::{Finder, Node, Role, Scan, Shelf, Spot, close};
 use govlog_client::source::{Head, Source, Tree};
+use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::{KINDS, RELATIONS, Record};
 use govlog_formats::search::Filter;
 use govlog_scenario::brute::{Brute, Part};
@@ -71,15 +72,18 @@ struct Client<'s> {
     scan: Reading<'s, Scan>,
 }
 
-/// What the client makes of these starting points.
-fn found<F: Finder>(reading: &mut Reading<'_, F>, starts: &[Arc<Node>]) -> BTreeMap<usize, Part> {
-    let closure = close(reading, starts.iter().cloned(), usize::MAX).unwrap();
-    let part = |role| match role {
+fn part(role: Role) -> Part {
+    match role {
         Role::Word => Part::Word,
         Role::Cause => Part::Cause,
         Role::Effect => Part::Effect,
         Role::Start => Part::Start,
-    };
+    }
+}
+
+/// What the client makes of these starting points.
+fn found<F: Finder>(reading: &mut Reading<'_, F>, starts: &[Arc<Node>]) -> BTreeMap<usize, Part> {
+    let closure = close(reading, starts.iter().cloned(), usize::MAX).unwrap();
     let at = |index: u64| usize::try_from(index - FIRST).unwrap();
     closure.reached.into_iter().map(|(spot, (_, role))| (at(spot.index.get()), part(role))).collect()
 }
@@ -165,5 +169,27 @@ fn a_scan_answers_every_starting_point_of_few_values() {
         let expected: Vec<u64> = start.answers(&marks).iter().map(|at| FIRST + *at as u64).collect();
         let own: Vec<u64> = found.into_iter().filter(|index| *index >= FIRST).collect();
         assert_eq!(own, expected, "{start:?}");
+    }
+}
+
+/// With the members of batches at hand every one of them is followed like an entry, and leads to its batch.
+#[test]
+fn members_of_batches_belong_to_what_came_of_them() {
+    let scenario = Scenario::generate(5, 1_500);
+    let brute = Brute::with_members(&scenario.entries);
+    let mut nodes: Vec<Node> = scenario.nodes(FIRST).iter().map(|node| node.as_ref().clone()).collect();
+    for (index, batch) in (FIRST..).map(LeafIndex::new).zip(&scenario.entries) {
+        let spots = (0..).map(|member| Spot::of_member(index, LeafIndex::new(member)));
+        nodes.extend(spots.zip(&batch.members).map(|(spot, member)| Node::of_member(spot, &batch.statement, member)));
+    }
+    assert!(nodes.len() > scenario.entries.len() + 50, "members");
+    let mut shelf = Shelf::default();
+    nodes.iter().for_each(|node| shelf.add(node.clone()));
+    let positions: BTreeMap<Spot, usize> = nodes.iter().map(|node| node.spot).zip(0..).collect();
+    for (at, node) in nodes.iter().enumerate() {
+        let Ok(closure) = close(&mut shelf, [Arc::new(node.clone())], usize::MAX);
+        let found: BTreeMap<usize, Part> =
+            closure.reached.iter().map(|(spot, (_, role))| (positions[spot], part(*role))).collect();
+        assert_eq!(found, brute.closure(&BTreeSet::from([at])), "from {at}, {}: {node:?}", node.kind);
     }
 }
