@@ -35,8 +35,8 @@ const POINTS: [&str; 10] = [
 const KILLS: usize = 40;
 /// How long a life lasts in which the place is not reached.
 const LIFE: Duration = Duration::from_millis(700);
-/// The same where the place is reached a second later, when lines of the access log have waited for their decisions.
-const LONG_LIFE: Duration = Duration::from_secs(20);
+/// The same where the place is reached later: when lines of the access log have waited for their decisions, when witnesses have signed.
+const LONG_LIFE: Duration = Duration::from_secs(10);
 
 pub(super) fn capture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../client/agent/tests/data/capture")
@@ -227,9 +227,9 @@ fn what_is_read_is_logged_once_however_often_the_agent_is_killed() {
         let pieces = [random.below(9_000), random.below(1_500)];
         let turn = std::cell::Cell::new(0);
         sources.grow(|| pieces[turn.replace(turn.get() + 1) % 2]);
-        let settles = point.ends_with("settle");
-        let passes = if settles { 0 } else { [0, 0, 1, 2][random.below(4)] };
-        let most = if settles { LONG_LIFE } else { LIFE };
+        let is_late = point.ends_with("settle") || point.starts_with("confirm");
+        let passes = if is_late { 0 } else { [0, 0, 1, 2][random.below(4)] };
+        let most = if is_late { LONG_LIFE } else { LIFE };
         if let Err(ended) = scene.agent.try_start(&Faults::kill(point, passes)) {
             assert!(ended.aborted(), "{point}: {} {}", ended.status, ended.stderr);
             *killed.entry(point).or_default() += 1;
