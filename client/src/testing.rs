@@ -31,7 +31,7 @@ use crate::trust::TrustDir;
 pub const ORIGIN: &str = "log.example/test";
 /// Who may submit decisions and issuances.
 pub const ISSUER: &str = "spiffe://prod.example/pep";
-/// When the witnesses of [`TestLog::note`] cosign: 100, 200, 300 s after this.
+/// When the witnesses of a note cosign: 100, 200, 300 s after this.
 pub const COSIGNED: u64 = 1_700_000_000;
 
 /// A log that its test writes by hand.
