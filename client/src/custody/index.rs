@@ -146,7 +146,9 @@ impl Finder for Index<'_> {
     }
 
     fn count(&mut self, filter: &Filter, most: usize) -> Result<usize, FindError> {
-        Ok(self.http.records(filter, self.at, most)?.0.len())
+        let Some(but_one) = most.checked_sub(1) else { return Ok(0) };
+        let (found, has_more): Answer = self.http.records(filter, self.at, but_one)?;
+        Ok(found.len() + usize::from(has_more))
     }
 
     fn is_cut(&self) -> bool {

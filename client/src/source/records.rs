@@ -10,7 +10,9 @@ use serde::Deserialize;
 use super::{Http, SourceError};
 use crate::trust::EPOCH;
 
-/// A thousand ids a page.
+/// Ids that a server gives in one page at most.
+const PAGE: usize = 1000;
+/// A page of these, and what is around them.
 const MAX_PAGE_BYTES: usize = 256 * 1024;
 /// How long to wait for an index that is being built, or is behind.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,9 +55,11 @@ impl Http {
     /// The server cannot be reached, has no index up to that size, or gives what is no answer.
     pub fn records(&self, filter: &Filter, at: TreeSize, most: usize) -> Result<(Vec<LeafIndex>, bool), RecordsError> {
         let (mut found, mut cursor, query) = (Vec::new(), String::new(), filter.to_query());
+        let and = if query.is_empty() { "" } else { "&" };
         loop {
-            let page = self
-                .page(&format!("v1/records?{query}{}at={at}{cursor}", if query.is_empty() { "" } else { "&" }), at)?;
+            // One more than is taken says that there are more: a cursor may lead to an empty page.
+            let limit = (most - found.len()).saturating_add(1).min(PAGE);
+            let page = self.page(&format!("v1/records?{query}{and}at={at}&limit={limit}{cursor}"), at)?;
             if page.as_of != at.get() {
                 return Err(RecordsError::Wrong(format!("as_of is {}, asked at {at}", page.as_of)));
             }

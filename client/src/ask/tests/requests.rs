@@ -1,7 +1,7 @@
 //! How often a log is asked for a matter.
 
 use super::*;
-use crate::custody::{MAX_ENTRIES, Plan, Query, export};
+use crate::custody::{Finder as _, Index, MAX_ENTRIES, Plan, Query, export};
 
 /// How many times the index was asked and entries were read, and how many there are.
 fn cost(log: TestLog, search: &[(&str, &str)]) -> (usize, usize, usize, usize) {
@@ -44,4 +44,32 @@ fn a_chain_asks_for_little_more_than_it_has() {
     assert_eq!(entries, 108);
     // Of each decision: who carries it out or was caused by it, and who names its leaf hash.
     assert!(asked <= 230 && read <= 112 && all <= 350, "{asked} {read} {all}");
+}
+
+#[test]
+fn a_count_asks_for_no_more_than_it_wants() {
+    let asking = Asking::new(honest);
+    let filter = Filter::from_pairs([("issuer", ISSUER)]).unwrap();
+    let mut index = Index::new(asking.source.http().unwrap(), organisation().size(), MAX_ENTRIES);
+    for (most, count) in [(0, 0), (1, 1), (3, 3), (9, 9), (100, 9)] {
+        assert_eq!(index.count(&filter, most).unwrap(), count);
+    }
+    assert_eq!(asking.server.limits(), [1, 3, 9, 100]);
+}
+
+#[test]
+fn a_page_is_asked_for_what_is_still_wanted() {
+    let two = |at: u64, found: &[u64]| {
+        let mut page = honest(at, found.get(..2).unwrap_or(found));
+        page["cursor"] = json!(found.get(2).map(ToString::to_string));
+        page
+    };
+    let asking = Asking::new(two);
+    let filter = Filter::from_pairs([("issuer", ISSUER)]).unwrap();
+    let (http, size) = (asking.source.http().unwrap(), organisation().size());
+    let (found, has_more) = http.records(&filter, size, 4).unwrap();
+    assert_eq!((found.len(), has_more), (4, true));
+    assert_eq!(asking.server.limits(), [5, 3, 1]);
+    assert_eq!(http.records(&filter, size, usize::MAX).unwrap().0.len(), 9);
+    assert_eq!(asking.server.limits()[3..], [1000; 5]);
 }

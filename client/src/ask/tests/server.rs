@@ -90,6 +90,13 @@ impl Server {
         self.asked.lock().unwrap().iter().filter(|target| target.starts_with(path)).count()
     }
 
+    /// How much the index was asked for at most, by each request.
+    pub(super) fn limits(&self) -> Vec<u64> {
+        let asked = self.asked.lock().unwrap();
+        let limit = |target: &String| target.split('&').find_map(|pair| pair.strip_prefix("limit="))?.parse().ok();
+        asked.iter().filter(|target| target.starts_with("/v1/records")).filter_map(limit).collect()
+    }
+
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -101,6 +108,9 @@ impl Drop for Server {
         drop(TcpStream::connect(self.address));
     }
 }
+
+/// A server gives no more in one page.
+const PAGE: u64 = 1000;
 
 fn target(stream: &mut TcpStream) -> String {
     let (mut head, mut byte) = (Vec::new(), [0]);
@@ -142,15 +152,20 @@ fn answer(log: &TestLog, serves: &Serves, target: &str) -> Option<Vec<u8>> {
         }
         ("/v1/records", _) => {
             let at = number("at").unwrap();
-            let terms = pairs.iter().filter(|(name, _)| !["at", "cursor"].contains(&name.as_str()));
+            let terms = pairs.iter().filter(|(name, _)| !["at", "limit", "cursor"].contains(&name.as_str()));
             let filter = Filter::from_pairs(terms.map(|(name, value)| (name.as_str(), value.as_str()))).unwrap();
+            let (from, limit) = (number("cursor").unwrap_or(0), number("limit").unwrap_or(PAGE));
+            assert!((1..=PAGE).contains(&limit), "{limit}");
             let is_asked = |index: &u64| {
                 let entry = &log.entries[usize::try_from(*index).unwrap()];
                 filter.matches(&SignedStatement::parse(entry).unwrap())
             };
-            let answer = (serves.index)(at, &(0..at).filter(is_asked).collect::<Vec<u64>>());
-            if answer.is_null() {
-                return None;
+            let mut answer = (serves.index)(at, &(from..at).filter(is_asked).collect::<Vec<u64>>());
+            let ids = answer["ids"].as_array_mut()?;
+            let next = usize::try_from(limit).ok().filter(|limit| ids.len() > *limit).map(|limit| ids.split_off(limit));
+            if let Some(next) = next {
+                let next: EntryId = next[0].as_str().unwrap().parse().unwrap();
+                answer["cursor"] = json!(next.index.to_string());
             }
             answer
         }
