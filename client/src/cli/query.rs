@@ -171,7 +171,7 @@ impl Query {
             out.notice(&format!("{}  {id}: {}", failure.outcome.word(), visible(&failure.why)));
         }
         if let Some(why) = &answered.not_compared {
-            out.notice(&format!("the index was not held against what was read: {why}"));
+            out.notice(&format!("the index was not held against what was read: {}", visible(why)));
         }
         let others = match (self.complete, answered.has_more) {
             (_, true) => format!("there are more than {}: --limit", self.limit),
