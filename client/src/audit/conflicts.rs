@@ -11,6 +11,7 @@ use govlog_formats::digest::Digest;
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::statement::SignedStatement;
+use govlog_formats::visible::visible;
 use serde::Deserialize;
 
 use super::report::{Check, Conflict};
@@ -100,7 +101,7 @@ pub(super) fn conflicts(
 
 impl Listed {
     fn name(&self) -> String {
-        let (issuer, stream) = (self.issuer.escape_debug(), self.stream.escape_debug());
+        let (issuer, stream) = (visible(&self.issuer), visible(&self.stream));
         format!("a second statement of {issuer} for position {} of stream {stream}", self.seq)
     }
 }
@@ -113,8 +114,7 @@ fn judge(
     history: &History,
 ) -> Result<Result<Conflict, Unproved>, AuditError> {
     let read = || {
-        let id: EntryId =
-            listed.entry.parse().map_err(|error| format!("entry {}: {error}", listed.entry.escape_debug()))?;
+        let id: EntryId = listed.entry.parse().map_err(|error| format!("entry {}: {error}", visible(&listed.entry)))?;
         let bytes = base64::decode_url(&listed.statement).map_err(|error| format!("its bytes: {error}"))?;
         let statement = SignedStatement::parse_entry(&bytes).map_err(|error| error.to_string())?;
         Ok::<_, String>((id, statement))

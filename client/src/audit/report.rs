@@ -67,7 +67,7 @@ impl Conflict {
 
     fn text(&self) -> String {
         let Self { seq, entry, digests: [logged, refused], .. } = self;
-        let (issuer, stream) = (self.issuer.escape_debug(), self.stream.escape_debug());
+        let (issuer, stream) = (visible(&self.issuer), visible(&self.stream));
         format!(
             "issuer {issuer} signed two statements for position {seq} of stream {stream}: entry {entry} ({logged}) and one that was refused ({refused})"
         )

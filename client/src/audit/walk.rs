@@ -6,6 +6,7 @@ use govlog_formats::admission::{Class, Expected, judge_stream};
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::statement::SignedStatement;
+use govlog_formats::visible::visible;
 
 use super::report::{Check, Finding, Report};
 use crate::trust::{History, Trust};
@@ -96,7 +97,7 @@ impl<'a> Walk<'a> {
         let key = (claims.iss.clone(), position.stream.clone());
         let expected = self.streams.get(&key).copied().unwrap_or(Expected::START);
         if let Err(conflict) = judge_stream(expected, position) {
-            let (stream, iss) = (position.stream.escape_debug(), claims.iss.escape_debug());
+            let (stream, iss) = (visible(&position.stream), visible(&claims.iss));
             let what = format!("entry 1.{index} in stream {stream} of {iss}: {conflict}");
             self.finding(Check::Streams, Outcome::Refuted, what);
         }

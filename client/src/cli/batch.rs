@@ -8,6 +8,7 @@ use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::Record;
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::transparent::TransparentStatement;
+use govlog_formats::visible::visible;
 use serde_json::json;
 
 use super::exit::{NoMembers, Refuted, Usage};
@@ -107,10 +108,7 @@ impl Prove {
         let id = decision.decision_id().present().unwrap_or("(sealed)");
         let (file, batch) = (file.display().to_string(), path.display().to_string());
         out.result(
-            &format!(
-                "{file}: decision {}, member {index} of {count} of {batch}; to be verified with it",
-                id.escape_debug()
-            ),
+            &format!("{file}: decision {}, member {index} of {count} of {batch}; to be verified with it", visible(id)),
             json!({ "file": file, "batch": batch, "decision_id": id, "member": index.get(), "count": count }),
         );
         Ok(Exit::Ok)

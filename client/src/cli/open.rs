@@ -190,7 +190,7 @@ struct Shown {
 
 impl Shown {
     fn begin(entry: &Entry, word: &str) -> Self {
-        let (kind, leaf) = (entry.statement.kind().escape_debug(), entry.statement.leaf_hash());
+        let (kind, leaf) = (visible(entry.statement.kind()), entry.statement.leaf_hash());
         let id = entry.verified.as_ref().and_then(|verified| verified.as_ref().ok());
         Self {
             exit: Exit::Ok,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use govlog_formats::digest::Digest;
+use govlog_formats::visible::visible;
 use serde_json::json;
 
 use super::exit::Usage;
@@ -132,7 +133,7 @@ impl Place {
         };
         store.hold(&store.lock()?, hold)?;
         let what = if self.everything { "everything".to_owned() } else { format!("{} entries", leaves.len()) };
-        out.result(&format!("{what} held: {}", self.name.escape_debug()), json!({ "hold": self.name }));
+        out.result(&format!("{what} held: {}", visible(&self.name)), json!({ "hold": self.name }));
         Ok(Exit::Ok)
     }
 }
@@ -142,7 +143,7 @@ impl End {
         let store = self.store.open()?;
         let release = Release { reason: self.reason, at_ms: time::now_s().saturating_mul(1000) };
         store.release(&store.lock()?, &self.name, release)?;
-        out.result(&format!("released: {}", self.name.escape_debug()), json!({ "released": self.name }));
+        out.result(&format!("released: {}", visible(&self.name)), json!({ "released": self.name }));
         Ok(Exit::Ok)
     }
 }
@@ -175,13 +176,13 @@ fn show(store: &Folder, out: &Output) -> anyhow::Result<Exit> {
     for hold in holds.all() {
         let what = if hold.everything { "everything".to_owned() } else { format!("{} entries", hold.leaves.len()) };
         let ended = hold.released.as_ref().map_or_else(String::new, |release| {
-            format!("; released {}: {}", time::utc(release.at_ms / 1000), release.reason.escape_debug())
+            format!("; released {}: {}", time::utc(release.at_ms / 1000), visible(&release.reason))
         });
         lines.push(format!(
             "hold        {}: {what}, since {}: {}{ended}",
-            hold.name.escape_debug(),
+            visible(&hold.name),
             time::utc(hold.placed_ms / 1000),
-            hold.reason.escape_debug()
+            visible(&hold.reason)
         ));
     }
     let document = json!({

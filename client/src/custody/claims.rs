@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::search::{Filter, FilterError, Marks};
+use govlog_formats::visible::visible;
 
 use super::batches::Members;
 use super::contents::id;
@@ -65,7 +66,7 @@ pub(super) fn answers(
         )),
         Some(_) if missing.iter().all(|name| refused.contains(name)) => {}
         Some(name) => {
-            return Err(refuse(format!("{} was asked for, and is not among what answers", name.escape_debug())));
+            return Err(refuse(format!("{} was asked for, and is not among what answers", visible(name))));
         }
     }
     Ok(starts)

@@ -2,6 +2,7 @@
 
 use govlog_formats::cbor::{Value as Cbor, to_deterministic};
 use govlog_formats::record::{Body, Record, Recorded as Value};
+use govlog_formats::visible::visible;
 
 use super::found::{Custody, Recorded};
 use crate::trust::Trust;
@@ -13,8 +14,7 @@ pub(super) fn judge(trust: &Trust, name: &str, bytes: &[u8], file: &Custody) -> 
     let fail = |failure: Failure| Failure { why: format!("{name}: {}", failure.why), ..failure };
     let entry = verify::judge_transparent(trust, bytes, &mut Vec::new()).map_err(fail)?;
     let Some(Record::Custody(custody)) = entry.record() else {
-        let why =
-            format!("entry {}, of kind {}, is no custody record", entry.id(), entry.statement().kind().escape_debug());
+        let why = format!("entry {}, of kind {}, is no custody record", entry.id(), visible(entry.statement().kind()));
         return Err(fail(Failure::refuted(why)));
     };
     match custody.manifest_digest() {

@@ -65,7 +65,7 @@ fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
     list.push(match custody.confirmed() {
         Some(record) => format!(
             "collector and purpose: {} says so in entry {}, as any issuer can that the log admits for the kind custody",
-            record.issuer().escape_debug(),
+            record.issuer(),
             record.entry.id()
         ),
         None if custody.records.is_empty() => {
@@ -125,7 +125,7 @@ fn completeness(manifest: &Manifest) -> Vec<String> {
             .to_owned(),
         scanned => format!(
             "completeness: the collector claims to have {}; a file with fewer would be as good in itself, so scan it yourself, or trust who did",
-            scanned.escape_debug()
+            scanned
         ),
     }];
     if let Some(most) = manifest.not_found.cut_at {
@@ -249,11 +249,7 @@ fn line(text: &mut String, label: &str, value: &str) {
 
 fn lines(text: &mut String, custody: &Custody, now_s: u64) {
     let (manifest, head) = (&custody.manifest, &custody.checkpoint);
-    line(
-        text,
-        "log",
-        &format!("{}, checkpoint of size {}, root {}", manifest.origin.escape_debug(), head.size, head.root),
-    );
+    line(text, "log", &format!("{}, checkpoint of size {}, root {}", manifest.origin, head.size, head.root));
     let names: Vec<&str> = head.witnesses.iter().map(|witness| witness.name.as_str()).collect();
     let independent = head.witnesses.iter().filter(|witness| witness.relation == Relation::Independent).count();
     let (seen, known) = (head.witnesses.len(), head.known_witnesses);
@@ -262,20 +258,18 @@ fn lines(text: &mut String, custody: &Custody, now_s: u64) {
     line(text, "age", &format!("{age}; {} earlier checkpoints of the same history", head.earlier.len()));
     line(text, "admission", &admission(custody));
     line(text, "query", &query(custody));
-    let claimed =
-        |text: &Option<String>| text.as_ref().map_or_else(|| "-".to_owned(), |text| text.escape_debug().to_string());
-    let word = custody
-        .confirmed()
-        .map_or_else(|| "claimed".to_owned(), |record| format!("recorded by {}", record.issuer().escape_debug()));
+    let claimed = |text: &Option<String>| text.as_deref().unwrap_or("-").to_owned();
+    let word =
+        custody.confirmed().map_or_else(|| "claimed".to_owned(), |record| format!("recorded by {}", record.issuer()));
     line(
         text,
         "collector",
         &format!("{} ({word}), purpose: {}", claimed(&manifest.collector), claimed(&manifest.purpose)),
     );
     for record in &custody.records {
-        let by = record.issuer().escape_debug().to_string();
-        let to = record.recipient.as_ref().map(|to| format!(" to {}", to.escape_debug())).unwrap_or_default();
-        line(text, "custody", &format!("{}{to}, entry {} by {by}", record.op.escape_debug(), record.entry.id()));
+        let by = record.issuer();
+        let to = record.recipient.as_ref().map(|to| format!(" to {}", to)).unwrap_or_default();
+        line(text, "custody", &format!("{}{to}, entry {} by {by}", record.op, record.entry.id()));
     }
     line(text, "manifest", &format!("sha256 {}", custody.manifest_digest));
     line(text, "trust", &format!("fingerprint {}", custody.fingerprint));
@@ -289,7 +283,7 @@ fn lines(text: &mut String, custody: &Custody, now_s: u64) {
     }
     for dead in &custody.dead_links {
         let (from, unlooked) = (id(dead.from), custody.unlooked());
-        line(text, "not found", &format!("{from} {} {}{unlooked}", dead.rel.escape_debug(), dead.to));
+        line(text, "not found", &format!("{from} {} {}{unlooked}", dead.rel, dead.to));
     }
 }
 
@@ -304,9 +298,8 @@ fn admission(custody: &Custody) -> String {
 
 fn query(custody: &Custody) -> String {
     let manifest = &custody.manifest;
-    let terms =
-        manifest.query.search.iter().map(|(name, values)| format!("{name}={}", values.join("|").escape_debug()));
-    let ids = manifest.query.entries.iter().map(|id| id.escape_debug().to_string());
+    let terms = manifest.query.search.iter().map(|(name, values)| format!("{name}={}", values.join("|")));
+    let ids = manifest.query.entries.iter().cloned();
     let asked: Vec<String> = terms.chain(ids).collect();
     let (starts, (all, members)) = (manifest.starts.len(), custody.counts());
     let members = if members == 0 { String::new() } else { format!(" with {members} members of batches") };
@@ -314,12 +307,12 @@ fn query(custody: &Custody) -> String {
         "{}: {starts} {} it, {all} entries are here{members} ({}, as claimed)",
         asked.join(" "),
         if starts == 1 { "answers" } else { "answer" },
-        manifest.completeness.escape_debug()
+        manifest.completeness
     )
 }
 
 fn stream_line(stream: &StreamSeen, at_s: Option<u64>) -> String {
-    let name = format!("{} of {}", stream.stream.escape_debug(), stream.issuer.escape_debug());
+    let name = format!("{} of {}", stream.stream, stream.issuer);
     let spoke = match (&stream.last_word, at_s) {
         (None, _) => "says nothing of itself here".to_owned(),
         (Some(word), _) if word.op == "close" => format!("closed in {}", word.entry),
@@ -357,13 +350,12 @@ fn entries(text: &mut String, custody: &Custody) {
         let (entry, spot) = (&held.entry, held.spot());
         let said = held.record().and_then(|record| summary(&record)).unwrap_or_else(|| "-".to_owned());
         let role = held.role.map_or("beside", |role| role.word());
-        let kind = held.kind().escape_debug();
+        let kind = visible(held.kind());
         write!(text, "\n  {:<10} {role:<6} {kind}: {said}", id(spot)).ok();
-        write!(text, "\n  {:<10}        by {}; {}", "", entry.statement().claims().iss.escape_debug(), bounds(held))
-            .ok();
+        write!(text, "\n  {:<10}        by {}; {}", "", visible(&entry.statement().claims().iss), bounds(held)).ok();
         for edge in relations.get(&spot).into_iter().flatten() {
             let through = edge.through.map(|through| format!(", through {}", id(through))).unwrap_or_default();
-            write!(text, "\n  {:<10}        {} {}{through}", "", edge.rel.escape_debug(), id(edge.to)).ok();
+            write!(text, "\n  {:<10}        {} {}{through}", "", visible(&edge.rel), id(edge.to)).ok();
         }
     }
 }

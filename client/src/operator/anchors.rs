@@ -2,6 +2,7 @@
 
 use govlog_formats::admission::Credentials;
 use govlog_formats::record::handles::{HandleError, certificates_from_pem, is_spiffe_id};
+use govlog_formats::visible::visible;
 use govlog_formats::x509::{Anchor, CertificateError};
 
 use crate::time;
@@ -108,9 +109,9 @@ pub(super) fn in_words(der: &[u8]) -> String {
     match Anchor::parse(der) {
         Ok(anchor) => {
             let (subject, digest) = (anchor.subject(), anchor.digest());
-            format!("{} (SHA-256 {digest}, until {})", subject.escape_debug(), until(&anchor))
+            format!("{} (SHA-256 {digest}, until {})", visible(&subject), until(&anchor))
         }
-        Err(error) => format!("a certificate that admits nobody ({})", error.to_string().escape_debug()),
+        Err(error) => format!("a certificate that admits nobody ({})", visible(&error.to_string())),
     }
 }
 

@@ -23,8 +23,7 @@ use govlog_formats::cose::SigningKey;
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::statement::{SignedStatement, Signer, StatementError};
-
-use crate::people::visible;
+use govlog_formats::visible::visible_lines;
 
 /// A signed change of the admission policy that the log would take, once enough operators stand behind it.
 #[derive(Clone, Debug)]
@@ -146,7 +145,7 @@ impl Proposal {
         ];
         lines.extend(in_words(policy, &self.change).into_iter().map(|line| format!("it says    {line}")));
         lines.push(format!("{:#}", self.change.to_view()));
-        visible(&lines.join("\n"))
+        visible_lines(&lines.join("\n"))
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use govlog_formats::admission::{Change, Credentials, IssuerRow, PolicyState};
 use govlog_formats::digest::Digest;
+use govlog_formats::visible::visible;
 
 /// Says what a change does to a policy, one sentence for each thing.
 #[must_use]
@@ -11,8 +12,8 @@ pub fn in_words(policy: &PolicyState, change: &Change) -> Vec<String> {
     let fields = change.fields();
     let mut lines: Vec<String> = fields.set.iter().map(|row| issuer(policy, row)).collect();
     lines.extend(fields.retire.iter().map(|iss| match policy.issuer(iss) {
-        Some(_) => format!("{} may submit nothing more", iss.escape_debug()),
-        None => format!("{} may submit nothing more (it is no issuer now)", iss.escape_debug()),
+        Some(_) => format!("{} may submit nothing more", visible(iss)),
+        None => format!("{} may submit nothing more (it is no issuer now)", visible(iss)),
     }));
     if !fields.operators.is_empty() {
         lines.extend(operators(policy, &fields.operators.iter().map(|key| key.thumbprint()).collect()));
@@ -34,7 +35,7 @@ pub fn in_words(policy: &PolicyState, change: &Change) -> Vec<String> {
 fn issuer(policy: &PolicyState, row: &IssuerRow) -> String {
     let verb = if policy.issuer(&row.iss).is_some() { "replaces what is said of" } else { "lets in" };
     let credentials = credentials_in_words(&row.credentials);
-    let (iss, kinds, subjects) = (row.iss.escape_debug(), listed(&row.kinds), listed(&row.subjects));
+    let (iss, kinds, subjects) = (visible(&row.iss), listed(&row.kinds), listed(&row.subjects));
     format!("{verb} {iss}: it may submit {kinds} about {subjects}, {credentials}")
 }
 
@@ -55,7 +56,7 @@ pub fn credentials_in_words(credentials: &Credentials) -> String {
 
 /// These may be any text: what a terminal would hide or obey is written as escapes.
 fn listed(names: &[String]) -> String {
-    names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ")
+    names.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ")
 }
 
 fn operators(policy: &PolicyState, after: &BTreeSet<Digest>) -> Vec<String> {

@@ -159,11 +159,12 @@ fn shown(target: &Target) -> Option<String> {
     let view = view::to_json(kind, payload).ok();
     let body =
         view.map_or_else(|| format!("payload    SHA-256 {}", Digest::sha256(payload)), |view| format!("{view:#}"));
-    Some(visible(&format!("govlog shown v1\n{head}kind       {kind}\n{body}\n")))
+    Some(escaped(&format!("govlog shown v1\n{head}kind       {kind}\n{body}\n")))
 }
 
-/// Writes what a terminal would hide or obey, such as text that runs backwards, as escapes: what is read is what is there.
-pub(crate) fn visible(text: &str) -> String {
+/// Writes what a terminal would hide or obey, such as text that runs backwards, as escapes: what is read is what is there. Its digest is signed, so
+/// that these are its format's, and not what [`govlog_formats::visible`] may become.
+fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

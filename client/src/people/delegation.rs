@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ciborium::Value;
 use govlog_formats::record::approval::{ApprovalDecision, Approved};
 use govlog_formats::record::{Approval, Body, Delegation, Record, Recorded};
+use govlog_formats::visible::visible;
 
 use super::sheet::{BuildError, Built, Seals, Sheet};
 use crate::resolve::Found;
@@ -311,7 +312,7 @@ fn approved_else(facts: &DelegationFacts, found: &Found, approval: &Approval) ->
     let parent = facts.parent.as_ref().and_then(Found::entry).map(|parent| parent.statement.sig_structure_digest());
     let sub = found.subject().unwrap_or_default();
     let is_party = [&facts.from, &facts.to].into_iter().any(|party| party.is_subject(&sub));
-    let (sub, to) = (sub.escape_debug(), facts.to.id.escape_debug());
+    let (sub, to) = (visible(&sub), visible(&facts.to.id));
     match approval.approved() {
         Recorded::Present(Approved::SigStructure(digest)) if Some(digest) == parent => None,
         Recorded::Present(Approved::OpDigest(_)) => Some(format!(

@@ -19,7 +19,6 @@ mod revocation;
 mod sheet;
 
 pub use agent::{AgentFacts, agent};
-pub(crate) use approval::visible;
 pub use approval::{ApprovalFacts, Target, approval};
 pub use delegation::{DelegationFacts, PartyName, delegation};
 pub use ownership::{OwnershipFacts, ownership};

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use govlog_formats::digest::Digest;
 use govlog_formats::record::{LinkTarget, Record, view};
 use govlog_formats::statement::UnsignedStatement;
+use govlog_formats::visible::{visible, visible_lines};
 use serde_json::{Map, Value, json};
 
-use super::approval::visible;
 use super::sheet::{Built, Linked};
 use crate::time;
 use crate::verify::summary;
@@ -38,8 +38,8 @@ impl Preview<'_> {
         if let Some(said) = self.said() {
             line(&mut text, "says", &said);
         }
-        line(&mut text, "issuer", &format!("{} with key {}", claims.iss.escape_debug(), self.kid));
-        line(&mut text, "subject", &claims.sub.escape_debug().to_string());
+        line(&mut text, "issuer", &format!("{} with key {}", claims.iss, self.kid));
+        line(&mut text, "subject", &claims.sub);
         line(&mut text, "log", &format!("{}, as your trust directory says", claims.aud.as_deref().unwrap_or("any")));
         match &claims.stream {
             Some(at) if at.seq == 0 => line(&mut text, "stream", &format!("{} position 0: it begins here", at.stream)),
@@ -51,7 +51,7 @@ impl Preview<'_> {
             line(&mut text, name, &self.when(at_ms / 1000));
         }
         for link in &built.links {
-            line(&mut text, "link", &format!("{} {}: {}", link.rel, link.given.escape_debug(), link.summary));
+            line(&mut text, "link", &format!("{} {}: {}", link.rel, link.given, link.summary));
         }
         for opening in &built.openings {
             let place = self.openings.unwrap_or("nowhere");
@@ -72,7 +72,7 @@ impl Preview<'_> {
             write!(text, "\nWhat it is about:\n{}", indented(shown)).ok();
         }
         write!(text, "\nThe record:\n{}", indented(&format!("{:#}", self.record()))).ok();
-        visible(&text)
+        visible_lines(&text)
     }
 
     /// Writes it for programs.
@@ -127,7 +127,7 @@ fn link(link: &Linked) -> Value {
 
 fn line(text: &mut String, label: &str, value: &str) {
     // Writing to a string cannot fail.
-    write!(text, "\n  {label:<12} {value}").ok();
+    write!(text, "\n  {label:<12} {}", visible(value)).ok();
 }
 
 fn indented(text: &str) -> String {

@@ -3,6 +3,7 @@
 use ciborium::Value;
 use govlog_formats::record::revocation::{RevocationTarget, TargetType};
 use govlog_formats::record::{Handle, LinkTarget};
+use govlog_formats::visible::visible;
 
 use super::sheet::{BuildError, Built, Seals, Sheet};
 use crate::resolve::{Found, What};
@@ -67,7 +68,7 @@ pub fn revocation(
             "{} is a {}, which bears handles ({}) of a credential that it did not issue: THAT CREDENTIAL IS REVOKED, for all that it is used for, \
              and not the entry alone",
             target.name,
-            kind.escape_debug(),
+            visible(kind),
             names.join(", ")
         ));
     }

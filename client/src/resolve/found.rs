@@ -5,6 +5,7 @@ use govlog_formats::entry_id::EntryId;
 use govlog_formats::record::handles::{CertificateHandles, TokenHandles};
 use govlog_formats::record::{Handle, LinkTarget, Record};
 use govlog_formats::statement::SignedStatement;
+use govlog_formats::visible::visible;
 
 use crate::time;
 use crate::verify::{VerifiedEntry, summary};
@@ -112,7 +113,7 @@ impl Found {
             What::Leaf(leaf) => format!("the entry with leaf hash {leaf}, NOT VERIFIED: it was not read"),
             What::Certificate(found) => format!(
                 "certificate of {}, valid until {}, tbs_s256 {}; its signature was not looked at",
-                found.spiffe_id.as_deref().unwrap_or("no SPIFFE ID").escape_debug(),
+                visible(found.spiffe_id.as_deref().unwrap_or("no SPIFFE ID")),
                 time::utc(found.not_after_ms / 1000),
                 found.tbs_s256
             ),
@@ -126,7 +127,7 @@ impl Found {
                 let handles: Vec<String> = self.handles().iter().map(ToString::to_string).collect();
                 handles.join(", ")
             }
-            What::Name(name) => name.escape_debug().to_string(),
+            What::Name(name) => visible(name),
         }
     }
 
@@ -163,9 +164,9 @@ impl Entry {
             self.record().and_then(|record| summary(&record)).map(|said| format!(" ({said})")).unwrap_or_default();
         let what = format!(
             "{}{said} about {} by {}",
-            self.statement.kind().escape_debug(),
-            self.statement.claims().sub.escape_debug(),
-            self.statement.claims().iss.escape_debug()
+            visible(self.statement.kind()),
+            visible(&self.statement.claims().sub),
+            visible(&self.statement.claims().iss)
         );
         match &self.standing {
             Standing::Verified(entry) => format!("entry {}: {what}, verified", entry.id()),
@@ -175,5 +176,5 @@ impl Entry {
 }
 
 fn shown(text: Option<&str>) -> String {
-    text.map_or_else(|| "nobody named".to_owned(), |text| text.escape_debug().to_string())
+    text.map_or_else(|| "nobody named".to_owned(), visible)
 }

@@ -5,6 +5,7 @@ use govlog_formats::digest::Digest;
 use govlog_formats::member::{MemberError, MemberProof};
 use govlog_formats::merkle::TreeSize;
 use govlog_formats::record::{Record, default_subject, short_kind};
+use govlog_formats::visible::visible;
 use serde_json::{Value, json};
 
 use super::entry::VerifiedEntry;
@@ -110,7 +111,7 @@ fn tree_of(batch: &VerifiedEntry) -> Result<(TreeSize, Digest), Failure> {
 /// about this one's subject.
 pub(super) fn may_speak_of(batch: &VerifiedEntry, record: &Record) -> Result<(), Failure> {
     let may_not = |what: String| {
-        let (iss, change) = (batch.statement().claims().iss.escape_debug(), batch.as_of_change());
+        let (iss, change) = (visible(&batch.statement().claims().iss), batch.as_of_change());
         Failure::unknown(format!(
             "{iss} may not {what} (admission policy as of change {change}); a later change may say otherwise: run govlog trust update"
         ))
@@ -121,7 +122,7 @@ pub(super) fn may_speak_of(batch: &VerifiedEntry, record: &Record) -> Result<(),
     let is_allowed = |subject: &str| row.subjects.iter().any(|pattern| subject_matches(pattern, subject));
     match default_subject(record) {
         Some(subject) if is_allowed(&subject) => Ok(()),
-        Some(subject) => Err(may_not(format!("speak about {}", subject.escape_debug()))),
+        Some(subject) => Err(may_not(format!("speak about {}", visible(&subject)))),
         None => Err(Failure::unknown("whether its issuer may speak about its subject: that is sealed")),
     }
 }
@@ -163,13 +164,9 @@ fn lines(text: &mut String, member: &VerifiedMember, trust: &Trust, now_s: u64) 
     let (batch, proof) = (member.batch(), &member.proof);
     let what = format!("{} of {} in the decision-batch {} of {}", proof.index, proof.size, batch.id(), trust.origin());
     verdict::line(text, "member", &what);
-    verdict::line(
-        text,
-        "issuer",
-        &format!("{}, signature of the batch verified", batch.statement().claims().iss.escape_debug()),
-    );
+    verdict::line(text, "issuer", &format!("{}, signature of the batch verified", batch.statement().claims().iss));
     if let Some(subject) = default_subject(member.record()) {
-        verdict::line(text, "subject", &subject.escape_debug().to_string());
+        verdict::line(text, "subject", &subject);
     }
     for (label, value) in said::lines(member.record()) {
         verdict::line(text, label, &value);

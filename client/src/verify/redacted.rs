@@ -6,6 +6,7 @@ use govlog_formats::digest::Digest;
 use govlog_formats::record::redaction::{RedactionExtent, RedactionTarget};
 use govlog_formats::record::{LinkTarget, Record, Recorded};
 use govlog_formats::statement::SignedStatement;
+use govlog_formats::visible::visible;
 
 /// An entry of which something cannot be opened any more, by a `redaction`.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +39,7 @@ impl Redacted {
     /// Why, in a few words.
     #[must_use]
     pub fn why(&self) -> String {
-        let basis = self.basis.as_deref().map_or_else(String::new, |basis| format!(": {}", basis.escape_debug()));
+        let basis = self.basis.as_deref().map_or_else(String::new, |basis| format!(": {}", visible(basis)));
         format!("{}{basis}, says {}", self.rule, self.iss)
     }
 
@@ -47,7 +48,7 @@ impl Redacted {
     pub fn what(&self) -> String {
         match self.target.extent {
             RedactionExtent::All => "all of it".to_owned(),
-            RedactionExtent::Fields => self.target.fields.join(", ").escape_debug().to_string(),
+            RedactionExtent::Fields => visible(&self.target.fields.join(", ")),
             RedactionExtent::Members => format!("{} members", self.target.members.len()),
         }
     }

@@ -176,13 +176,9 @@ pub(super) fn line(text: &mut String, label: &str, value: &str) {
 
 fn entry_lines(text: &mut String, entry: &VerifiedEntry, trust: &Trust, now_s: u64) {
     let claims = entry.statement().claims();
-    line(
-        text,
-        "entry",
-        &format!("{} in {}, kind {}", entry.id(), trust.origin(), entry.statement().kind().escape_debug()),
-    );
-    line(text, "issuer", &format!("{}, signature verified", claims.iss.escape_debug()));
-    line(text, "subject", &claims.sub.escape_debug().to_string());
+    line(text, "entry", &format!("{} in {}, kind {}", entry.id(), trust.origin(), entry.statement().kind()));
+    line(text, "issuer", &format!("{}, signature verified", claims.iss));
+    line(text, "subject", &claims.sub);
     if let Some(record) = entry.record() {
         said::lines(&record).iter().for_each(|(label, value)| line(text, label, value));
     }
@@ -193,7 +189,7 @@ fn entry_lines(text: &mut String, entry: &VerifiedEntry, trust: &Trust, now_s: u
 pub(super) fn place_lines(text: &mut String, entry: &VerifiedEntry, trust: &Trust, now_s: u64) {
     let (claims, included) = (entry.statement().claims(), entry.included());
     if let Some(position) = &claims.stream {
-        line(text, "stream", &format!("{} position {}", position.stream.escape_debug(), position.seq));
+        line(text, "stream", &format!("{} position {}", position.stream, position.seq));
     }
     line(text, "included", &format!("leaf {} in a tree of {}", entry.statement().leaf_hash(), included.size));
     line(text, "witnesses", &witnesses(entry, trust));

@@ -13,6 +13,7 @@ use govlog_formats::digest::Digest;
 use govlog_formats::record::redaction::RedactionRule;
 use govlog_formats::record::view;
 use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, content_type_of};
+use govlog_formats::visible::visible;
 use serde_json::json;
 
 use self::meanwhile::Seen;
@@ -179,7 +180,7 @@ impl Redact {
             }
             let leaf = entry.statement.leaf_hash();
             if let Some(hold) = holds.on(&leaf) {
-                let (name, why) = (hold.name.escape_debug(), hold.reason.escape_debug());
+                let (name, why) = (visible(&hold.name), visible(&hold.reason));
                 return Err(Usage(format!("{}: held: {name}, {why}; nothing was destroyed", entry.name)).into());
             }
             match self.plan(work, &entry)? {

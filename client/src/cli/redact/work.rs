@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use govlog_formats::digest::Digest;
 use govlog_formats::statement::SignedStatement;
+use govlog_formats::visible::visible;
 
 use crate::cli::exit::{Refuted, Usage};
 use crate::cli::output::Output;
@@ -70,7 +71,7 @@ impl<'a> Work<'a> {
         match planned.iter().find_map(|planned| holds.on(&planned.leaf)) {
             None => Ok(()),
             Some(hold) => {
-                let (name, why) = (hold.name.escape_debug(), hold.reason.escape_debug());
+                let (name, why) = (visible(&hold.name), visible(&hold.reason));
                 Err(Usage(format!("held meanwhile: {name}, {why}; nothing was signed and nothing destroyed")).into())
             }
         }
@@ -87,7 +88,7 @@ impl<'a> Work<'a> {
         if redaction.id.is_none() {
             let holds = self.store.holds()?;
             if let Some(hold) = redaction.targets().iter().find_map(|(leaf, _)| holds.on(leaf)) {
-                let name = hold.name.escape_debug();
+                let name = visible(&hold.name);
                 self.out
                     .notice(&format!("what it names is held meanwhile: {name}; it waits, and nothing was destroyed"));
                 return Ok(End::Held);
@@ -104,7 +105,7 @@ impl<'a> Work<'a> {
         match carry_out(self.store, lock, &mut redaction) {
             Ok(destroyed) => Ok(End::Done(Box::new(redaction), destroyed)),
             Err(RedactError::Store(StoreError::Held { hold, .. })) => {
-                let (id, name) = (redaction.id.as_deref().unwrap_or("-"), hold.escape_debug());
+                let (id, name) = (redaction.id.as_deref().unwrap_or("-"), visible(&hold));
                 self.out.notice(&format!(
                     "what {id} names is held meanwhile: {name}; it waits, though the log says already that it is destroyed"
                 ));
@@ -164,7 +165,7 @@ impl<'a> Work<'a> {
             (status, _) if is_passing(status) => Ok(Told::NotYet),
             (status, _) => {
                 let detail = answer.detail.as_deref().or(answer.title.as_deref()).unwrap_or_default();
-                Ok(Told::Refused(format!("({status}): {}", detail.escape_debug())))
+                Ok(Told::Refused(format!("({status}): {}", visible(detail))))
             }
         }
     }
