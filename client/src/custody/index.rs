@@ -66,14 +66,14 @@ impl<'a> Index<'a> {
         let mut asked: BTreeMap<String, usize> = BTreeMap::new();
         open.iter().filter_map(kind).for_each(|kind| *asked.entry(kind).or_default() += 1);
         for (kind, questions) in asked {
-            let most = questions / 2;
+            let most = (questions / 2).min(MOST_OF_FEW);
             let is_known = match self.few.get(&kind) {
                 Some(Few::All(_)) => true,
                 Some(Few::AtLeast(count)) => *count > most,
                 None => most == 0,
             };
             let Some(term) = Term::new(Column::KIND, &kind).ok().filter(|_| !is_known) else { continue };
-            let (found, has_more) = self.http.records(&Filter::default().with(term), self.at, most.min(MOST_OF_FEW))?;
+            let (found, has_more) = self.http.records(&Filter::default().with(term), self.at, most)?;
             let count = found.len();
             self.few.insert(kind, if has_more { Few::AtLeast(count + 1) } else { Few::All(found) });
         }
