@@ -128,17 +128,18 @@ mod tests {
         assert!(report(&page, &[]).unwrap_err().ends_with("--force"));
         assert_eq!(report(&page, &["--force"]), Ok(Exit::Ok));
         let whole = fs::read(&file).unwrap();
-        fs::write(&record, "a record").unwrap();
-        for evidence in [&file, &record] {
+        let handed = path("case.hand-over.cose");
+        let (records, is_evidence) = ([(&record, "a record"), (&handed, "the first")], "that is the evidence");
+        records.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+        for (evidence, why) in [(&file, is_evidence), (&record, "a record's ending"), (&handed, "a record's ending")] {
             let refused = report(evidence, &["--force"]).unwrap_err();
-            assert!(refused.contains("that is the evidence"), "{refused}");
+            assert!(refused.contains(why), "{refused}");
         }
-        assert!(whole == fs::read(&file).unwrap() && fs::read(&record).unwrap() == b"a record");
+        assert!(records.iter().all(|(path, bytes)| fs::read(path).unwrap() == bytes.as_bytes()));
+        assert!(whole == fs::read(&file).unwrap());
         fs::remove_file(&record).unwrap();
 
         // Refused before anything is signed: there is no log here, and no key.
-        let handed = path("case.hand-over.cose");
-        fs::write(&handed, "the first").unwrap();
         let step = ["hand-over", &file, "--trust", &trust, "--recipient", "counsel-3", "--log", "http://127.0.0.1:9"];
         let step = [&step[..], &["--key", "none.key", "--iss", "https://desk.example"]].concat();
         let refused = run(&step).unwrap_err();

@@ -55,6 +55,11 @@ impl Report {
     pub(crate) fn run(self, out: &Output) -> anyhow::Result<Exit> {
         let dir = TrustDir::load(&self.trust)?;
         let now_s = time::now_s();
+        if self.out.extension().is_some_and(|ending| ending == "cose") {
+            return Err(
+                Usage(format!("{}: .cose is a record's ending; call the page otherwise", self.out.display())).into()
+            );
+        }
         let is_evidence = |path: &PathBuf| path.canonicalize().ok() == self.out.canonicalize().ok();
         let beside = beside(&self.file);
         if self.out.exists() && [&self.file, &beside].into_iter().chain(&self.record).any(is_evidence) {
