@@ -124,9 +124,10 @@ pub fn show(
     let custody = made.verdict.result?;
     let mut shown = Shown { wrong, outcome, ..Shown::new(wanted.sought, found, custody, true) };
     shown.only_what_was_asked_for(wanted.sought)?;
-    let beats = beats(source, trust, &head, &tree, &shown.custody.streams);
-    // Without an index, which is not needed for the rest, how often streams speak is not known.
-    shown.beats = if is_scanned { beats.unwrap_or_default() } else { beats? };
+    // Whoever reads everything asks no index: how often streams speak is not known then.
+    if !is_scanned {
+        shown.beats = beats(source, trust, &head, &tree, &shown.custody.streams)?;
+    }
     Ok(Some(shown))
 }
 

@@ -199,8 +199,11 @@ fn a_log_that_is_read_whole_gives_the_chain_without_its_index() {
         (shown.unwrap(), told)
     };
     assert!(shown(false).0.is_none());
+    let asked = || asking.server.asked("/v1/records");
+    let before = asked();
     let (whole, told) = shown(true);
     let whole = whole.unwrap();
+    assert_eq!(asked(), before, "nor is that asked how often streams speak");
     assert_eq!(ids(&whole), CHAIN);
     assert_eq!(told.iter().filter(|told| **told == ("scanned", 12, 12)).count(), 1, "read once: {told:?}");
     let text = Page::default().draw(&whole, NOW);
