@@ -7,7 +7,8 @@ use harness::opa::{Heard, Sources};
 use harness::wait::SOON;
 use harness::{Faults, Opa};
 
-use super::{POINTS, Scene};
+use super::Scene;
+use super::kill::POINTS;
 use crate::NODE;
 
 /// What the agent exits with when a start must find out what is on disk.

@@ -20,7 +20,7 @@ use super::{Scene, expect};
 use crate::NODE;
 
 /// Where the agent is killed: every place that what is read passes.
-const POINTS: [&str; 10] = [
+pub(super) const POINTS: [&str; 10] = [
     "feed::before_write",
     "feed::after_write",
     "feed::before_settle",

@@ -18,7 +18,7 @@ use super::{Scene, expect};
 use crate::NODE;
 
 /// All fail points but those of what is read, in the order of their documentation.
-pub(crate) const POINTS: [&str; 9] = [
+pub(super) const POINTS: [&str; 9] = [
     "receive::before_write",
     "receive::after_write",
     "sign::before_write",

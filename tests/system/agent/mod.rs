@@ -26,7 +26,8 @@ use harness::{Agent, Faults, Ledger, Network, Opa, Recorded, check};
 
 use crate::NODE;
 
-pub(crate) use kill::POINTS;
+/// The fail points at which each of the crash tests kills the agent, in the order of their documentation.
+pub(crate) const HIT: [&[&str]; 2] = [&kill::POINTS, &feeds::POINTS];
 
 /// A log, and an agent that it admits; the log runs, the agent does not yet.
 pub(crate) struct Scene {
