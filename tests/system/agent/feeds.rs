@@ -16,7 +16,7 @@ use harness::wait::{SOON, until, within};
 use harness::{Faults, Ledger, check};
 use serde_json::Value;
 
-use super::{Scene, expect};
+use super::{LONGEST_LIFE, Scene, expect};
 use crate::NODE;
 
 /// Where the agent is killed: every place that what is read passes.
@@ -236,7 +236,9 @@ fn what_is_read_is_logged_once_however_often_the_agent_is_killed() {
             continue;
         }
         let begun = Instant::now();
-        until("the end of a life", SOON, || (!scene.agent.is_running() || begun.elapsed() > most).then_some(()));
+        until(&format!("the end of life {life}"), SOON, || {
+            (!scene.agent.is_running() || begun.elapsed() > most).then_some(())
+        });
         let ended = scene.agent.kill();
         if ended.aborted() {
             *killed.entry(point).or_default() += 1;
@@ -292,7 +294,9 @@ fn a_large_listing_is_logged_once_whatever_is_killed_between_its_portions() {
         let ended = match scene.agent.try_start(&Faults::kill(point, passes)) {
             Err(ended) => ended,
             Ok(()) => {
-                until("the end of a life", SOON, || (!scene.agent.is_running()).then_some(()));
+                until(&format!("the end of a life at {point}"), LONGEST_LIFE, || {
+                    (!scene.agent.is_running()).then_some(())
+                });
                 scene.agent.kill()
             }
         };

@@ -10,11 +10,10 @@ use harness::agent::{QUICK_BATCHED, captured_groups};
 use harness::network::Plan;
 use harness::opa::Sources;
 use harness::power::Random;
-use harness::wait::SOON;
 use harness::witness::Witness;
 use harness::{Ended, Faults};
 
-use super::{Scene, expect};
+use super::{LONGEST_LIFE, Scene, expect};
 use crate::NODE;
 
 /// All fail points but those of what is read, in the order of their documentation.
@@ -125,14 +124,15 @@ impl World {
     }
 
     fn died(&mut self, blow: &Blow, ended: &Ended) {
-        let weather = self.weather;
+        let (life, weather) = (self.tally.kills() + 1, self.weather);
+        let how = || format!("life {life}, {blow:?}, {weather:?}: {} {}", ended.status, ended.stderr);
         match blow {
             Blow::At(point, _) => {
-                assert!(ended.aborted(), "{blow:?}, {weather:?}: {} {}", ended.status, ended.stderr);
+                assert!(ended.aborted(), "its place was not reached: {}", how());
                 *self.tally.at.entry(point).or_default() += 1;
             }
             Blow::After(_) | Blow::Starting(_) => {
-                assert_eq!(ended.signal(), Some(9), "{blow:?}, {weather:?}: {} {}", ended.status, ended.stderr);
+                assert_eq!(ended.signal(), Some(9), "{}", how());
                 let is_starting = matches!(blow, Blow::Starting(_));
                 *(if is_starting { &mut self.tally.while_starting } else { &mut self.tally.at_any_time }) += 1;
             }
@@ -176,7 +176,7 @@ impl Loop {
     /// The sources upload until the blow falls.
     fn work(&mut self, blow: &Blow, next: Weather) {
         let (begun, world) = (Instant::now(), &mut self.world);
-        let limit = if let Blow::After(time) = blow { *time } else { SOON };
+        let limit = if let Blow::After(time) = blow { *time } else { LONGEST_LIFE };
         let turns_at = Duration::from_millis(self.random.below(40) as u64);
         let uploaded = self.sources.upload(world.scene.agent.address(), || {
             if begun.elapsed() >= turns_at {
@@ -184,7 +184,7 @@ impl Loop {
             }
             world.scene.agent.is_running() && begun.elapsed() < limit
         });
-        uploaded.unwrap();
+        uploaded.unwrap_or_else(|broken| panic!("life {}, {blow:?}: {broken}", world.tally.kills() + 1));
         let ended = world.scene.agent.kill();
         world.died(blow, &ended);
     }

@@ -16,6 +16,7 @@ mod source;
 mod x509;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use harness::agent::{QUICK, captured_groups};
 use harness::network::Plan;
@@ -28,6 +29,9 @@ use crate::NODE;
 
 /// The fail points at which each of the crash tests kills the agent, in the order of their documentation.
 pub(crate) const HIT: [&[&str]; 2] = [&kill::POINTS, &feeds::POINTS];
+
+/// How long a life of the agent may last that is to end at a place: on a busy machine too, for this only keeps a test from waiting for ever.
+const LONGEST_LIFE: Duration = Duration::from_secs(60);
 
 /// A log, and an agent that it admits; the log runs, the agent does not yet.
 pub(crate) struct Scene {
