@@ -227,9 +227,9 @@ fn what_is_read_is_logged_once_however_often_the_agent_is_killed() {
         let pieces = [random.below(9_000), random.below(1_500)];
         let turn = std::cell::Cell::new(0);
         sources.grow(|| pieces[turn.replace(turn.get() + 1) % 2]);
-        let is_late = point.ends_with("settle") || point.starts_with("confirm");
-        let passes = if is_late { 0 } else { [0, 0, 1, 2][random.below(4)] };
-        let most = if is_late { LONG_LIFE } else { LIFE };
+        let settles = point.ends_with("settle");
+        let passes = if settles { 0 } else { [0, 0, 1, 2][random.below(4)] };
+        let most = if settles || point.starts_with("confirm") { LONG_LIFE } else { LIFE };
         if let Err(ended) = scene.agent.try_start(&Faults::kill(point, passes)) {
             assert!(ended.aborted(), "{point}: {} {}", ended.status, ended.stderr);
             *killed.entry(point).or_default() += 1;
