@@ -87,8 +87,12 @@ pub(super) fn settled(what: &Waits, found: Vec<Decided>, envoy: &Envoy, over: Op
 
 /// Whether what was read then has had its time; `Some(true)`: although a decision may be under way.
 fn is_over(envoy: &Envoy, decisions: &dyn Decisions, since_ms: u64, now_ms: u64) -> Option<bool> {
-    let waited_ms = now_ms.saturating_sub(since_ms);
     let (settle, most) = (envoy.settle, envoy.settle_most);
+    // Nothing waits, and nobody is waited for: not for what an earlier process held, either, which may have been told otherwise.
+    if settle.is_zero() {
+        return Some(false);
+    }
+    let waited_ms = now_ms.saturating_sub(since_ms);
     if waited_ms < millis(settle) {
         return None;
     }

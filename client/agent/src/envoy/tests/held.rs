@@ -104,13 +104,19 @@ fn another_configuration_holds_for_what_waits_too() {
     lab.told.is_awaited.store(true, Ordering::Relaxed);
     lab.requests(&["a", "a"]);
     let place = lab.read(NOW).1.place;
-    let mut envoy = envoy("decided_by = []");
-    envoy.log = lab.envoy.log.clone();
-    lab.envoy = std::sync::Arc::new(envoy);
-    lab.restart(place.as_deref());
-    let (shown, found) = lab.read(NOW + 1);
-    assert_eq!(shown, ["none", "none"], "nobody decides for it any more");
-    assert_ne!(found.arrivals[0].key, found.arrivals[1].key, "which of the two came first is known all the same");
+    let held = lab.told.held.lock().unwrap().clone();
+    for (more, why) in
+        [("decided_by = []", "nobody decides for it any more"), ("settle_s = 0", "nothing waits any more")]
+    {
+        let mut envoy = envoy(more);
+        envoy.log = lab.envoy.log.clone();
+        lab.envoy = std::sync::Arc::new(envoy);
+        lab.told.held.lock().unwrap().clone_from(&held);
+        lab.restart(place.as_deref());
+        let (shown, found) = lab.read(NOW + 1);
+        assert_eq!(shown, ["none", "none"], "{why}");
+        assert_ne!(found.arrivals[0].key, found.arrivals[1].key, "which of the two came first is known all the same");
+    }
 }
 
 /// What happens to a log, and to who reads it.
