@@ -148,30 +148,14 @@ impl Held {
         let kept = self.kept;
         // None that was read later has had its time before the first has.
         let over = self.rows.range(..kept).map_while(|(number, row)| Some((*number, Some(is_over(row.since_ms)?))));
-        let mut due = self.some(most, over);
-        due.add(self.some(most, self.due.range(..kept).map(|number| (*number, None))));
+        let mut due = Due { left: most, ..Due::default() };
+        due.add(&self.rows, over);
+        due.add(&self.rows, self.due.range(..kept).map(|number| (*number, None)));
         if let Some(Range { start, end }) = self.sweep.take() {
             let until = end.min(kept);
-            let swept = self.some(most, self.rows.range(start..until).map(|(number, _)| (*number, None)));
-            let last = swept.rows.last_key_value().filter(|_| swept.more);
-            let from = last.map_or(until, |(number, _)| number + 1);
+            let from = due.add(&self.rows, self.rows.range(start..until).map(|(number, _)| (*number, None)));
+            let from = from.unwrap_or(until);
             self.sweep = (from < end).then_some(from..end);
-            due.add(swept);
-        }
-        due
-    }
-
-    /// The first of some rows.
-    fn some(&self, most: Most, rows: impl Iterator<Item = (u64, Option<bool>)>) -> Due {
-        let (mut due, mut bytes) = (Due::default(), 0);
-        for (number, over) in rows {
-            if due.rows.len() >= most.rows || bytes >= most.bytes {
-                due.more = true;
-                break;
-            }
-            let size = self.rows.get(&number).map_or(0, |row| row.bytes);
-            bytes += usize::try_from(size).unwrap_or(usize::MAX);
-            due.rows.insert(number, over);
         }
         due
     }
@@ -203,19 +187,32 @@ pub(super) struct Due {
     pub(super) rows: BTreeMap<u64, Option<bool>>,
     /// Whether there are more.
     pub(super) more: bool,
+    /// How much there is still room for.
+    left: Most,
 }
 
 impl Due {
-    fn add(&mut self, others: Self) {
-        for (number, over) in others.rows {
-            self.rows.entry(number).or_insert(over);
+    /// Adds those of some rows that there is room for, and that are not there yet; gives the first for which there is none.
+    fn add(&mut self, held: &BTreeMap<u64, Row>, rows: impl Iterator<Item = (u64, Option<bool>)>) -> Option<u64> {
+        for (number, over) in rows {
+            if self.rows.contains_key(&number) {
+                continue;
+            }
+            if self.left.rows == 0 || self.left.bytes == 0 {
+                self.more = true;
+                return Some(number);
+            }
+            let bytes = held.get(&number).map_or(0, |row| row.bytes);
+            self.left.rows -= 1;
+            self.left.bytes = self.left.bytes.saturating_sub(usize::try_from(bytes).unwrap_or(usize::MAX));
+            self.rows.insert(number, over);
         }
-        self.more |= others.more;
+        None
     }
 }
 
 /// How much is looked at at a time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Most {
     pub(super) rows: usize,
     pub(super) bytes: usize,

@@ -9,7 +9,7 @@ use super::follow::{Lab, NOW};
 use super::*;
 use crate::envoy::held::{Held, Most};
 use crate::feed::{Feed as _, Found};
-use crate::outbox::Joined;
+use crate::outbox::{Joined, request_name};
 
 #[test]
 fn when_as_many_wait_as_may_the_file_keeps_the_rest() {
@@ -76,6 +76,39 @@ fn looking_at_all_ends_with_the_last_that_was_held_when_it_began() {
     held.are_kept();
     assert_eq!(due(&mut held), [6, 7, 8]);
     assert!(due(&mut held).is_empty() && !held.is_sweeping());
+}
+
+/// Two have had their time, two had a decision, and all are looked at: together they are no more at a time than one write holds.
+#[test]
+fn what_is_looked_at_for_several_reasons_is_bounded_together() {
+    let looked_at = |most: Most| {
+        let mut held = Held::default();
+        for number in 0..12 {
+            let request = if (2..4).contains(&number) { "decided" } else { "r" };
+            held.hold(request, if number < 2 { NOW } else { NOW + 1 }, 10);
+        }
+        held.are_kept();
+        held.hear(Joined { requests: None, so_far: 0 });
+        held.hear(Joined { requests: Some(vec![request_name("decided")]), so_far: 1 });
+        let mut rounds = Vec::new();
+        loop {
+            let due = held.due(most, |since_ms| (since_ms == NOW).then_some(false));
+            for (number, over) in &due.rows {
+                assert_eq!(*over, (*number < 2).then_some(false), "{number}");
+                if over.is_some() { held.let_go(*number) } else { held.waits(*number) }
+            }
+            rounds.push(due.rows.into_keys().collect::<Vec<_>>());
+            if !due.more {
+                break rounds;
+            }
+        }
+    };
+    let thrice: [&[u64]; 3] = [&[0, 1, 2, 3, 4], &[5, 6, 7, 8, 9], &[10, 11]];
+    assert_eq!(looked_at(Most { rows: 5, bytes: usize::MAX }), thrice);
+    assert_eq!(looked_at(Most { rows: usize::MAX, bytes: 45 }), thrice);
+    let first: [&[u64]; 2] = [&[0], &[1]];
+    assert_eq!(looked_at(Most { rows: 1, bytes: usize::MAX })[..2], first);
+    assert_eq!(looked_at(Most { rows: 20, bytes: 1_000 }).len(), 1);
 }
 
 #[test]
