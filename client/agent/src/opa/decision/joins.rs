@@ -7,7 +7,7 @@
 
 use govlog_formats::digest::Digest;
 
-use super::decision_under;
+use super::draft_of;
 use super::fields::Fields;
 use super::headers::Headers;
 use crate::json::{self, Kind, Pointer};
@@ -17,24 +17,23 @@ use crate::seal::Sealer;
 
 impl Finds for Group {
     fn find(&self, event: &[u8]) -> Option<Join> {
-        if !is_mapped(event, self) {
-            return None;
-        }
         let event = Fields::read(event).ok()?;
         let headers = Headers::read(&event.members);
         let request_id = headers.correlation(&event.members).request_id?.into_owned();
+        if !is_mapped(&event, &headers, self) {
+            return None;
+        }
         let id = event.text("decision_id").ok()??.into_owned();
         let (route, asked) = (self.prefix().to_owned(), asked(&event, &headers, self));
+        // It is mapped, so it has a time.
         let decided_ms = super::event_ms(&event).ok();
         Some(Join { request_id, decided: Decided { id, route, asked, decided_ms, is_reused: false } })
     }
 }
 
 /// Says whether an event gives a record, whatever is known of its bundles by then: with a digest of each it is as long as it can be.
-fn is_mapped(event: &[u8], group: &Group) -> bool {
-    // Nothing of what is sealed is kept.
-    let mut zeros = || [0; 32];
-    decision_under(event, group, &|_, _| Some(Digest::ZERO), Sealer::new(&mut zeros)).is_ok()
+fn is_mapped(event: &Fields<'_>, headers: &Headers<'_>, group: &Group) -> bool {
+    draft_of(event, headers, group, &|_, _| Some(Digest::ZERO), Sealer::blank()).is_ok()
 }
 
 fn asked(event: &Fields<'_>, headers: &Headers<'_>, group: &Group) -> Asked {

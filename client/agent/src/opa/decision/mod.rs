@@ -55,27 +55,31 @@ pub fn decision(bytes: &[u8], group: &Group, sealer: Sealer<'_>) -> Result<Draft
 /// # Errors
 ///
 /// As [`decision`].
-pub fn decision_under(
-    bytes: &[u8],
+pub fn decision_under(bytes: &[u8], group: &Group, known: &Known<'_>, sealer: Sealer<'_>) -> Result<Draft, Unmapped> {
+    let event = Fields::read(bytes)?;
+    draft_of(&event, &Headers::read(&event.members), group, known, sealer)
+}
+
+fn draft_of(
+    event: &Fields<'_>,
+    headers: &Headers<'_>,
     group: &Group,
     known: &Known<'_>,
     mut sealer: Sealer<'_>,
 ) -> Result<Draft, Unmapped> {
-    let event = Fields::read(bytes)?;
     let path = event.text("path")?;
     let mapping = group.mapping_of(path.as_deref().unwrap_or_default());
-    let headers = Headers::read(&event.members);
     // Not believed, not there or not readable: then there is no link, and which it was is counted where records are signed.
     let client = headers.client(group.xfcc_from()).ok();
-    let (policies, said_by_policies) = policies(&event, known)?;
-    let result = result(&event, mapping)?;
+    let (policies, said_by_policies) = policies(event, known)?;
+    let result = result(event, mapping)?;
 
     let mut record: Map = vec![("v".into(), 1.into()), ("assurance".into(), "adapter-signed".into())];
-    record.push(("event_ms".into(), event_ms(&event)?.into()));
-    identity(&mut record, &event, group, client.as_ref())?;
-    request(&mut record, &event, mapping, client.as_ref())?;
+    record.push(("event_ms".into(), event_ms(event)?.into()));
+    identity(&mut record, event, group, client.as_ref())?;
+    request(&mut record, event, mapping, client.as_ref())?;
     record.push(("result".into(), result.as_str().into()));
-    put_list(&mut record, "reasons", reasons(&event, mapping, result)?);
+    put_list(&mut record, "reasons", reasons(event, mapping, result)?);
     let governing: Vec<Link> = policies.iter().filter_map(Policy::governs).collect();
     put_list(&mut record, "policies", policies.iter().map(Policy::to_value).collect());
     put_list(&mut record, "policy_ids", path.iter().map(|path| text(path.strip_prefix('/').unwrap_or(path))).collect());
@@ -94,7 +98,7 @@ pub fn decision_under(
     let links = authenticated.into_iter().chain(governing);
     put_list(&mut record, "links", links.map(|link| link.to_value()).collect());
     let said_by_path = path.is_some_and(|path| !path.starts_with('/')).then_some("path");
-    seal(&mut record, &event, &[said_by_path, said_by_policies], &mut sealer);
+    seal(&mut record, event, &[said_by_path, said_by_policies], &mut sealer);
     finish(record, mapping, sealer)
 }
 
