@@ -11,21 +11,44 @@ pub(crate) struct Stamp {
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
+    /// Whether the file would have got another stamp if it had been written to just then: clocks of file systems have steps.
+    is_settled: bool,
 }
 
 impl Stamp {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
+    /// The stamp of a file that is looked at, or read, now.
+    pub(crate) fn of(metadata: &Metadata, now_ms: u64) -> Self {
+        let now = i64::try_from(now_ms / 1_000).unwrap_or(i64::MAX);
         Self {
             file: (metadata.dev(), metadata.ino()),
             size: metadata.len(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
+            is_settled: now.abs_diff(metadata.ctime()) > 2,
         }
     }
 
-    /// Says whether the file would get another stamp if it were written to now: clocks of file systems have steps.
-    pub(crate) fn is_settled(&self, now_ms: u64) -> bool {
-        let now = i64::try_from(now_ms / 1_000).unwrap_or(i64::MAX);
-        now.abs_diff(self.changed.0) > 2
+    /// Says whether a file that was read with this stamp is surely the same now. One that was read just after it was written is not: it may have
+    /// been written once more within that step of the clock.
+    pub(crate) fn is_still(&self, now: &Self) -> bool {
+        self.is_settled && *self == Self { is_settled: true, ..*now }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_read_when_it_had_just_been_written_is_read_again() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "one").unwrap();
+        let metadata = file.path().metadata().unwrap();
+        let written_ms = u64::try_from(metadata.ctime()).unwrap() * 1_000;
+        let [at_once, later] = [0, 3_000].map(|after_ms| Stamp::of(&metadata, written_ms + after_ms));
+        assert!(!at_once.is_still(&at_once) && !at_once.is_still(&later), "whenever it is looked at");
+        assert!(later.is_still(&later) && later.is_still(&at_once));
+        std::fs::write(file.path(), "three").unwrap();
+        assert!(!later.is_still(&Stamp::of(&file.path().metadata().unwrap(), written_ms + 3_000)));
     }
 }

@@ -15,6 +15,7 @@ use govlog_formats::merkle::TreeSize;
 use crate::pump::{PumpError, Shared};
 use crate::stamp::Stamp;
 use crate::telemetry::Telemetry;
+use crate::world::{Machine, World as _};
 
 /// A trust directory, as it was last when it could be read.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl Trusted {
     /// As [`TrustDir::load`].
     pub fn load(path: &Path, every: Duration) -> Result<Self, TrustError> {
         // Before it is read: what changes meanwhile is seen the next time.
-        let files = files(path);
+        let files = files(path, Machine.now_ms());
         let trust = Arc::new(TrustDir::load(path)?.trust().clone());
         let now = Mutex::new(Now { trust, files, looked: Instant::now(), wrong: None });
         Ok(Self { path: path.to_owned(), every, now })
@@ -85,11 +86,13 @@ impl Trusted {
     }
 
     fn look(&self, now: &mut Now, telemetry: &Telemetry) {
-        let files = files(&self.path);
-        if files == now.files && now.wrong.is_none() {
+        let files = files(&self.path, Machine.now_ms());
+        if are_still(&now.files, &files) && now.wrong.is_none() {
             return;
         }
         match self.read(&now.trust) {
+            // It was read again because no stamp could tell.
+            Ok(trust) if now.wrong.is_none() && says_the_same(&trust, &now.trust) => now.files = files,
             Ok(trust) => {
                 let entries = trust.history().newest().index;
                 tracing::info!(path = %self.path.display(), newest = %entries, "the trust directory has changed; it is judged by it from now on");
@@ -139,13 +142,28 @@ impl Trusted {
     }
 }
 
+/// Whether all that was read in a directory is surely as it was.
+fn are_still(read: &Files, now: &Files) -> bool {
+    let is_still = |(name, stamp): (_, &Stamp)| now.get(name).is_some_and(|now| stamp.is_still(now));
+    read.len() == now.len() && read.iter().all(is_still)
+}
+
+/// Whether two readings of one directory, neither of which knows less than the other, are the same.
+fn says_the_same(one: &Trust, other: &Trust) -> bool {
+    let of = |trust: &Trust| {
+        let pinned = trust.pinned().map(|pinned| pinned.note.clone());
+        (trust.fingerprint(), trust.notes().clone(), trust.history().newest().index, pinned)
+    };
+    of(one) == of(other)
+}
+
 /// Looks at what is in a directory; what cannot be looked at is not there.
-fn files(path: &Path) -> Files {
+fn files(path: &Path, now_ms: u64) -> Files {
     let of = |entry: std::io::Result<std::fs::DirEntry>| {
         let entry = entry.ok()?;
         // Of a folder below it tells that a file was put into it: none of those is written twice.
         let found = std::fs::metadata(entry.path()).ok()?;
-        Some((entry.file_name(), Stamp::of(&found)))
+        Some((entry.file_name(), Stamp::of(&found, now_ms)))
     };
     std::fs::read_dir(path).into_iter().flatten().filter_map(of).collect()
 }
@@ -191,6 +209,20 @@ mod tests {
         std::fs::write(dir.path().join("policy.txt"), policy).unwrap();
         assert!(!trusted.is_still(&second, &telemetry));
         assert_eq!(trusted.now().wrong, None);
+    }
+
+    /// What was read may be older than what has the same stamp: it is read until that cannot be, and whoever judges by it is not disturbed.
+    #[test]
+    fn what_is_written_within_one_step_of_the_clock_is_seen() {
+        let (dir, log, telemetry) = (tempfile::tempdir().unwrap(), TestLog::new(), Telemetry::new().unwrap());
+        let mut updated = log.trusted_in(dir.path());
+        let trusted = Trusted::load(dir.path(), AT_ONCE).unwrap();
+        let first = trusted.trust();
+        updated.pin(&log.note_of(log.size(), &[0, 1])).unwrap();
+        trusted.now().files = files(dir.path(), Machine.now_ms());
+        assert!(!trusted.is_still(&first, &telemetry) && trusted.trust().pinned().is_some());
+        let second = trusted.trust();
+        assert!(trusted.is_still(&second, &telemetry) && trusted.is_still(&second, &telemetry));
     }
 
     /// An old directory that is put back, whole and well signed: who was put out since would be believed again.

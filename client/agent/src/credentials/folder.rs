@@ -41,8 +41,8 @@ impl Folder {
     fn file(&self, name: &OsString, now_ms: u64) -> Option<Known> {
         let path = self.path.join(name);
         let metadata = fs::metadata(&path).ok().filter(Metadata::is_file)?;
-        let stamp = Stamp::of(&metadata);
-        let known = self.files.get(name).filter(|known| known.stamp == stamp && stamp.is_settled(now_ms));
+        let stamp = Stamp::of(&metadata, now_ms);
+        let known = self.files.get(name).filter(|known| known.stamp.is_still(&stamp));
         if let Some(known) = known {
             return Some(known.clone());
         }

@@ -41,7 +41,7 @@ pub struct BundleFeed {
 }
 
 /// What tells that a bundle is the one that was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Mark {
     File(Stamp),
     /// `ETag` of its server.
@@ -76,7 +76,7 @@ impl BundleFeed {
     }
 
     /// Reads the bundle; `None`: it is the one that was read before.
-    fn fetch(&mut self) -> Result<Option<Fetched>, FeedError> {
+    fn fetch(&mut self, now_ms: u64) -> Result<Option<Fetched>, FeedError> {
         match &self.table.origin {
             Origin::File(path) => {
                 let file = File::open(path).map_err(at(path))?;
@@ -84,14 +84,14 @@ impl BundleFeed {
                 if !metadata.is_file() {
                     return Err(FeedError(format!("{}: not a file", path.display())));
                 }
-                let mark = Some(Mark::File(Stamp::of(&metadata)));
-                if self.mark == mark {
+                let stamp = Stamp::of(&metadata, now_ms);
+                if matches!(&self.mark, Some(Mark::File(read)) if read.is_still(&stamp)) {
                     return Ok(None);
                 }
                 let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
                 let mut bytes = Vec::new();
                 file.take(most).read_to_end(&mut bytes).map_err(at(path))?;
-                Ok(Some((bytes, mark)))
+                Ok(Some((bytes, Some(Mark::File(stamp)))))
             }
             Origin::Url { url, client } => {
                 if self.server.is_none() {
@@ -172,7 +172,7 @@ impl Feed for BundleFeed {
         Ok(())
     }
 
-    fn read(&mut self, _now_ms: u64) -> Result<Found, FeedError> {
+    fn read(&mut self, now_ms: u64) -> Result<Found, FeedError> {
         let mut found = Found { again: LOOK.min(self.table.poll), ..Found::default() };
         let is_wanted = self.policies.take_wanted(&self.table.name);
         if self.due.is_some_and(|due| Instant::now() < due) && !is_wanted {
@@ -184,7 +184,7 @@ impl Feed for BundleFeed {
         if self.judged_with != Some(judged_with) {
             self.mark = None;
         }
-        let fetched = self.fetch()?;
+        let fetched = self.fetch(now_ms)?;
         self.due = Instant::now().checked_add(self.table.poll);
         let Some((bundle, mark)) = fetched else { return Ok(found) };
         let seen = Digest::sha256_of(&[judged_with.as_bytes(), &bundle]);

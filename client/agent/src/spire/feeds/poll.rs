@@ -19,7 +19,7 @@ pub(super) trait Look: Send {
     /// # Errors
     ///
     /// What is wrong, for people; it is tried again.
-    fn look(&mut self) -> Result<Looked, FeedError>;
+    fn look(&mut self, now_ms: u64) -> Result<Looked, FeedError>;
 }
 
 /// What there was to be seen.
@@ -59,7 +59,7 @@ impl<L: Look> Poll<L> {
         if let Some(trouble) = self.trouble.take() {
             return Err(trouble);
         }
-        let looked = self.look.look();
+        let looked = self.look.look(now_ms);
         if let Ok(Looked { listing, .. }) = &looked {
             if let Some(entries) = &listing.entries {
                 self.known.entries(entries);

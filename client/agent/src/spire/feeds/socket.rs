@@ -28,7 +28,7 @@ impl Socket {
 }
 
 impl Look for Socket {
-    fn look(&mut self) -> Result<Looked, FeedError> {
+    fn look(&mut self, _now_ms: u64) -> Result<Looked, FeedError> {
         let (runtime, mut client) = match self.connected.take() {
             Some(connected) => connected,
             None => self.connect()?,
