@@ -57,6 +57,8 @@ pub(super) fn answers(
     if let Some(here) = verified.keys().map(|index| id(*index)).find(|here| refused.contains(here.as_str())) {
         return Err(refuse(format!("{here} is said not to verify, and is here")));
     }
+    // A member goes with its batch.
+    let is_refused = |name: &str| refused.contains(name.split('#').next().unwrap_or(name));
     match missing.first() {
         None => {}
         // An entry beyond the most that were taken.
@@ -64,7 +66,7 @@ pub(super) fn answers(
             "anything of {} entries that were asked for by their ids: the collector stopped before them",
             missing.len()
         )),
-        Some(_) if missing.iter().all(|name| refused.contains(name)) => {}
+        Some(_) if missing.iter().all(|name| is_refused(name)) => {}
         Some(name) => {
             return Err(refuse(format!("{} was asked for, and is not among what answers", visible(name))));
         }

@@ -76,6 +76,21 @@ fn an_entry_that_was_asked_for_is_there_or_the_collector_says_that_it_stopped() 
     assert!(verdict.not_proved.iter().any(|said| said.contains("asked for by their ids")), "{:?}", verdict.not_proved);
 }
 
+/// What was left out with its batch was not forgotten.
+#[test]
+fn a_member_that_was_asked_for_goes_with_its_refused_batch() {
+    let asked = |contents: &mut Contents| contents.query.entries = vec!["1.3".to_owned(), "1.4#0".to_owned()];
+    refused(asked, "1.4#0 was asked for");
+    let without = |index: u64| {
+        move |contents: &mut Contents| {
+            asked(contents);
+            contents.refused = vec![LeafIndex::new(index)];
+        }
+    };
+    refused(without(1), "1.4#0 was asked for");
+    assert_eq!(why(&told(without(4))), "VERIFIED");
+}
+
 #[test]
 fn it_was_looked_for_in_one_of_two_ways() {
     for wrong in ["everything", "", "scanned 0-9", "scanned 0-4 and verified by the operator"] {
