@@ -18,7 +18,7 @@ use super::closure::{Closure, close};
 use super::contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES, MAX_SINGLE_MEMBERS, MAX_WORDS, id};
 use super::finder::{FindError, Finder};
 use super::index::Index;
-use super::manifest::{BatchesSeen, Query};
+use super::manifest::{BatchesSeen, MAX_COUNTED, Query};
 use super::notes::Notes;
 use super::reader::{AT_ONCE, Read, Reader};
 use super::relations::Node;
@@ -519,6 +519,3 @@ fn chosen(
     }
     Ok(stored.iter().filter(|field| holds(&field.path)).cloned().collect())
 }
-
-/// So many batches of a log are counted.
-const MAX_COUNTED: usize = 1_000;

@@ -167,11 +167,14 @@ impl Unopened {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BatchesSeen {
-    /// How many there are below the checkpoint, at most a thousand counted.
+    /// How many there are below the checkpoint, counted to a hundred.
     pub logged: u64,
     /// Of how many there were openings at hand.
     pub opened: u64,
 }
+
+/// So many batches of a log are counted.
+pub(super) const MAX_COUNTED: usize = 100;
 
 /// Why bytes are no manifest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -10,7 +10,7 @@ use super::closure::{DeadLink, Edge};
 use super::contents::id;
 use super::found::Custody;
 use super::held::Held;
-use super::manifest::{BatchesSeen, Manifest, Query, Unopened};
+use super::manifest::{BatchesSeen, MAX_COUNTED, Manifest, Query, Unopened};
 use super::streams::StreamSeen;
 use super::{judge, record};
 use crate::openings::State;
@@ -162,13 +162,14 @@ fn unopened(batches: &[Unopened]) -> Vec<String> {
 /// So many batches are told one by one.
 const MAX_SAID: usize = 8;
 
-/// What a decision-batch holds its entry does not say.
+/// What a decision-batch holds its entry does not say. Whatever is claimed of it: the batches that were opened may be others than the log's.
 fn closed_batches(seen: BatchesSeen) -> Option<String> {
     let BatchesSeen { logged, opened } = seen;
-    (logged > opened).then(|| {
+    let count = if logged < MAX_COUNTED as u64 { logged.to_string() } else { format!("{MAX_COUNTED} or more") };
+    (logged > 0).then(|| {
         format!(
-            "completeness: decisions in decision-batches are found by what opens these alone: of {logged} batches or more in the log the \
-             collector says to have looked into {opened}"
+            "completeness: decisions in decision-batches are found by what opens these alone: of {count} batches in the log the collector says \
+             to have looked into {opened}"
         )
     })
 }

@@ -124,7 +124,9 @@ fn a_member_is_found_and_followed_like_an_entry_and_the_others_stay_where_they_a
     let unopened = Unopened { entry: "1.4".to_owned(), members: Some(5), opened: 1 };
     assert_eq!(custody.manifest.not_found.members, [unopened]);
     let said = file.verdict.text(0);
-    for words in ["4 members of batch 1.4 are not opened", "looked into 1", "member_of 1.4", "1.4#2"] {
+    for words in
+        ["4 members of batch 1.4 are not opened", "of 2 batches in the log", "looked into 1", "member_of 1.4", "1.4#2"]
+    {
         assert!(said.contains(words), "{words}: {said}");
     }
     // What does not belong is not disclosed.

@@ -91,6 +91,24 @@ fn a_member_that_was_asked_for_goes_with_its_refused_batch() {
     assert_eq!(why(&told(without(4))), "VERIFIED");
 }
 
+/// Which batches were opened nobody knows but the collector.
+#[test]
+fn whatever_was_opened_it_is_said_that_batches_are_closed() {
+    let said = |logged, opened| {
+        let verdict = told(|contents| contents.batches = BatchesSeen { logged, opened });
+        verdict.not_proved.into_iter().find(|said| said.contains("decision-batches"))
+    };
+    assert_eq!(said(0, 3), None);
+    for (logged, opened, words) in [
+        (1, 0, "of 1 batches in the log the collector says to have looked into 0"),
+        (2, 2, "of 2 batches in the log the collector says to have looked into 2"),
+        (99, 100, "of 99 batches in the log"),
+        (100, 100, "of 100 or more batches in the log"),
+    ] {
+        assert!(said(logged, opened).unwrap().contains(words), "{words}: {:?}", said(logged, opened));
+    }
+}
+
 #[test]
 fn it_was_looked_for_in_one_of_two_ways() {
     for wrong in ["everything", "", "scanned 0-9", "scanned 0-4 and verified by the operator"] {
