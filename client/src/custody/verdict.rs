@@ -154,7 +154,9 @@ fn refused(entries: &[String]) -> Option<String> {
 fn unopened(batches: &[Unopened]) -> Vec<String> {
     let said = |what: String| format!("completeness: {what}; whether they belong here is not known");
     let (first, more) = batches.split_at(batches.len().min(MAX_SAID));
-    let closed: u64 = more.iter().filter_map(|batch| Some(batch.members?.saturating_sub(batch.opened))).sum();
+    // Of so many members as their issuers like.
+    let closed = more.iter().filter_map(|batch| Some(batch.members?.saturating_sub(batch.opened)));
+    let closed = closed.fold(0_u64, u64::saturating_add);
     let more = (!more.is_empty()).then(|| format!("{closed} members of {} more batches are not opened", more.len()));
     first.iter().map(Unopened::said).chain(more).map(said).collect()
 }
