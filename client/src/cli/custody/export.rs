@@ -15,7 +15,7 @@ use super::record::{Recording, Step};
 use crate::cli::exit::{Refuted, Usage};
 use crate::cli::output::Output;
 use crate::cli::{Exit, files, open, progress};
-use crate::custody::{Custody, Exported, MAX_ENTRIES, MAX_FILE_BYTES, Plan, export};
+use crate::custody::{Custody, Exported, Held, MAX_ENTRIES, MAX_FILE_BYTES, Plan, export};
 use crate::openings::{Folder, OpeningStore};
 use crate::resolve::Resolver;
 use crate::trust::TrustDir;
@@ -159,8 +159,8 @@ impl Export {
             }
         };
         for (id, kind) in self.asked.named() {
-            let held = custody.entries.iter().find(|held| held.entry.id().to_string() == id);
-            let found = held.map(|held| held.entry.statement().kind()).filter(|found| *found != kind);
+            let found = custody.entries.iter().find(|held| held.id() == id).map(Held::kind);
+            let found = found.filter(|found| *found != kind);
             if let Some(found) = found {
                 return Err(Usage(format!(
                     "--{kind} {id}: that entry is of the kind {found}; by its id alone any is taken"

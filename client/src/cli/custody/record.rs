@@ -129,7 +129,7 @@ impl StepArgs {
             names_entries: matches!(op, "hold" | "release"),
         };
         let exit = self.recording.log(&step, custody, dir.trust(), (&beside, self.force), Map::new(), out)?;
-        said(op, custody.entries.len()).iter().for_each(|notice| out.notice(notice));
+        said(op, custody.counts().0).iter().for_each(|notice| out.notice(notice));
         Ok(exit)
     }
 }
