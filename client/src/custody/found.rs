@@ -98,8 +98,7 @@ impl Custody {
     /// What stands there.
     #[must_use]
     pub fn at(&self, spot: impl Into<Spot>) -> Option<&Held> {
-        let spot = spot.into();
-        self.entries.iter().find(|held| held.spot() == spot)
+        at(&self.entries, spot.into())
     }
 
     /// How many entries are here, and how many members of batches.
@@ -147,6 +146,11 @@ impl Custody {
         };
         self.records.iter().find(is_same)
     }
+}
+
+/// What stands there, among what is in the log's order.
+pub(super) fn at(held: &[Held], spot: Spot) -> Option<&Held> {
+    held.binary_search_by_key(&spot, Held::spot).ok().and_then(|at| held.get(at))
 }
 
 impl Recorded {

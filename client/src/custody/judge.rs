@@ -24,7 +24,7 @@ use super::manifest::{Manifest, ManifestError, NotFound};
 use super::missing::{Claimed, not_found};
 use super::spot::Spot;
 use super::streams::{bounded, streams};
-use super::{archive, claims};
+use super::{archive, claims, found};
 use crate::openings::{self, Openings, State};
 use crate::trust::{Trust, TrustError};
 use crate::verify::{self, Bracket, Failure, VerifiedEntry};
@@ -494,7 +494,7 @@ impl<'f> File<'f> {
             earlier: self.notes.keys().copied().filter(|size| *size < self.head.checkpoint().size).collect(),
         };
         let by_s = |id: &str| {
-            let held = held.iter().find(|held| held.entry.id().to_string() == id)?;
+            let held = found::at(&held, id.parse().ok()?)?;
             let signed_s = u64::try_from(held.entry.statement().claims().iat).unwrap_or_default();
             Some(held.bracket.upper_s.map_or(signed_s, |upper| upper.min(signed_s)))
         };
