@@ -5,6 +5,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use govlog_formats::admission::APPROVAL_STREAMS;
 use govlog_formats::merkle::{Frontier, LeafIndex, leaf_hash};
 use govlog_formats::record::LinkTarget;
 use govlog_formats::search::{Filter, Marks};
@@ -126,7 +127,7 @@ impl Scan {
             }
         }
         let stream = statement.claims().stream.as_ref();
-        let is_word = || stream.is_some_and(|position| position.stream.starts_with("approval-"));
+        let is_word = || stream.is_some_and(|position| position.stream.starts_with(APPROVAL_STREAMS));
         if statement.kind() == "admission-policy" || statement.kind() == "approval" && is_word() {
             self.changes.push(index);
         }

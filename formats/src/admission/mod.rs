@@ -27,7 +27,9 @@ pub use build::{BuildError, approval_statement, operator_statement};
 pub use change::{Change, ChangeError, ChangeFields, Credentials, IssuerRow, LogRow, ReceiptKey};
 pub use judge::{Accepted, Authenticated, Expected, OperatorRecord, RowRate, judge_stream};
 pub(crate) use names::trust_domain;
-pub use names::{ADMISSION_POLICY, APPROVAL, OPERATOR_STREAM, approval_stream, operator_iss, subject_matches};
+pub use names::{
+    ADMISSION_POLICY, APPROVAL, APPROVAL_STREAMS, OPERATOR_STREAM, approval_stream, operator_iss, subject_matches,
+};
 pub use refusal::{Class, Conflict, Refusal};
 pub use request::{GenesisRequest, RequestError};
 pub use state::{GenesisError, PolicyState};

@@ -12,6 +12,9 @@ pub const APPROVAL: &str = "application/vnd.govlog.approval+cbor";
 /// The name of the one stream that all changes of the admission policy form.
 pub const OPERATOR_STREAM: &str = "admission";
 
+/// How the names of the streams begin in which operators' approvals stand.
+pub const APPROVAL_STREAMS: &str = "approval-";
+
 /// The kinds that speak about a stream itself: their subject is their own stream.
 const STREAM_KINDS: [&str; 3] =
     ["application/vnd.govlog.stream+cbor", "application/vnd.govlog.gap+cbor", "application/vnd.govlog.quarantine+cbor"];
@@ -21,10 +24,10 @@ pub fn operator_iss(origin: &str) -> String {
     format!("https://{origin}/operator")
 }
 
-/// Names the stream of the approvals that are signed with an operator's key: `approval-` and the first 16 hex digits of its thumbprint.
+/// Names the stream of the approvals that are signed with an operator's key: [`APPROVAL_STREAMS`] and the first 16 hex digits of its thumbprint.
 pub fn approval_stream(kid: &Digest) -> String {
     let hex = kid.to_string();
-    format!("approval-{}", hex.get(..16).unwrap_or(&hex))
+    format!("{APPROVAL_STREAMS}{}", hex.get(..16).unwrap_or(&hex))
 }
 
 /// Tells whether a subject pattern covers a subject: an exact text, or a prefix when the pattern ends in `/`.
