@@ -45,6 +45,7 @@ type Place = (u32, u32);
 #[derive(Default)]
 pub(crate) struct Batches<'a> {
     store: Option<&'a dyn OpeningStore>,
+    /// In order, as a store gives them.
     leaves: Vec<Digest>,
     named: Vec<(u64, Place)>,
     pointing: Vec<(u64, Place)>,
@@ -145,7 +146,7 @@ impl<'a> Batches<'a> {
         if let Some(open) = self.open.iter().find(|open| open.leaf == *leaf) {
             return Ok(Some(open.clone()));
         }
-        let Some(store) = self.store.filter(|_| self.leaves.contains(leaf)) else { return Ok(None) };
+        let Some(store) = self.store.filter(|_| self.leaves.binary_search(leaf).is_ok()) else { return Ok(None) };
         let Some(members) = members(store, leaf)? else { return Ok(None) };
         let tree = member::tree(members.iter().map(|member| member.record.as_slice()));
         let open = Arc::new(OpenBatch { leaf: *leaf, members, tree });

@@ -26,6 +26,8 @@ pub fn check(store: &dyn OpeningStore) {
     let count = |leaf: &Digest| store.leaves().unwrap().iter().filter(|stored| *stored == leaf).count();
     assert_eq!([&one, &two, &three].map(count), [1, 1, 0], "every entry that has openings, once");
 
+    assert!(store.leaves().unwrap().is_sorted(), "in order");
+
     // Shorter and longer: nothing of what was there before may be left.
     for other in [b"less".as_slice(), b"", b"more than there was before"] {
         store.replace(&two, other).unwrap();

@@ -53,7 +53,7 @@ pub trait OpeningStore: Send + Sync {
     /// The store cannot be read.
     fn get(&self, leaf: &Digest) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Gives the entries that there are openings of here.
+    /// Gives the entries that there are openings of here, in the order of their leaf hashes, each once.
     ///
     /// # Errors
     ///
