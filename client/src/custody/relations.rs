@@ -388,10 +388,12 @@ fn names(record: Option<&Record>, iss: &str) -> Vec<Handle> {
 
 /// What a record names; `iss`: who signed it.
 fn points(record: &Record, iss: &str) -> Vec<Point> {
-    let mut found: Vec<Point> =
-        join::targets(record, iss).into_iter().map(|(rel, target)| Point { rel, target }).collect();
+    // What only a proof or a rule gives nobody says by a link.
+    let is_said = |(rel, _): &(String, LinkTarget)| ![MEMBER_OF, BEARS_ON].contains(&rel.as_str());
+    let said = join::targets(record, iss).into_iter().filter(is_said);
+    let mut found: Vec<Point> = said.map(|(rel, target)| Point { rel, target }).collect();
     let Some(body) = record.body() else { return found };
-    for (rel, target) in happened(record, body).into_iter().chain(stands(record, body, iss)).chain(said(record)) {
+    for (rel, target) in happened(record, body).into_iter().chain(stands(record, body, iss)).chain(spoken(record)) {
         // An explicit link to the same thing says it already, perhaps in another word.
         if !found.iter().any(|known| known.target == target) {
             found.push(Point { rel: rel.to_owned(), target });
@@ -462,7 +464,7 @@ fn stands(record: &Record, body: &Body, iss: &str) -> Vec<Named> {
 }
 
 /// What words about others name by their fields.
-fn said(record: &Record) -> Vec<Named> {
+fn spoken(record: &Record) -> Vec<Named> {
     let each = |rel: &'static str, targets: Vec<LinkTarget>| targets.into_iter().map(|target| (rel, target)).collect();
     match record {
         Record::Approval(approval) => {

@@ -289,3 +289,18 @@ fn nobody_but_a_revocation_revokes() {
     };
     assert_eq!(not_found.revocations, ["1.0"]);
 }
+
+/// By a link anybody says of an entry what he likes: what a proof gives, or a rule, stands under another name.
+#[test]
+fn nobody_says_by_a_link_what_only_a_proof_or_a_rule_gives() {
+    let link = |rel: &str| json!({ "rel": rel, "target": { "handle": handle_of("cert_s256") } });
+    let (_, kind, mut posing) = decision(&handle_of("serial_aki"));
+    posing["links"] = json!([link("member_of"), link("bears_on"), link("caused_by")]);
+    let target = json!({ "handle": ["policy_digest", ["sha256", "77".repeat(32)]] });
+    let bearing = json!({ "target_type": "policy", "target": target, "effective_ms": 1, "links": [link("bears_on")] });
+    let case = Case::new(&[issuance(), (PDP, kind, posing), (DESK, "revocation", bearing)]);
+    let rels: Vec<Vec<String>> =
+        case.nodes().iter().skip(1).map(|node| node.points.iter().map(|point| point.rel.clone()).collect()).collect();
+    assert_eq!(rels, [vec!["caused_by", "authenticated_by"], vec!["revokes"]]);
+    assert_eq!(case.revoked(), []);
+}
