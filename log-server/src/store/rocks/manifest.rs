@@ -162,9 +162,11 @@ mod tests {
             // Only a length may be one that the power cut short.
             assert!(records(&flipped, End::Torn).is_err() || is_in_a_length(&bytes, bit / 8), "bit {bit}");
         }
+        let ends = ends(&bytes);
+        assert!(ends.len() > 2);
         for length in 1..bytes.len() {
             // What ends between two records is a whole list, of an earlier time: then segments are missing, and that is seen.
-            let _ = records(&bytes[..length], End::Whole);
+            assert_eq!(records(&bytes[..length], End::Whole).is_ok(), ends.contains(&length), "{length} bytes");
             records(&bytes[..length], End::Torn).unwrap();
             records(&[&bytes[..], &vec![0; length]].concat(), End::Torn).unwrap();
         }
@@ -172,12 +174,19 @@ mod tests {
         assert!(matches!(check(directory.path(), End::Torn), Err(ManifestError::Content(_))));
     }
 
-    fn is_in_a_length(bytes: &[u8], at: usize) -> bool {
-        let mut begin = 0;
-        while at >= begin + HEADER + usize::from(u16::from_le_bytes([bytes[begin + 4], bytes[begin + 5]])) {
-            begin += HEADER + usize::from(u16::from_le_bytes([bytes[begin + 4], bytes[begin + 5]]));
+    /// Where each record of a list of one block ends.
+    fn ends(bytes: &[u8]) -> Vec<usize> {
+        let mut ends = Vec::new();
+        let mut end = 0;
+        while end < bytes.len() {
+            end += HEADER + usize::from(u16::from_le_bytes([bytes[end + 4], bytes[end + 5]]));
+            ends.push(end);
         }
-        (begin + 4..begin + 6).contains(&at)
+        ends
+    }
+
+    fn is_in_a_length(bytes: &[u8], at: usize) -> bool {
+        std::iter::once(0).chain(ends(bytes)).any(|begin| (begin + 4..begin + 6).contains(&at))
     }
 
     #[test]
