@@ -106,3 +106,33 @@ impl std::fmt::Debug for Sources {
         f.debug_struct("Sources").field("adapters", &self.adapters).field("feeds", &self.feeds.len()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_wait_have_an_eighth_of_the_outbox_and_all_of_them_no_more_than_a_quarter() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.toml");
+        let of = |envoys: usize| {
+            let envoy = |number| {
+                format!(
+                    "[[envoy]]\nname = \"e-{number}\"\nnode = \"n-{number}\"\nlog = \"{number}.jsonl\"\n\
+                    performer = \"spiffe://prod.example/envoy\"\n"
+                )
+            };
+            let tables: String = (0..envoys).map(envoy).collect();
+            std::fs::write(
+                &path,
+                format!(
+                    "iss = \"spiffe://prod.example/agent\"\nlog = \"http://127.0.0.1:8080\"\naccess.submit = \"loopback\"\n\
+                    openings.plaintext = true\n[limits]\noutbox_mib = 80\n{tables}"
+                ),
+            )
+            .unwrap();
+            held_bytes(&Config::load(&path).unwrap()) >> 20
+        };
+        assert_eq!([1, 2, 4, 5].map(of), [10, 10, 5, 4]);
+    }
+}
