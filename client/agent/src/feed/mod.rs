@@ -1,7 +1,7 @@
 //! Sources that the agent reads itself: files that are followed, interfaces that are polled.
 //!
 //! What was read and how far is noted together or not at all, so a crash neither loses nor repeats: the file, or the system behind the
-//! interface, is what a feed reads again. While the outbox is full nothing more is read.
+//! interface, is what a feed reads again. While half of the outbox is taken nothing more is read: what is uploaded has nowhere else to wait for long.
 //!
 //! What waits for something before it is an event waits in the outbox, where its feed reads on behind it. It takes its room when it is read, so
 //! that it becomes an event however full the outbox is.

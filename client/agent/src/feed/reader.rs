@@ -81,10 +81,8 @@ impl Reader {
                 self.is_well();
                 (read.more || settled.more, Round::Later(read.again))
             }
-            (Err(error), other) | (other, Err(error)) => {
-                let again = self.failed(&error);
-                (other.is_ok_and(|other| other.more), again)
-            }
+            (Err(error), Ok(other)) | (Ok(other), Err(error)) => (other.more, self.failed(&error)),
+            (Err(read), Err(settled)) => (false, self.failed(&FeedError(format!("{read}; {settled}")))),
         };
         Ok(if worked { Round::Worked } else { again })
     }
