@@ -55,7 +55,8 @@ fn statements_signed_anew_say_the_same_at_another_time() {
     assert_eq!(after[2].claims().stream.as_ref().unwrap().prev, after[1].sig_structure_digest());
 }
 
-/// What a statement names is what it can be shown to be no older than: what is signed anew loses none of it, and gains none that it did not have.
+/// What a statement names is what it can be shown to be no older than: what is signed anew loses none of it, and takes none from
+/// what is signed with it.
 #[test]
 fn statements_signed_anew_name_what_was_seen_since_and_before_that_what_each_named() {
     let bench = Bench::new();
