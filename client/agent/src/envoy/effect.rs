@@ -52,10 +52,10 @@ pub enum NoEffect {
 }
 
 impl Known {
-    /// Names the line once among all of its Envoy.
+    /// Names the line once among all of its Envoy; `digest` is that of its bytes.
     #[must_use]
-    pub fn native_id(&self, line: &Line<'_>, bytes: &[u8]) -> String {
-        let digest = Digest::sha256(bytes).to_string();
+    pub fn native_id(&self, line: &Line<'_>, digest: &Digest) -> String {
+        let digest = digest.to_string();
         let digest = digest.get(..16).unwrap_or_default();
         // A request's id may come twice: sent again, or chosen by the caller.
         let name = match (line.request_id(), &self.at) {
@@ -126,7 +126,7 @@ fn source(line: &Line<'_>, known: &Known, envoy: &Envoy, bytes: &[u8]) -> Value 
     map(vec![
         ("system", super::SYSTEM.into()),
         ("instance", envoy.node.as_str().into()),
-        ("native_id", known.native_id(line, bytes).into()),
+        ("native_id", known.native_id(line, &Digest::sha256(bytes)).into()),
     ])
 }
 

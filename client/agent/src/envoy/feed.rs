@@ -44,7 +44,7 @@ pub(super) enum Waits {
     /// It waits for nothing: here it is not known any more what was read.
     Lost(Arrival),
     /// A line, which waits for the decision of a request where one is named.
-    Line { bytes: Vec<u8>, request_id: Option<String> },
+    Line { bytes: Vec<u8>, digest: Digest, request_id: Option<String> },
 }
 
 /// What is handed on at a time.
@@ -123,7 +123,7 @@ impl AccessLog {
     /// Hands on what waits for nothing, or whose decision is known; puts the rest where it waits.
     fn hand_on_or_hold(&mut self, what: Waits, found: Vec<Decided>, now_ms: u64, handed: &mut Handed) {
         let before = match &what {
-            Waits::Line { bytes, .. } => self.occurrences.count(&Digest::sha256(bytes), &mut handed.notes),
+            Waits::Line { digest, .. } => self.occurrences.count(digest, &mut handed.notes),
             Waits::Ready(_) => 0,
             Waits::Lost(_) => {
                 self.occurrences.clear(&mut handed.notes);
@@ -132,7 +132,7 @@ impl AccessLog {
         };
         let is_over = self.decisions.is_none() || self.envoy.settle.is_zero();
         match (settled(&what, found, &self.envoy, is_over.then_some(false)), what) {
-            (None, Waits::Line { bytes, request_id: Some(request_id) }) => {
+            (None, Waits::Line { bytes, request_id: Some(request_id), .. }) => {
                 let row = join(&Known { before, ..Known::default() }, &bytes);
                 let number = self.held.hold(&request_id, now_ms, row.len());
                 handed.held.push((number, Some(row)));
@@ -155,18 +155,19 @@ impl AccessLog {
 
     /// The same of a line.
     pub(super) fn line(&self, bytes: Vec<u8>) -> Waits {
-        let line = match Line::read(&bytes, &self.envoy.names) {
-            Ok(line) => line,
-            Err(unread) => {
-                let digest = Digest::sha256(&bytes);
-                return Waits::Ready(self.input(&digest, Content::Input { reason: unread.to_string(), bytes }));
-            }
-        };
+        let digest = Digest::sha256(&bytes);
+        match Line::read(&bytes, &self.envoy.names).map(|line| self.request_id(&line)) {
+            Ok(request_id) => Waits::Line { bytes, digest, request_id },
+            Err(unread) => Waits::Ready(self.input(&digest, Content::Input { reason: unread.to_string(), bytes })),
+        }
+    }
+
+    /// Names the request of a line that needs a decision.
+    fn request_id(&self, line: &Line<'_>) -> Option<String> {
         let needs = line.path().is_none_or(|path| self.envoy.needs_decision(&path))
             && line.decision_id().is_none()
             && !self.envoy.is_decided_by_nobody();
-        let request_id = line.request_id().filter(|_| needs).map(std::borrow::Cow::into_owned);
-        Waits::Line { bytes, request_id }
+        line.request_id().filter(|_| needs).map(std::borrow::Cow::into_owned)
     }
 
     fn input(&self, digest: &Digest, content: Content) -> Arrival {
@@ -177,15 +178,15 @@ impl AccessLog {
 
     /// Hands on what waits no more. `before`: how often a line of the same bytes came before.
     pub(super) fn hand_on(&mut self, what: Waits, before: u32, settled: Settled, handed: &mut Handed) {
-        let bytes = match what {
-            Waits::Line { bytes, .. } => bytes,
+        let (bytes, semantic) = match what {
+            Waits::Line { bytes, digest, .. } => (bytes, digest),
             Waits::Ready(arrival) | Waits::Lost(arrival) => {
                 self.counts.no_effect();
                 handed.arrivals.push(arrival);
                 return;
             }
         };
-        let (semantic, instance) = (Digest::sha256(&bytes), self.envoy.node.clone());
+        let instance = self.envoy.node.clone();
         let Settled { mut known, is_early } = settled;
         known.before = before;
         let native_id = match Line::read(&bytes, &self.envoy.names) {
@@ -195,7 +196,7 @@ impl AccessLog {
                         *handed.said.entry(what.clone()).or_default() += 1;
                     }
                 }
-                known.native_id(&line, &bytes)
+                known.native_id(&line, &semantic)
             }
             // It was read before.
             Err(_) => String::new(),
@@ -219,8 +220,8 @@ impl AccessLog {
             from = rows.last().and_then(|(number, _)| number.checked_add(1));
             for (number, row) in rows {
                 let (_, line) = split(&row).ok_or_else(|| FeedError::new("a line that waits cannot be read"))?;
-                let what = self.line(line.to_vec());
-                self.held.recall(number, what.request_id(), row.len());
+                let request_id = Line::read(line, &self.envoy.names).ok().and_then(|line| self.request_id(&line));
+                self.held.recall(number, request_id.as_deref(), row.len());
             }
         }
         Ok(())

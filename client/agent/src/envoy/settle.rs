@@ -76,7 +76,7 @@ impl AccessLog {
 
 /// Says what is known of what was read, if it waits no more. `found`: the decisions of its request; `over`: whether it has had its time.
 pub(super) fn settled(what: &Waits, found: Vec<Decided>, envoy: &Envoy, over: Option<bool>) -> Option<Settled> {
-    let Waits::Line { bytes, request_id: Some(_) } = what else { return Some(Settled::default()) };
+    let Waits::Line { bytes, request_id: Some(_), .. } = what else { return Some(Settled::default()) };
     let known = compared(bytes, found, envoy);
     if known.decisions.is_empty() {
         over.map(|is_early| Settled { known, is_early })
