@@ -413,7 +413,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let outbox = Outbox::open(&dir.path().join("outbox"), "log.example", "spiffe://prod.example/agent").unwrap();
         check_routes(&outbox, &Adapters::default()).unwrap();
-        let held = [(0, Some(b"line".to_vec())), (1, Some(b"line".to_vec()))];
+        let held = [0, 1].map(|number| outbox::Held::Now { number, row: b"line".to_vec() });
         let how_far = HowFar { of: "log", place: None, notes_of: "log", notes: &[], held: &held };
         let name = |instance: &str| Fresh { name: instance.to_owned(), predecessor: None };
         let limits = outbox::Limits { bytes: 1 << 20, streams: 8 };

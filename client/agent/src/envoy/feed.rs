@@ -135,7 +135,7 @@ impl AccessLog {
             (None, Waits::Line { bytes, request_id: Some(request_id), .. }) => {
                 let row = join(&Known { before, ..Known::default() }, &bytes);
                 let number = self.held.hold(&request_id, now_ms, row.len());
-                handed.held.push((number, Some(row)));
+                handed.held.push(outbox::Held::Now { number, row });
             }
             (settled, what) => self.hand_on(what, before, settled.unwrap_or_default(), handed),
         }

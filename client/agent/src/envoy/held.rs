@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::outbox::{Joined, RequestName, request_name};
+use crate::outbox::{Joined, RequestName};
 
 /// The lines of one Envoy that wait.
 #[derive(Debug)]
@@ -35,7 +35,8 @@ pub(super) struct Held {
 struct Row {
     /// When it was read, by this process.
     since_ms: u64,
-    request: RequestName,
+    /// None: whatever is decided, it needs nothing of it any more.
+    request: Option<RequestName>,
     bytes: u32,
 }
 
@@ -94,10 +95,10 @@ impl Held {
     }
 
     fn put(&mut self, number: u64, request_id: Option<&str>, since_ms: u64, bytes: usize) {
-        let request = request_id.map_or(0, request_name);
+        let request = request_id.map(RequestName::of);
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.bytes = self.bytes.saturating_add(bytes.into());
-        self.of_requests.insert((request, number));
+        self.of_requests.extend(request.map(|request| (request, number)));
         self.rows.insert(number, Row { since_ms, request, bytes });
     }
 
@@ -105,7 +106,9 @@ impl Held {
     pub(super) fn let_go(&mut self, number: u64) {
         if let Some(row) = self.rows.remove(&number) {
             self.bytes = self.bytes.saturating_sub(row.bytes.into());
-            self.of_requests.remove(&(row.request, number));
+            if let Some(request) = row.request {
+                self.of_requests.remove(&(request, number));
+            }
         }
         self.due.remove(&number);
     }

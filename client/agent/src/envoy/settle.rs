@@ -14,7 +14,7 @@ use super::held::{Due, Most};
 use super::line::Line;
 use super::{Envoy, feed};
 use crate::feed::{FeedError, Found};
-use crate::outbox::{Awaited, Decided, Decisions, Question};
+use crate::outbox::{self, Awaited, Decided, Decisions, Question};
 use crate::world::millis;
 
 /// What is known in the end.
@@ -67,7 +67,7 @@ impl AccessLog {
                 continue;
             };
             self.held.let_go(*number);
-            handed.held.push((*number, None));
+            handed.held.push(outbox::Held::NoMore { number: *number });
             self.hand_on(what, before, settled, &mut handed);
         }
         Ok(handed)

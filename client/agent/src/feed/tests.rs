@@ -116,8 +116,8 @@ fn while_there_is_no_room_nothing_more_is_read_and_nothing_is_lost() {
 #[test]
 fn what_is_held_becomes_an_event_however_full_the_outbox_is_and_whatever_is_read() {
     let (bench, shelf) = (Bench::new(), Shelf::default());
-    let row = |number| (number, Some(vec![b'x'; 300]));
-    let settled = |id: &str, number| Found { held: vec![(number, None)], place: None, ..found(&[id], "") };
+    let row = |number| Held::Now { number, row: vec![b'x'; 300] };
+    let settled = |id: &str, number| Found { held: vec![Held::NoMore { number }], place: None, ..found(&[id], "") };
     {
         let mut state = shelf.0.lock().unwrap();
         state.finds.push_back(Found { held: vec![row(0), row(1)], ..found(&[], "one") });
@@ -160,11 +160,14 @@ fn a_read_that_takes_no_room_does_not_say_that_there_is_some() {
 #[test]
 fn while_what_was_settled_finds_no_stream_nothing_more_is_read() {
     let (bench, shelf) = (Bench::new(), Shelf::default());
-    let row = |number| Found { held: vec![(number, Some(vec![b'x'; 30]))], ..found(&[], "") };
+    let row = |number| Found { held: vec![Held::Now { number, row: vec![b'x'; 30] }], ..found(&[], "") };
     {
         let mut state = shelf.0.lock().unwrap();
         state.finds.extend([row(0), row(1), row(2), row(3)]);
-        state.settles.extend([Found::default(), Found { held: vec![(0, None)], place: None, ..found(&["1"], "") }]);
+        state.settles.extend([
+            Found::default(),
+            Found { held: vec![Held::NoMore { number: 0 }], place: None, ..found(&["1"], "") },
+        ]);
     }
     let mut cramped = reader(&bench, &shelf, Limits { streams: 0, ..ROOM });
     for _ in 0..4 {

@@ -9,19 +9,33 @@ use super::load::Load;
 use super::tables::HELD;
 use super::{Outbox, OutboxError};
 
-/// What is held under a number; `None`: nothing any more.
-pub type Held = (u64, Option<Vec<u8>>);
+/// What changes of what is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// A row that is held from now on.
+    Now {
+        /// Under which number.
+        number: u64,
+        /// The row.
+        row: Vec<u8>,
+    },
+    /// One that is held no more.
+    NoMore {
+        /// Under which number it was.
+        number: u64,
+    },
+}
 
 /// Puts rows there, and takes others away.
 pub(super) fn keep(tx: &WriteTransaction, route: &str, rows: &[Held], load: &mut Load) -> Result<(), redb::Error> {
     let mut held = tx.open_table(HELD)?;
-    for (number, row) in rows {
+    for row in rows {
         let before = match row {
-            Some(bytes) => {
-                load.is_held(bytes);
-                held.insert((route, *number), bytes.as_slice())?
+            Held::Now { number, row } => {
+                load.is_held(row);
+                held.insert((route, *number), row.as_slice())?
             }
-            None => held.remove((route, *number))?,
+            Held::NoMore { number } => held.remove((route, *number))?,
         };
         if let Some(before) = before {
             load.is_held_no_more(before.value());
@@ -116,7 +130,7 @@ mod tests {
     }
 
     fn row(number: u64, bytes: &str) -> Held {
-        (number, Some(bytes.as_bytes().to_vec()))
+        Held::Now { number, row: bytes.as_bytes().to_vec() }
     }
 
     #[test]
@@ -126,7 +140,7 @@ mod tests {
         receive(&outbox, &[], Some("one"), &[row(0, "aaaa"), row(1, "bb"), row(2, "c")], 7).unwrap();
         let refused = receive(&outbox, &[], Some("two"), &[row(3, "d")], 7);
         assert!(matches!(refused, Err(ReceiveError::Full { held: 8, most: 7 })), "{refused:?}");
-        receive(&outbox, &[event("b")], None, &[(1, None)], u64::MAX).unwrap();
+        receive(&outbox, &[event("b")], None, &[Held::NoMore { number: 1 }], u64::MAX).unwrap();
         let check = |outbox: &Outbox| {
             assert_eq!(
                 outbox.place(ROUTE, "log").unwrap(),
@@ -153,7 +167,7 @@ mod tests {
 
     #[test]
     fn who_waits_hears_of_decisions_once_they_can_be_looked_up() {
-        use crate::outbox::{Decided, Finds, Join, Joining, request_name};
+        use crate::outbox::{Decided, Finds, Join, Joining, RequestName};
         #[derive(Debug)]
         struct Ids;
         impl Finds for Ids {
@@ -172,7 +186,7 @@ mod tests {
         assert!(upload(0).is_err());
         assert_eq!(outbox.joined_since(0).requests, Some(Vec::new()), "what is refused is not known");
         upload(9).unwrap();
-        assert_eq!(outbox.joined_since(0).requests, Some(vec![request_name("a")]));
+        assert_eq!(outbox.joined_since(0).requests, Some(vec![RequestName::of("a")]));
         assert_eq!(outbox.joined_since(1).requests, Some(Vec::new()));
     }
 }

@@ -28,7 +28,7 @@ pub struct HowFar<'a> {
 impl HowFar<'_> {
     /// Whether it takes room.
     pub(super) fn holds(&self) -> bool {
-        self.held.iter().any(|(_, row)| row.is_some())
+        self.held.iter().any(|change| matches!(change, Held::Now { .. }))
     }
 
     pub(super) fn keep(&self, tx: &WriteTransaction, route: &str, load: &mut Load) -> Result<(), redb::Error> {

@@ -8,7 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use govlog_formats::digest::Digest;
 
 /// The beginning of the digest of a request's id. Two requests may share one.
-pub type RequestName = u64;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestName(u64);
 
 /// Which requests had a decision since somebody last asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,10 +20,13 @@ pub struct Joined {
     pub so_far: u64,
 }
 
-/// Names a request.
-#[must_use]
-pub fn request_name(id: &str) -> RequestName {
-    Digest::sha256(id.as_bytes()).as_bytes().iter().take(8).fold(0, |name, byte| (name << 8) | u64::from(*byte))
+impl RequestName {
+    /// Names a request.
+    #[must_use]
+    pub fn of(id: &str) -> Self {
+        let digest = Digest::sha256(id.as_bytes());
+        Self(digest.as_bytes().iter().take(8).fold(0, |name, byte| (name << 8) | u64::from(*byte)))
+    }
 }
 
 /// The last requests that had a decision.
@@ -44,7 +48,7 @@ impl Lately {
             if state.last.len() == MOST {
                 state.last.pop_front();
             }
-            state.last.push_back(request_name(id));
+            state.last.push_back(RequestName::of(id));
             state.so_far += 1;
         }
     }
@@ -75,7 +79,7 @@ mod tests {
         let lately = Lately::default();
         assert_eq!(lately.since(0), Joined { requests: Some(Vec::new()), so_far: 0 });
         lately.note(["a", "b"].into_iter());
-        let names = ["a", "b", "c"].map(request_name);
+        let names = ["a", "b", "c"].map(RequestName::of);
         assert_eq!(lately.since(0), Joined { requests: Some(names[..2].to_vec()), so_far: 2 });
         lately.note(["c"].into_iter());
         assert_eq!(lately.since(2), Joined { requests: Some(names[2..].to_vec()), so_far: 3 });

@@ -41,7 +41,7 @@ pub use heard::{Awaited, Heard, Question, Upload};
 pub use held::Held;
 pub use how_far::{HowFar, Note};
 pub use joins::{Decided, Decisions, Finds, Join, Joining};
-pub use lately::{Joined, RequestName, request_name};
+pub use lately::{Joined, RequestName};
 pub use load::{Amount, Backlog};
 pub use read::{Signed, Waiting};
 pub use receive::{Arrival, Content, Limits, ReceiveError, Report, Taken, idempotency_key, status_of};

@@ -9,9 +9,7 @@ use std::time::Duration;
 use super::*;
 use crate::adapter::{Adapter, Kept};
 use crate::feed::{Feed, Found};
-use crate::outbox::{
-    Arrival, Awaited, Content, Decided, Decisions, Joined, OutboxError, Question, RequestName, request_name,
-};
+use crate::outbox::{Arrival, Awaited, Content, Decided, Decisions, Held, Joined, OutboxError, Question, RequestName};
 
 /// The decisions that a test makes known, and whether more are awaited.
 #[derive(Default)]
@@ -38,7 +36,7 @@ impl Told {
 
     pub(super) fn decided(&self, request: &str, decided: Decided) {
         self.decided.lock().unwrap().entry(request.to_owned()).or_default().push(decided);
-        self.joined.lock().unwrap().push(request_name(request));
+        self.joined.lock().unwrap().push(RequestName::of(request));
     }
 }
 
@@ -198,10 +196,12 @@ impl Lab {
             }
         }
         let mut held = self.told.held.lock().unwrap();
-        for (number, row) in &found.held {
-            match row {
-                Some(row) => assert!(held.insert(*number, row.clone()).is_none(), "{number} is another's"),
-                None => drop(held.remove(number).expect("what is let go of was held")),
+        for change in &found.held {
+            match change {
+                Held::Now { number, row } => {
+                    assert!(held.insert(*number, row.clone()).is_none(), "{number} is another's");
+                }
+                Held::NoMore { number } => drop(held.remove(number).expect("what is let go of was held")),
             }
         }
     }

@@ -9,7 +9,7 @@ use super::follow::{Lab, NOW};
 use super::*;
 use crate::envoy::held::{Held, Most};
 use crate::feed::{Feed as _, Found};
-use crate::outbox::{Joined, request_name};
+use crate::outbox::{Joined, RequestName};
 
 #[test]
 fn when_as_many_wait_as_may_the_file_keeps_the_rest() {
@@ -89,7 +89,7 @@ fn what_is_looked_at_for_several_reasons_is_bounded_together() {
         }
         held.are_kept();
         held.hear(Joined { requests: None, so_far: 0 });
-        held.hear(Joined { requests: Some(vec![request_name("decided")]), so_far: 1 });
+        held.hear(Joined { requests: Some(vec![RequestName::of("decided")]), so_far: 1 });
         let mut rounds = Vec::new();
         loop {
             let due = held.due(most, |since_ms| (since_ms == NOW).then_some(false));
