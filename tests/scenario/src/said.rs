@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use govlog_formats::base64;
-use govlog_formats::cbor::Value;
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::leaf_hash;
 use govlog_formats::record::handles::CertificateHandles;
 use govlog_formats::record::{Record, view};
 use govlog_formats::statement::SignedStatement;
 use serde_json::{Value as Json, json};
+
+use super::workloads::json_of;
 
 /// An entry, as far as relations go. Names are texts: of a handle its name and its value, as the JSON view has them.
 #[derive(Debug, Default)]
@@ -200,12 +201,7 @@ fn certificate(kind: &str, record: &Json) -> Vec<Target> {
     let Ok(certificate) = CertificateHandles::from_der(&der) else { return Vec::new() };
     let shown = |name: &str| {
         let handle = certificate.handles().into_iter().find(|handle| handle.name == name)?;
-        let bytes = |value: &Value| json!({ "$bytes": base64::encode_url(value.as_bytes().unwrap()) });
-        let value = match handle.digest() {
-            Some(digest) => json!(digest.to_string()),
-            None => handle.value.as_array()?.iter().map(bytes).collect(),
-        };
-        Some(named(name, &value))
+        Some(named(name, &json_of(&handle)))
     };
     ["cert_s256", "tbs_s256", "serial_aki", "spki_s256", "jkt"].into_iter().filter_map(shown).collect()
 }

@@ -214,7 +214,8 @@ pub(super) fn captured_key() -> Json {
     json!(["spki_s256", json_of(handles.iter().find(|handle| handle.name == "spki_s256").unwrap())])
 }
 
-fn json_of(handle: &Handle) -> Json {
+/// The value of a handle in the JSON view.
+pub(super) fn json_of(handle: &Handle) -> Json {
     match (&handle.value, handle.digest()) {
         (_, Some(digest)) => json!(digest.to_string()),
         (Value::Array(parts), None) => parts.iter().map(|part| bytes(part.as_bytes().unwrap())).collect(),
