@@ -147,6 +147,7 @@ fn same(
     for (at, entry) in scenario.entries.iter().enumerate() {
         assert_eq!(found.get(&at), expected.get(&at), "{how}, from {start:?}: {at}, a {}", entry.kind);
     }
+    panic!("{how}, from {start:?}: what differs is no entry: {found:?} {expected:?}");
 }
 
 /// A scan is told what is asked for before it reads: it answers as each entry does.
