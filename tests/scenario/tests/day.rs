@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use govlog_client::custody::{Finder, Node, Role, Scan, Shelf, Spot, close};
 use govlog_client::source::{Head, Source, Tree};
+use govlog_formats::digest::Digest;
 use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::{KINDS, RELATIONS, Record};
 use govlog_formats::search::Filter;
 use govlog_scenario::brute::{Brute, Part};
+use govlog_scenario::history::History;
 use govlog_scenario::memory::{Reading, Suggestions};
 use govlog_scenario::starts::Start;
 use govlog_scenario::{Entry, Scenario};
@@ -64,6 +66,54 @@ fn a_seed_gives_the_same_records_and_another_one_does_not() {
         scenario.entries.iter().filter(|entry| entry.kind == "decision").map(|entry| entry.payload.clone()).collect()
     };
     assert!(decisions(&one).is_disjoint(&decisions(&other)));
+}
+
+/// Days in a row, made one at a time, that make one log: what is stolen on the first is used on each and revoked on the last.
+#[test]
+fn a_history_is_days_in_a_row_with_one_thing_that_goes_through_all_of_them() {
+    const DAY_MS: u64 = 86_400_000;
+    let (size, stolen, end_ms) = (10_100, 100, 1_800_000_000_000);
+    let history = History::new(7, "log.example/2027", size, stolen, end_ms);
+    assert_eq!(history.days(), 3);
+    let days: Vec<Scenario> = (0..3).map(|day| history.day(day)).collect();
+    assert_eq!(history.day(1).entries, days[1].entries, "a day is the same whenever it is made");
+    assert_eq!(days.iter().map(|day| day.entries.len()).sum::<usize>(), size);
+    let starts: Vec<u64> = days.iter().map(|day| day.plan.start_ms).collect();
+    assert_eq!(starts, [3, 2, 1].map(|left| end_ms - left * DAY_MS));
+
+    // Nobody's key changes, no record is another day's, and no stream goes on: they are handed in side by side.
+    for day in &days[1..] {
+        let keys = |day: &Scenario| day.parties.iter().map(|party| (party.iss, party.key.public())).collect::<Vec<_>>();
+        assert_eq!(keys(day), keys(&days[0]));
+    }
+    let distinct = |of: &dyn Fn(&Entry) -> String| -> (usize, usize) {
+        let each: Vec<BTreeSet<String>> = days.iter().map(|day| day.entries.iter().map(of).collect()).collect();
+        (each.iter().map(BTreeSet::len).sum(), each.iter().flatten().collect::<BTreeSet<_>>().len())
+    };
+    let (leaves, all) = distinct(&|entry| entry.statement.leaf_hash().to_string());
+    assert_eq!((leaves, all), (size, size));
+    let stream = |entry: &Entry| entry.statement.claims().stream.as_ref().map(|stream| stream.stream.clone());
+    let (streams, all) = distinct(&|entry| format!("{} {:?}", entry.statement.claims().iss, stream(entry)));
+    assert_eq!(streams - 2, all, "but for what has none");
+
+    let count = |kind: &str| days.iter().map(|day| day.counts().get(kind).copied().unwrap_or(0)).collect::<Vec<_>>();
+    assert_eq!((count("ownership"), count("revocation")), (vec![4, 0, 0], vec![0, 0, 2]));
+    let uses: usize = days.iter().map(|day| day.plan.stolen).sum();
+    assert!(uses == stolen && days.iter().all(|day| day.plan.stolen > 30), "evenly");
+
+    let entries: Vec<(usize, &Entry)> =
+        days.iter().enumerate().flat_map(|(day, made)| made.entries.iter().map(move |entry| (day, entry))).collect();
+    let credential = Digest::sha256(b"7 stolen");
+    let is_issued = |entry: &Entry| entry.payload.windows(32).any(|bytes| bytes == credential.as_bytes());
+    let issued = entries.iter().position(|(_, entry)| entry.kind == "issuance" && is_issued(entry)).unwrap();
+    let brute = Brute::new(entries.iter().map(|(_, entry)| &entry.statement));
+    let matter = brute.closure(&BTreeSet::from([issued]));
+    let mut found = BTreeMap::<(&str, usize), usize>::new();
+    for (day, entry) in matter.keys().map(|at| entries[*at]) {
+        *found.entry((entry.kind, day)).or_default() += 1;
+    }
+    assert_eq!([0, 1, 2].map(|day| found[&("decision", day)]), [33, 33, 34], "what was done with it on each day");
+    assert_eq!(found[&("revocation", 2)], 1);
 }
 
 /// Both ways of finding, for one thread: a scan, and what a log's index suggests.
