@@ -306,3 +306,25 @@ pub fn issuance() -> Vec<u8> {
 fn signer(name: &str, algorithm: SignatureAlgorithm, byte: u8) -> NoteSigner {
     NoteSigner::from_seed(KeyName::new(name).unwrap(), algorithm, &[byte; 32]).unwrap()
 }
+
+/// Numbers that look random and follow from a seed, which is not 0: xorshift64 (G. Marsaglia, Xorshift RNGs, 2003).
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// Gives the next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// Gives a number from 0 to `end` − 1.
+    ///
+    /// # Panics
+    /// When `end` is 0.
+    pub fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.number() % end as u64).unwrap()
+    }
+}

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use crate::Broken;
 use crate::http::{Answer, Client};
-use crate::power::Random;
 use crate::upload::{Id, Upload, captured};
 use crate::wait::{SOON, until};
+use govlog_client::testing::Random;
 
 /// One instance with its decision log; it never runs out of decisions.
 #[derive(Debug)]

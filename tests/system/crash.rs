@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use govlog_client::testing::Random;
 use harness::network::Plan;
-use harness::power::Random;
 use harness::{Crowd, Ended, Faults, Network, check};
 
 use crate::NODE;

@@ -4,10 +4,10 @@ use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
+use govlog_client::testing::Random;
 use harness::http::{connect, read_answer};
 use harness::log::COSE;
 use harness::network::{FAST, Plan};
-use harness::power::Random;
 use harness::wait::{SOON, until};
 use harness::{Client, Issuer, Log, Network, check};
 

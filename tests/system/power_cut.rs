@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use govlog_client::testing::Random;
 use harness::network::{FAST, Network, Plan};
-use harness::power::{Cut, Power, Random};
+use harness::power::{Cut, Power};
 use harness::wait::SOON;
 use harness::{Broken, Crowd, Faults, check};
 

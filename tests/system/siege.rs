@@ -6,11 +6,11 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use govlog_client::testing::Random;
 use harness::agent::{QUICK, captured_groups};
 use harness::http::connect;
 use harness::network::Plan;
 use harness::opa::Heard;
-use harness::power::Random;
 use harness::served::Served;
 use harness::wait::{SOON, until};
 use harness::{Client, Issuer, Ledger, Network, Opa, check};

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use govlog_client::testing::Random;
+
 use crate::network::copy_dir;
 
 /// What a cut does to bytes that were not synced.
@@ -114,23 +116,6 @@ fn collect(root: &Path, below: &str, into: &mut BTreeMap<String, Vec<u8>>) {
         } else {
             into.insert(name, std::fs::read(entry.path()).unwrap());
         }
-    }
-}
-
-/// Numbers that look random and are the same in each run (xorshift64).
-#[derive(Clone, Debug)]
-pub struct Random(pub u64);
-
-impl Random {
-    /// Returns a number from 0 to `end` − 1.
-    ///
-    /// # Panics
-    /// When `end` is 0.
-    pub fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(end).unwrap()).unwrap()
     }
 }
 

@@ -1,28 +1,21 @@
 //! Chance and time of a scenario: both follow from its seed.
 
+use govlog_client::testing;
 use govlog_formats::digest::Digest;
 
 /// Chance that is the same in every run.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(super) struct Random(testing::Random);
 
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
-        // xorshift64 never leaves 0.
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn next(&mut self) -> u64 {
-        // xorshift64: G. Marsaglia, Xorshift RNGs, 2003.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
+        // It never leaves 0.
+        Self(testing::Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1))
     }
 
     /// A number below a bound.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.0.number() % bound
     }
 
     pub(super) fn one_in(&mut self, count: u64) -> bool {
@@ -35,7 +28,7 @@ impl Random {
 
     pub(super) fn bytes(&mut self) -> [u8; 32] {
         let mut bytes = [0; 32];
-        bytes.chunks_exact_mut(8).for_each(|part| part.copy_from_slice(&self.next().to_be_bytes()));
+        bytes.chunks_exact_mut(8).for_each(|part| part.copy_from_slice(&self.0.number().to_be_bytes()));
         bytes
     }
 

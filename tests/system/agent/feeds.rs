@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use govlog_formats::record::view;
 use govlog_formats::statement::SignedStatement;
+use govlog_client::testing::Random;
 use harness::agent::{ISS, QUICK};
 use harness::network::Plan;
-use harness::power::Random;
 use harness::wait::{SOON, until, within};
 use harness::{Faults, Ledger, check};
 use serde_json::Value;

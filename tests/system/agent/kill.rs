@@ -6,10 +6,10 @@ use std::fmt;
 use std::io::Write as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use govlog_client::testing::Random;
 use harness::agent::{QUICK_BATCHED, captured_groups};
 use harness::network::Plan;
 use harness::opa::Sources;
-use harness::power::Random;
 use harness::witness::Witness;
 use harness::{Ended, Faults};
 

@@ -21,7 +21,7 @@ use govlog_formats::transparent;
 
 use super::manifest::Query;
 use super::{BatchesSeen, Contents, CustodyVerdict, Earlier, Evidence, Members, archive, verify};
-use crate::testing::{ORIGIN, TestLog, decision, issuance};
+use crate::testing::{ORIGIN, Random, TestLog, decision, issuance};
 use crate::trust::{Trust, TrustDir};
 
 /// A log with an issuance, a decision under it, and another matter, all of it published entry by entry.
@@ -113,17 +113,4 @@ pub(super) fn rebuilt(bytes: &[u8], is_listed: bool, change: impl FnOnce(&mut BT
         members.insert("manifest.json".to_owned(), manifest.to_bytes().unwrap());
     }
     archive::write(&members).unwrap()
-}
-
-/// Numbers that are the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        // xorshift64: G. Marsaglia, Xorshift RNGs, 2003.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound as u64).unwrap()
-    }
 }
