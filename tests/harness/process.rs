@@ -54,6 +54,15 @@ impl Ended {
         self.status.signal()
     }
 
+    /// Says that it ended with this exit code.
+    ///
+    /// # Panics
+    /// When it did not.
+    #[track_caller]
+    pub fn expect(&self, code: i32) {
+        assert_eq!(self.code(), Some(code), "{}{}", self.stdout, self.stderr);
+    }
+
     /// Whether a fail point ended it (`return(kill)` aborts).
     #[must_use]
     pub fn aborted(&self) -> bool {

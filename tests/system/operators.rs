@@ -24,13 +24,9 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn expect(ended: &Ended, code: i32) {
-    assert_eq!(ended.code(), Some(code), "{}{}", ended.stdout, ended.stderr);
-}
-
 /// A command that must be refused as it stands, and says why.
 fn refused(ended: &Ended, why: &str) {
-    expect(ended, 2);
+    ended.expect(2);
     assert!(ended.stderr.contains(why), "{}", ended.stderr);
 }
 
@@ -45,7 +41,7 @@ fn scene() -> Scene {
     let scene = Scene { network, readers, keys };
     let [_, second, third] = scene.keys.each_ref().map(|key| key.with_extension("key.pub"));
     let handed_over = scene.by(0, "operators", &["--add", text(&second), "--add", text(&third), "--threshold", "2"]);
-    expect(&handed_over, 0);
+    handed_over.expect(0);
     scene
 }
 
@@ -99,7 +95,7 @@ fn two_of_three_operators_let_an_issuer_in() {
     refused(&scene.add(0, &[]), "--draft");
     let draft = scene.network.path("change.cose");
     let drafted = scene.add(0, &["--draft", text(&draft)]);
-    expect(&drafted, 0);
+    drafted.expect(0);
     let digest = drafted.stdout.trim().to_owned();
     assert!(
         drafted.stderr.contains(&digest) && drafted.stderr.contains("govlog admission approve"),
@@ -116,23 +112,23 @@ fn two_of_three_operators_let_an_issuer_in() {
     refused(&unasked, "--yes");
     assert!(unasked.stderr.contains(ISSUER) && unasked.stderr.contains(&digest), "{}", unasked.stderr);
     refused(&scene.approve(0, &draft, &["--yes"]), "another operator");
-    expect(&scene.approve(1, &draft, &["--yes"]), 0);
+    scene.approve(1, &draft, &["--yes"]).expect(0);
 
     // The word outlives the process, and so does its withdrawal.
     scene.restart();
     let shown = scene.show(2);
     assert!(shown.stdout.contains("operators: 2 of 3") && shown.stdout.contains(&digest), "{}", shown.stdout);
-    expect(&scene.approve(1, &draft, &["--yes", "--reject"]), 0);
+    scene.approve(1, &draft, &["--yes", "--reject"]).expect(0);
     refused(&scene.submit(2, &draft), "1 more operators must approve");
-    expect(&scene.approve(2, &draft, &["--yes"]), 0);
+    scene.approve(2, &draft, &["--yes"]).expect(0);
     scene.restart();
     let submitted = scene.submit(1, &draft);
-    expect(&submitted, 0);
+    submitted.expect(0);
     assert!(submitted.stdout.contains("is in force"), "{}", submitted.stdout);
     let shown = scene.show(2);
     assert!(shown.stdout.contains(&format!("in force: {ISSUER}")), "{}", shown.stdout);
     assert!(!shown.stdout.contains("pending"), "{}", shown.stdout);
-    expect(&scene.audit(), 0);
+    scene.audit().expect(0);
     // The draft has had its day.
     refused(&scene.submit(1, &draft), "moved on");
 }
@@ -146,9 +142,9 @@ fn an_issuer_that_signs_two_statements_for_one_place_is_shown_by_audit() {
     std::fs::write(&public, issuer.key.public().to_spki_pem()).unwrap();
     let draft = scene.network.path("change.cose");
     let row = ["--kinds", "decision", "--subjects", "spiffe://prod.example/", "--draft", text(&draft)];
-    expect(&scene.by(0, "add", &[&["--iss", &issuer.iss, "--pub", text(&public)], &row[..]].concat()), 0);
-    expect(&scene.approve(2, &draft, &["--yes"]), 0);
-    expect(&scene.submit(0, &draft), 0);
+    scene.by(0, "add", &[&["--iss", &issuer.iss, "--pub", text(&public)], &row[..]].concat()).expect(0);
+    scene.approve(2, &draft, &["--yes"]).expect(0);
+    scene.submit(0, &draft).expect(0);
 
     let mut second = issuer.draft();
     second.claims.iat -= 1;
@@ -159,7 +155,7 @@ fn an_issuer_that_signs_two_statements_for_one_place_is_shown_by_audit() {
     scene.restart();
 
     let audited = scene.audit();
-    expect(&audited, 0);
+    audited.expect(0);
     let said =
         format!("issuer {} signed two statements for position 0 of stream {}", issuer.iss, issuer.stream.unwrap());
     assert_eq!(audited.stdout.matches(&said).count(), 1, "{}", audited.stdout);

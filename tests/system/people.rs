@@ -26,13 +26,9 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn expect(ended: &Ended, code: i32) {
-    assert_eq!(ended.code(), Some(code), "{}{}", ended.stdout, ended.stderr);
-}
-
 /// Ends with this code, and says this on stderr.
 fn refused(ended: &Ended, code: i32, why: &str) {
-    expect(ended, code);
+    ended.expect(code);
     assert!(ended.stderr.contains(why), "{why}: {}", ended.stderr);
 }
 
@@ -44,7 +40,7 @@ impl Desk {
         let (operator, public) = (network.log.dir.join("operator.key"), key.with_extension("key.pub"));
         let change = ["admission", "add", "--log", &network.log.url(), "--key", text(&operator), "--iss", ISSUER];
         let row = ["--pub", text(&public), "--kinds", KINDS, "--subjects", SUBJECTS];
-        expect(&reader.trusting(&[&change[..], &row].concat()), 0);
+        reader.trusting(&[&change[..], &row].concat()).expect(0);
         Self { network, reader, key }
     }
 
@@ -58,14 +54,14 @@ impl Desk {
     /// Signs, and gives the entry's id.
     fn sign(&self, command: &[&str]) -> String {
         let ended = self.run(&[command, &["--yes"]].concat());
-        expect(&ended, 0);
+        ended.expect(0);
         ended.stdout.split_whitespace().next().unwrap().to_owned()
     }
 
     /// What would be signed.
     fn preview(&self, command: &[&str]) -> Value {
         let ended = self.run(&[command, &["--dry-run", "--json"]].concat());
-        expect(&ended, 0);
+        ended.expect(0);
         serde_json::from_str::<Value>(&ended.stdout).unwrap()["preview"].clone()
     }
 
@@ -87,7 +83,7 @@ impl Desk {
         });
         let path = self.write("decision.json", record.to_string().as_bytes());
         let ended = self.run(&["submit", "--kind", "decision", text(&path)]);
-        expect(&ended, 0);
+        ended.expect(0);
         ended.stdout.split_whitespace().next().unwrap().to_owned()
     }
 }
@@ -109,7 +105,7 @@ fn sign_governance(desk: &Desk, decision: &str) -> [String; 3] {
     let openings = desk.network.path("openings");
     let recipient =
         std::fs::read_to_string(new_key(&desk.network, "openings.key", "age").with_extension("key.pub")).unwrap();
-    expect(&desk.reader.run(&["openings", "init", "--openings", text(&openings), "--recipient", recipient.trim()]), 0);
+    desk.reader.run(&["openings", "init", "--openings", text(&openings), "--recipient", recipient.trim()]).expect(0);
     let approval = desk.sign(&[
         "approve",
         decision,
@@ -174,7 +170,7 @@ fn each_command_logs_a_record_that_verifies_and_joins() {
     let [parent, child] = sign_delegations(&desk, &approval);
     let certificate = Path::new(env!("CARGO_MANIFEST_DIR")).join("../formats/tests/data/pay-1.pem");
     let issuance = desk.run(&["submit", "--kind", "issuance", "--cert", text(&certificate)]);
-    expect(&issuance, 0);
+    issuance.expect(0);
     let issuance = issuance.stdout.split_whitespace().next().unwrap().to_owned();
     let revocation = desk.sign(&[
         "revoke",
@@ -191,7 +187,7 @@ fn each_command_logs_a_record_that_verifies_and_joins() {
     let ids = [&decision, &approval, &owner, &agent, &parent, &child, &issuance, &revocation, &ended];
     let files: Vec<PathBuf> = ids.iter().map(|id| desk.file(id)).collect();
     let verdict = desk.reader.verify(&files);
-    expect(&verdict, 0);
+    verdict.expect(0);
     for said in [
         "approve: break-glass of sig_structure",
         "(sealed)",
@@ -212,7 +208,7 @@ fn each_command_logs_a_record_that_verifies_and_joins() {
     ] {
         assert!(verdict.stdout.contains(&link), "{link}: {}", verdict.stdout);
     }
-    expect(&desk.reader.trusting(&["audit", "--structure", "--log", &desk.network.log.url()]), 0);
+    desk.reader.trusting(&["audit", "--structure", "--log", &desk.network.log.url()]).expect(0);
     // What was shown of the decision is kept, and it is what was signed for.
     let shown = std::fs::read(desk.network.path("out").join(format!("{approval}.shown"))).unwrap();
     let entry = std::fs::read(desk.file(&approval)).unwrap();
@@ -232,7 +228,7 @@ fn what_is_shown_is_what_is_signed() {
     assert!(!desk.network.path("desk.key.streams").exists(), "a dry run remembers nothing");
 
     let ended = desk.run(&[&command[..], &["--yes", "--json"]].concat());
-    expect(&ended, 0);
+    ended.expect(0);
     let document: Value = serde_json::from_str(&ended.stdout).unwrap();
     let id = document["entries"][0]["id"].as_str().unwrap();
     let entry = std::fs::read(desk.file(id)).unwrap();

@@ -24,10 +24,6 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn expect(ended: &Ended, code: i32) {
-    assert_eq!(ended.code(), Some(code), "{}{}", ended.stdout, ended.stderr);
-}
-
 fn scene(plan: Plan) -> Scene {
     let network = plan.start();
     let reader = Reader::of(&network, "trust");
@@ -35,7 +31,7 @@ fn scene(plan: Plan) -> Scene {
     let (operator, public) = (network.log.dir.join("operator.key"), key.with_extension("key.pub"));
     let change = ["admission", "add", "--log", &network.log.url(), "--key", text(&operator), "--iss", ISSUER];
     let row = ["--pub", text(&public), "--kinds", "decision,effect,issuance", "--subjects", "spiffe://prod.example/"];
-    expect(&reader.trusting(&[&change[..], &row].concat()), 0);
+    reader.trusting(&[&change[..], &row].concat()).expect(0);
     Scene { network, reader, key }
 }
 
@@ -43,7 +39,7 @@ impl Scene {
     /// Submits one record, and returns the path of its transparent statement.
     fn submit(&self, kind: &str, more: &[&str]) -> PathBuf {
         let ended = self.try_submit(kind, more);
-        expect(&ended, 0);
+        ended.expect(0);
         self.network.path("out").join(format!("{}.cose", ended.stdout.split_whitespace().next().unwrap()))
     }
 
@@ -80,7 +76,7 @@ impl Scene {
         let issuance = self.submit("issuance", &["--cert", text(&pem)]);
         let fetched = self.network.path("fetched.cose");
         let id = decision.file_stem().unwrap().to_str().unwrap().to_owned();
-        expect(&self.reader.run(&["get", "--log", &self.network.log.url(), &id, "--out", text(&fetched)]), 0);
+        self.reader.run(&["get", "--log", &self.network.log.url(), &id, "--out", text(&fetched)]).expect(0);
         vec![decision, effect, issuance, fetched]
     }
 
@@ -93,14 +89,14 @@ impl Scene {
 fn all_kinds_go_in_and_verify_offline() {
     let mut scene = scene(Plan::new(NODE).witnesses(3, 2));
     let mut files = scene.all_kinds();
-    expect(&scene.audit(&scene.network.log.url()), 0);
+    scene.audit(&scene.network.log.url()).expect(0);
     scene.network.log.kill();
     scene.network.witnesses.iter_mut().for_each(harness::witness::Witness::kill);
 
     let proofs: Vec<PathBuf> = files[..3].iter().map(|file| file.with_extension("tlog-proof")).collect();
     files.extend(proofs);
     let verdict = scene.reader.verify(&files);
-    expect(&verdict, 0);
+    verdict.expect(0);
     assert!(verdict.stdout.contains("of 3 witnesses cosigned"), "{}", verdict.stdout);
     assert!(verdict.stdout.contains("0 independent"), "{}", verdict.stdout);
 }
@@ -118,7 +114,7 @@ fn a_tampered_copy_is_refused() {
     bent[record + 5] = b'9';
     std::fs::write(&copy, bent).unwrap();
     let verdict = scene.reader.verify(&[&copy]);
-    expect(&verdict, 1);
+    verdict.expect(1);
 
     let places = (0..whole.len()).step_by(whole.len() / 60 + 1);
     for at in places {
@@ -129,7 +125,7 @@ fn a_tampered_copy_is_refused() {
         // 4: the cosignature's line no longer names a key that is known.
         assert!(matches!(verdict.code(), Some(1 | 3 | 4)), "byte {at}: {} {}", verdict.status, verdict.stdout);
     }
-    expect(&scene.reader.verify(&[&file, &copy]), scene.reader.verify(&[&copy]).code().unwrap());
+    scene.reader.verify(&[&file, &copy]).expect(scene.reader.verify(&[&copy]).code().unwrap());
 }
 
 /// An issuer that the reader's admission history does not know cannot be judged: exit 3, and advice.
@@ -139,10 +135,10 @@ fn an_issuer_the_reader_does_not_know_cannot_be_evaluated() {
     let newcomer = Reader::of(&scene.network, "newcomer");
     let file = scene.submit("decision", &[text(&scene.decision(1))]);
     let verdict = newcomer.verify(&[&file]);
-    expect(&verdict, 3);
+    verdict.expect(3);
     assert!((verdict.stdout + &verdict.stderr).contains("trust update"));
-    expect(&newcomer.update(&scene.network.log.url()), 0);
-    expect(&newcomer.verify(&[&file]), 0);
+    newcomer.update(&scene.network.log.url()).expect(0);
+    newcomer.verify(&[&file]).expect(0);
 }
 
 /// The log's quorum is met, the reader's is not: exit 4.
@@ -151,7 +147,7 @@ fn a_reader_who_wants_more_witnesses_is_not_satisfied() {
     let mut scene = scene(Plan::new(NODE).witnesses(3, 2));
     scene.network.witnesses[2].kill();
     let file = scene.submit("decision", &[text(&scene.decision(1))]);
-    expect(&scene.reader.verify(&[&file]), 0);
+    scene.reader.verify(&[&file]).expect(0);
     let policy = std::fs::read_to_string(scene.network.log.dir.join("policy.txt")).unwrap();
     let group = policy.lines().find(|line| line.starts_with("group ")).unwrap();
     let all = policy.replace(group, &group.replacen(" 2 ", " 3 ", 1));
@@ -159,10 +155,10 @@ fn a_reader_who_wants_more_witnesses_is_not_satisfied() {
     let strict = Reader::with_policy(&scene.network, "strict", &all);
     // It learns the admission policy from the files of the other reader: online it would refuse the checkpoint alike.
     let update = strict.update(&scene.network.log.url());
-    expect(&update, 4);
+    update.expect(4);
     harness::network::copy_dir(&scene.reader.trust.join("admission"), &strict.trust.join("admission"));
     let verdict = strict.verify(&[&file]);
-    expect(&verdict, 4);
+    verdict.expect(4);
 }
 
 /// What is committed and cannot be published for want of witnesses is pending: exit 6, and 0 when it is asked for again later.
@@ -171,10 +167,10 @@ fn what_the_witnesses_have_not_seen_is_pending() {
     let mut scene = scene(Plan::new(NODE).witnesses(2, 2));
     scene.network.witnesses[0].kill();
     let pending = scene.try_submit("decision", &[text(&scene.decision(1))]);
-    expect(&pending, 6);
+    pending.expect(6);
     scene.network.witnesses[0].start();
     let again = scene.try_submit("decision", &[text(&scene.decision(2))]);
-    expect(&again, 0);
+    again.expect(0);
 }
 
 /// Downloads what an audit reads, under the names that the server gives.
@@ -197,14 +193,14 @@ fn a_log_that_is_away_cannot_be_evaluated() {
     let mut scene = scene(Plan::new(NODE).witnesses(1, 1));
     let url = scene.network.log.url();
     scene.network.log.kill();
-    expect(&scene.try_submit("decision", &[text(&scene.decision(1))]), 3);
-    expect(&scene.audit(&url), 3);
-    expect(&scene.reader.update(&url), 3);
-    expect(&scene.reader.run(&["get", "--log", &url, "1.1"]), 3);
+    scene.try_submit("decision", &[text(&scene.decision(1))]).expect(3);
+    scene.audit(&url).expect(3);
+    scene.reader.update(&url).expect(3);
+    scene.reader.run(&["get", "--log", &url, "1.1"]).expect(3);
     scene.network.log.start(&harness::Faults::none());
     scene.network.log.ready();
-    expect(&scene.reader.run(&["get", "--log", &scene.network.log.url(), "1.99"]), 5);
-    expect(&scene.reader.run(&["get", "--log", &scene.network.log.url(), "nonsense"]), 2);
+    scene.reader.run(&["get", "--log", &scene.network.log.url(), "1.99"]).expect(5);
+    scene.reader.run(&["get", "--log", &scene.network.log.url(), "nonsense"]).expect(2);
 }
 
 #[test]
@@ -212,12 +208,12 @@ fn a_folder_of_tiles_is_audited_like_the_log() {
     let mut scene = scene(Plan::new(NODE).witnesses(2, 2));
     let decisions: Vec<PathBuf> = (0..300).map(|number| scene.decision(number)).collect();
     let records: Vec<&str> = decisions.iter().map(|path| text(path)).collect();
-    expect(&scene.try_submit("decision", &records), 0);
+    scene.try_submit("decision", &records).expect(0);
     let folder = scene.network.path("mirror");
     mirror(&scene.network.log, &folder);
-    expect(&scene.audit(&scene.network.log.url()), 0);
+    scene.audit(&scene.network.log.url()).expect(0);
     scene.network.log.kill();
-    expect(&scene.audit(text(&folder)), 0);
+    scene.audit(text(&folder)).expect(0);
 
     let bent = |name: &str, at: usize| {
         let path = folder.join(name);
@@ -227,15 +223,15 @@ fn a_folder_of_tiles_is_audited_like_the_log() {
         std::fs::write(&path, bytes).unwrap();
         let verdict = scene.audit(text(&folder));
         std::fs::write(&path, whole).unwrap();
-        expect(&verdict, 1);
+        verdict.expect(1);
     };
     bent("tile/entries/000", 700);
     bent("tile/0/000", 100);
     bent("tile/1/000.p/1", 5);
     std::fs::rename(folder.join("tile/entries/000"), scene.network.path("away")).unwrap();
-    expect(&scene.audit(text(&folder)), 3);
+    scene.audit(text(&folder)).expect(3);
     std::fs::rename(scene.network.path("away"), folder.join("tile/entries/000")).unwrap();
-    expect(&scene.audit(text(&folder)), 0);
+    scene.audit(text(&folder)).expect(0);
 }
 
 /// A log whose entries were changed after they were signed for is refuted by its audit.
@@ -248,5 +244,5 @@ fn an_audit_finds_what_the_log_signed_wrongly() {
     scene.network.log.ready();
     let _any = scene.try_submit("decision", &[text(&scene.decision(1))]);
     let verdict = scene.audit(&scene.network.log.url());
-    expect(&verdict, 1);
+    verdict.expect(1);
 }

@@ -27,10 +27,6 @@ struct Logged {
     brute: Brute,
 }
 
-fn expect(ended: &Ended, code: i32) {
-    assert_eq!(ended.code(), Some(code), "{}{}", ended.stdout, ended.stderr);
-}
-
 fn id(at: usize) -> String {
     format!("1.{}", FIRST + at)
 }
@@ -45,7 +41,7 @@ impl Logged {
         let scenario = Scenario::generate(7, 5_000);
         fill(&mut network.log, &scenario);
         let reader = Reader::of(&network, "trust");
-        expect(&reader.update(&network.log.url()), 0);
+        reader.update(&network.log.url()).expect(0);
         let marks = scenario.marks();
         let brute = Brute::new(scenario.entries.iter().map(|entry| &entry.statement));
         Self { network, reader, scenario, marks, brute }
@@ -65,9 +61,9 @@ impl Logged {
     fn export(&self, name: &str, option: &[&str], answers: &BTreeSet<usize>) {
         let (file, page) = (self.network.path(&format!("{name}.zip")), self.network.path(&format!("{name}.html")));
         let (zip, html) = (file.to_str().unwrap(), page.to_str().unwrap());
-        expect(&self.govlog(&[&["custody", "export", "--out", zip], option].concat()), 0);
+        self.govlog(&[&["custody", "export", "--out", zip], option].concat()).expect(0);
         let verified = self.reader.trusting(&["custody", "verify", zip, "--json"]);
-        expect(&verified, 0);
+        verified.expect(0);
         let verdict: Value = serde_json::from_str(verified.stdout.lines().next().unwrap()).unwrap();
         let mut found: Vec<(usize, &str)> = Vec::new();
         for entry in verdict["entries"].as_array().unwrap() {
@@ -85,7 +81,7 @@ impl Logged {
         // Programs that are not optimised take a while for large ones, and prove no more.
         assert!((2..350).contains(&expected.len()), "{name}: {} entries", expected.len());
         assert_eq!(found, expected, "{name}");
-        expect(&self.reader.trusting(&["custody", "report", zip, "--out", html]), 0);
+        self.reader.trusting(&["custody", "report", zip, "--out", html]).expect(0);
         assert!(std::fs::read_to_string(page).unwrap().contains("govlog custody verify"), "{name}");
     }
 }
@@ -103,7 +99,7 @@ fn fill(log: &mut Log, scenario: &Scenario) {
 #[test]
 fn what_is_asked_for_of_a_day_in_a_log_is_what_brute_force_finds() {
     let day = Logged::new();
-    expect(&day.govlog(&["audit", "--structure"]), 0);
+    day.govlog(&["audit", "--structure"]).expect(0);
 
     let kind = |at: usize| day.scenario.entries[at].kind;
     let view = |at: usize| -> Value {
@@ -139,7 +135,7 @@ fn what_is_asked_for_of_a_day_in_a_log_is_what_brute_force_finds() {
 /// What is printed is what there is, and what is shown is the matter.
 fn queries(day: &Logged, agent: usize) {
     let printed = |ended: &Ended| -> Vec<usize> {
-        expect(ended, 0);
+        ended.expect(0);
         let lines = ended.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines.filter_map(|line| Some(at(line["id"].as_str()?))).collect()
     };
@@ -151,7 +147,7 @@ fn queries(day: &Logged, agent: usize) {
         assert_eq!(found, start.answers(&day.marks).into_iter().collect::<Vec<_>>(), "{start:?}");
     }
     let shown = day.govlog(&["show", &id(agent)]);
-    expect(&shown, 0);
+    shown.expect(0);
     let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
     let drawn: BTreeSet<usize> =
         shown["entries"].as_array().unwrap().iter().map(|entry| at(entry["id"].as_str().unwrap())).collect();

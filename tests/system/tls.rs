@@ -149,10 +149,6 @@ fn log(dir: &Path, witness: &str) -> (Process, String) {
     (run("server").args(["run", "--config"]).arg(folder.join("log.toml")).start(), vkey)
 }
 
-fn expect(ended: &Ended, code: i32) {
-    assert_eq!(ended.code(), Some(code), "{}{}", ended.stdout, ended.stderr);
-}
-
 #[test]
 fn a_record_goes_from_its_issuer_through_log_and_witness_to_a_verifier_over_mutual_tls_alone() {
     let world = World::start();
@@ -166,7 +162,7 @@ fn a_record_goes_from_its_issuer_through_log_and_witness_to_a_verifier_over_mutu
     let add =
         ["admission", "add", "--log", &url, "--trust", &trust, "--key", &operator, "--iss", iss, "--pub", &public];
     let row = ["--kinds", "effect,redaction", "--subjects", "spiffe://prod.example/"];
-    expect(&world.govlog("ops", &[&add[..], &row].concat()), 0);
+    world.govlog("ops", &[&add[..], &row].concat()).expect(0);
     let record = text("effect.json");
     let effect = serde_json::json!({
         "v": 1, "event_ms": 1_795_320_442_600_u64, "decision_id": "d-1", "decision_iss": iss, "outcome": "performed",
@@ -179,11 +175,11 @@ fn a_record_goes_from_its_issuer_through_log_and_witness_to_a_verifier_over_mutu
     assert!(refused.code() != Some(0) && refused.stderr.contains("403"), "{}{}", refused.stdout, refused.stderr);
     // What is published the witness has cosigned, and it lets the log's certificate in alone.
     let published = world.govlog("pay", &submit);
-    expect(&published, 0);
+    published.expect(0);
     let (id, out) = (published.stdout.split_whitespace().next().unwrap(), text("effect.cose"));
-    expect(&world.govlog("visitor", &["get", "--log", &url, id, "--out", &out]), 0);
-    expect(&world.govlog("visitor", &["trust", "update", "--log", &url, &trust]), 0);
-    expect(&run("govlog").args(["verify", "--trust", &trust, &out]).finish(), 0);
+    world.govlog("visitor", &["get", "--log", &url, id, "--out", &out]).expect(0);
+    world.govlog("visitor", &["trust", "update", "--log", &url, &trust]).expect(0);
+    run("govlog").args(["verify", "--trust", &trust, &out]).finish().expect(0);
     // And so does the word that its openings are destroyed, from whoever may submit.
     let openings = text("openings");
     drop(run("govlog").args(["openings", "init", "--plaintext", "--openings", &openings]).output());
@@ -196,7 +192,7 @@ fn a_record_goes_from_its_issuer_through_log_and_witness_to_a_verifier_over_mutu
     for refused in [world.govlog("visitor", &redact), run("govlog").args(&redact).finish()] {
         assert!(!matches!(refused.code(), Some(0 | 5)) && store.has(&entry), "{}{}", refused.stdout, refused.stderr);
     }
-    expect(&world.govlog("pay", &redact), 0);
+    world.govlog("pay", &redact).expect(0);
     assert!(!store.has(&entry));
 }
 
@@ -214,7 +210,7 @@ fn a_proxy_of_the_environment_is_asked_for_other_machines_and_never_for_this_one
         let command = run("govlog").args(["trust", "init", "--policy", &policy, "--log", log, "--out", &out]);
         names.iter().fold(command, |command, name| command.env(name, &named))
     };
-    expect(&ask(&network.log.url(), "own").finish(), 0);
+    ask(&network.log.url(), "own").finish().expect(0);
     assert!(proxy.accept().is_err(), "nobody came to the proxy");
     // Where a proxy is to be asked it is, so that nothing else keeps it out above.
     let elsewhere = ask("http://log.example", "elsewhere").start();
@@ -297,7 +293,7 @@ fn an_agent_serves_its_sources_and_reaches_its_log_over_mutual_tls() {
     let add =
         ["admission", "add", "--log", &url, "--trust", &trust, "--key", &operator, "--iss", iss, "--pub", &public];
     let row = ["--kinds", "decision,stream,quarantine", "--subjects", "spiffe://"];
-    expect(&world.govlog("ops", &[&add[..], &row].concat()), 0);
+    world.govlog("ops", &[&add[..], &row].concat()).expect(0);
     let client = "[client]\nca = \"../ca.pem\"\ncert = \"../pay-client.pem\"\ncert_key = \"../pay-client.key\"\n";
     let roles = "[access]\nsubmit = \"spiffe://prod.example/visitor\"\noperate = \"spiffe://prod.example/ops\"\n";
     let top = format!(

@@ -28,10 +28,6 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn expect(ended: &Ended, code: i32) {
-    assert_eq!(ended.code(), Some(code), "{}{}", ended.stdout, ended.stderr);
-}
-
 impl Scene {
     fn start() -> Self {
         let network = Plan::new(NODE).witnesses(1, 1).start();
@@ -71,7 +67,7 @@ impl Scene {
     /// Fetches an entry, to be judged offline.
     fn fetch(&self, id: &str) -> PathBuf {
         let file = self.network.path(&format!("{id}.cose"));
-        expect(&self.reader.run(&["get", "--log", &self.network.log.url(), id, "--out", text(&file)]), 0);
+        self.reader.run(&["get", "--log", &self.network.log.url(), id, "--out", text(&file)]).expect(0);
         file
     }
 
@@ -89,7 +85,7 @@ fn a_workload_is_let_in_by_its_authority_and_judged_so_by_everybody() {
     let svid = authority.svid_from_to(WORKLOAD, now - 60, now + 3_600);
     assert_eq!(scene.submit(&svid, now).0, 403, "nobody has let it in");
     let added = scene.add(DOMAIN, &[&authority]);
-    expect(&added, 0);
+    added.expect(0);
     assert!(added.stderr.contains("lets in spiffe://prod.example: it may submit decision"), "{}", added.stderr);
     assert!(added.stderr.contains("with X.509-SVIDs under CN=test authority (SHA-256 "), "{}", added.stderr);
 
@@ -98,7 +94,7 @@ fn a_workload_is_let_in_by_its_authority_and_judged_so_by_everybody() {
     let (status, told, p384) = scene.submit(&authority.p384_svid(WORKLOAD, now - 60, now + 3_600), now);
     assert_eq!(status, 201, "{told}");
     let files = [first, p384].map(|id| scene.fetch(&id.unwrap()));
-    expect(&scene.reader.verify(&files), 0);
+    scene.reader.verify(&files).expect(0);
     // The same name and another key; an SVID that had ended when it signed; somebody else's.
     let refused = [
         (403, "no trust anchor in force has signed it", stranger.svid_from_to(WORKLOAD, now - 60, now + 3_600)),
@@ -118,12 +114,12 @@ fn a_workload_is_let_in_by_its_authority_and_judged_so_by_everybody() {
 
     // The authority is replaced: what it admitted stays good where it stands, and it admits no more.
     let renewed = Authority::of_trust_domain("prod.example");
-    expect(&scene.add(DOMAIN, &[&renewed]), 0);
+    scene.add(DOMAIN, &[&renewed]).expect(0);
     let (status, told, _) = scene.submit(&svid, now_s());
     assert!(status == 403 && told.contains("no trust anchor"), "{status} {told}");
     assert_eq!(scene.submit(&renewed.svid(WORKLOAD), now_s()).0, 201);
-    expect(&scene.reader.verify(&files), 0);
-    expect(&scene.audit(), 0);
+    scene.reader.verify(&files).expect(0);
+    scene.audit().expect(0);
     let shown = scene.reader.trusting(&["admission", "show", "--log", &scene.network.log.url()]);
     assert!(shown.stdout.contains("in force: spiffe://prod.example may submit decision"), "{}", shown.stdout);
     assert_eq!(shown.stdout.matches("with X.509-SVIDs under ").count(), 1, "{}", shown.stdout);
@@ -137,8 +133,8 @@ fn an_operator_is_told_of_anchors_that_would_admit_nobody() {
         [(DOMAIN, "an authority of spiffe://other.example"), ("https://x.example", "neither a trust domain")]
     {
         let added = scene.add(iss, &[&foreign]);
-        expect(&added, 2);
+        added.expect(2);
         assert!(added.stderr.contains(why), "{}", added.stderr);
     }
-    expect(&scene.add("spiffe://other.example", &[]), 2);
+    scene.add("spiffe://other.example", &[]).expect(2);
 }

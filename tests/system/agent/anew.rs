@@ -7,7 +7,7 @@ use harness::agent::{SIGNED, alarm};
 use harness::network::{Plan, copy_dir, replace_dir};
 use harness::wait::SOON;
 
-use super::{Scene, expect, one_source};
+use super::{Scene, one_source};
 use crate::NODE;
 
 /// Which stream carried the events last is kept beside the key as well.
@@ -59,7 +59,7 @@ fn refuses_damaged(scene: &mut Scene, names: &Path) {
     let whole = std::fs::read(names).unwrap();
     std::fs::write(names, &whole[..whole.len() / 2]).unwrap();
     let ended = scene.agent.try_start(&Faults::none()).unwrap_err();
-    expect(&ended, 1);
+    ended.expect(1);
     assert!(ended.stderr.contains("agent.key.agent-streams") && ended.stderr.contains("removed"), "{}", ended.stderr);
     std::fs::write(names, whole).unwrap();
 }

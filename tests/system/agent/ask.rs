@@ -11,9 +11,9 @@ use harness::process::Ended;
 use harness::reader::Reader;
 use serde_json::{Value, json};
 
+use super::Scene;
 use super::custody::{captured, statements, text, trace};
 use super::feeds::capture;
-use super::{Scene, expect};
 
 /// A log that stands still, with everything that was captured in it.
 struct Asked {
@@ -97,18 +97,18 @@ fn by_every_column(asked: &Asked) {
     for (column, (count, term)) in rarest {
         let option = format!("--{}", column.name().replace('_', "-"));
         let ended = asked.ask(&["query", &option, term.value()]);
-        expect(&ended, 0);
+        ended.expect(0);
         let (found, summary) = printed(&ended);
         assert_eq!(found, asked.all(&Filter::default().with(term.clone())), "{term}");
         assert_eq!((&summary["found"], &summary["wrong"]), (&json!(count), &json!([])), "{term}");
     }
     let ended = asked.ask(&["query", "--trace", &"0".repeat(32)]);
-    expect(&ended, 5);
+    ended.expect(5);
     assert_eq!(printed(&ended).1["absence"], "the server named none: not checked");
-    expect(&asked.ask(&["query", "--trace", &"0".repeat(32), "--complete"]), 5);
-    expect(&asked.ask(&["query", "--leaf", "12"]), 2);
+    asked.ask(&["query", "--trace", &"0".repeat(32), "--complete"]).expect(5);
+    asked.ask(&["query", "--leaf", "12"]).expect(2);
     let plain = asked.reader.trusting(&["query", "--trace", &asked.trace, "--log", &asked.scene.network.log.url()]);
-    expect(&plain, 0);
+    plain.expect(0);
     assert_eq!(plain.stdout.lines().count(), asked.with_trace().len(), "{}", plain.stdout);
     assert!(plain.stderr.contains("the server named none, not checked"), "{}", plain.stderr);
 }
@@ -123,8 +123,8 @@ fn by_time(asked: &Asked) {
     let moment = govlog_client::time::utc(middle);
     let before = asked.ask(&["query", "--kind", "decision", "--until", &moment]);
     let after = asked.ask(&["query", "--kind", "decision", "--since", &moment]);
-    expect(&before, 0);
-    expect(&after, 0);
+    before.expect(0);
+    after.expect(0);
     assert_eq!(printed(&before).0, asked.all(&decisions.clone().until(middle * 1000)));
     assert_eq!(printed(&after).0, asked.all(&decisions.since(middle * 1000)));
 }
@@ -147,20 +147,20 @@ fn lies_are_caught(asked: &Asked) {
     for (lie, why) in lies {
         let liar = Liar::before(log, lie);
         let ended = asked.ask_at(&liar.url(), &["query", "--trace", &asked.trace]);
-        expect(&ended, 1);
+        ended.expect(1);
         let (found, summary) = printed(&ended);
         assert!(summary["wrong"][0].as_str().unwrap().contains(why), "{why}: {summary}");
         assert!(found.is_subset(&asked.with_trace()), "{why}: what is wrong is not printed");
     }
     let liar = Liar::before(log, |document| drop(document["ids"].as_array_mut().unwrap().pop()));
     let held_back = asked.with_trace().into_iter().max_by_key(|id| id[2..].parse::<u64>().unwrap()).unwrap();
-    expect(&asked.ask_at(&liar.url(), &["query", "--trace", &asked.trace]), 0);
+    asked.ask_at(&liar.url(), &["query", "--trace", &asked.trace]).expect(0);
     let ended = asked.ask_at(&liar.url(), &["query", "--trace", &asked.trace, "--complete"]);
-    expect(&ended, 1);
+    ended.expect(1);
     let (found, summary) = printed(&ended);
     assert_eq!((found, &summary["held_back"]), (asked.with_trace(), &json!([held_back])));
     let liar = Liar::before(log, |document| document["ids"].as_array_mut().unwrap().insert(0, json!("1.0")));
-    expect(&asked.ask_at(&liar.url(), &["show", &asked.trace]), 1);
+    asked.ask_at(&liar.url(), &["show", &asked.trace]).expect(1);
 }
 
 fn whatever_is_in_hand(asked: &Asked) {
@@ -170,9 +170,9 @@ fn whatever_is_in_hand(asked: &Asked) {
     let path = |name: &str| asked.scene.network.path(name);
     let url = asked.scene.network.log.url();
     let (cose, case) = (path("decision.cose"), path("case.zip"));
-    expect(&asked.reader.run(&["get", "--log", &url, &decision, "--out", text(&cose)]), 0);
+    asked.reader.run(&["get", "--log", &url, &decision, "--out", text(&cose)]).expect(0);
     let export = ["custody", "export", "--log", &url, "--trace", &asked.trace, "--out", text(&case)];
-    expect(&asked.reader.trusting(&export), 0);
+    asked.reader.trusting(&export).expect(0);
     let digest = statement(&decision).sig_structure_digest().to_string();
     let colons = digest.as_bytes().chunks(2).map(|two| String::from_utf8_lossy(two).to_uppercase()).collect::<Vec<_>>();
     let things = [
@@ -190,7 +190,7 @@ fn whatever_is_in_hand(asked: &Asked) {
     ];
     for thing in things {
         let ended = asked.ask(&["show", &thing]);
-        expect(&ended, 0);
+        ended.expect(0);
         let ids = shown(&ended);
         assert!(ids.contains(&decision) && ids.contains(&effect), "{thing}: {ids:?}");
     }
@@ -199,16 +199,16 @@ fn whatever_is_in_hand(asked: &Asked) {
     for (thing, kind) in [(text(&pem), "issuance"), ("spiffe://prod.example/pay", "registration"), ("authz", "policy")]
     {
         let ended = asked.ask(&["show", thing]);
-        expect(&ended, 0);
+        ended.expect(0);
         let kinds = shown(&ended).into_iter().map(|id| statement(&id).kind().to_owned()).collect::<BTreeSet<_>>();
         assert!(kinds.contains(kind), "{thing}: {kinds:?}");
     }
     for nothing in ["0".repeat(64), "spiffe://prod.example/nobody".to_owned(), "no-such-id".to_owned()] {
         let ended = asked.ask(&["show", &nothing]);
-        expect(&ended, 5);
+        ended.expect(5);
         assert!(ended.stdout.contains("not checked"), "{}", ended.stdout);
     }
-    expect(&asked.ask(&["show", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJzZWNyZXQifQ.c2ln"]), 2);
+    asked.ask(&["show", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJzZWNyZXQifQ.c2ln"]).expect(2);
     drawn(asked, &case, &decision, &effect);
 }
 
@@ -218,7 +218,7 @@ fn drawn(asked: &Asked, case: &Path, decision: &str, effect: &str) {
     let live = asked.reader.trusting(&["show", &asked.trace, "--log", &url]);
     let file = asked.reader.trusting(&["show", text(case)]);
     for ended in [live, file] {
-        expect(&ended, 0);
+        ended.expect(0);
         let at = |text: &str| ended.stdout.find(text).unwrap_or_else(|| panic!("{text}: {}", ended.stdout));
         assert!(at(&format!("decision {decision} ")) < at(&format!("effect {effect} ")), "{}", ended.stdout);
         assert!(at("effect") < at("NOT THERE") && at("NOT THERE") < at("STREAMS"), "{}", ended.stdout);

@@ -10,7 +10,7 @@ use harness::upload::{Upload, captured};
 use harness::wait::SOON;
 use serde_json::Value;
 
-use super::{Scene, expect, one_source};
+use super::{Scene, one_source};
 use crate::NODE;
 
 fn batched(tables: &str) -> Scene {
@@ -30,8 +30,8 @@ fn fetch(scene: &Scene, leaf: &Digest) -> std::path::PathBuf {
         "--out",
         file.to_str().unwrap(),
     ]);
-    expect(&got, 0);
-    expect(&scene.agent.reader.update(&scene.network.log.url()), 0);
+    got.expect(0);
+    scene.agent.reader.update(&scene.network.log.url()).expect(0);
     file
 }
 
@@ -58,7 +58,7 @@ fn the_capture_becomes_fewer_entries_and_every_decision_is_recorded_once() {
     streams.sort_unstable();
     streams.dedup();
     assert_eq!(streams.len(), recorded.rules.len());
-    expect(&scene.agent.reader.trusting(&["audit", "--structure", "--log", &scene.network.log.url()]), 0);
+    scene.agent.reader.trusting(&["audit", "--structure", "--log", &scene.network.log.url()]).expect(0);
     scene.agent.stop();
 }
 
@@ -79,22 +79,22 @@ fn any_decision_of_a_batch_is_proved_offline_and_a_changed_one_is_not() {
         let fixed = ["batch", "prove", "--openings", store, "--identity", identity, "--out", member.to_str().unwrap()];
         reader.run(&[&fixed[..], &[batch.to_str().unwrap()], arguments].concat())
     };
-    expect(&prove(&["--decision", "no-such-decision"]), 5);
-    expect(&prove(&["--index", "99999"]), 2);
-    expect(&prove(&["--decision", &id.1]), 0);
+    prove(&["--decision", "no-such-decision"]).expect(5);
+    prove(&["--index", "99999"]).expect(2);
+    prove(&["--decision", &id.1]).expect(0);
     // The decision stands in it, which not even the log has.
     assert_eq!(std::fs::metadata(&member).unwrap().mode() & 0o777, 0o600);
     let check = ["batch", "check", "--openings", store, "--identity", identity, batch.to_str().unwrap()];
-    expect(&reader.trusting(&check), 0);
+    reader.trusting(&check).expect(0);
     scene.agent.stop();
     scene.network.log.kill();
     // From here on only the two files and the trust directory: nobody else is there.
     std::fs::rename(&openings, scene.agent.dir.join("gone")).unwrap();
     let judged = scene.agent.reader.verify(&[&member, &batch]);
-    expect(&judged, 0);
+    judged.expect(0);
     assert!(judged.stdout.contains("VERIFIED") && judged.stdout.contains("in the decision-batch"), "{}", judged.stdout);
     assert!(judged.stdout.contains(&id.1) && judged.stdout.contains("of 3 witnesses cosigned"), "{}", judged.stdout);
-    expect(&scene.agent.reader.verify(&[&member]), 3);
+    scene.agent.reader.verify(&[&member]).expect(3);
     let good = std::fs::read(&member).unwrap();
     for at in (0..good.len()).step_by(37) {
         let mut bad = good.clone();
@@ -117,22 +117,22 @@ fn a_decision_in_a_batch_belongs_to_its_matter_where_what_opens_it_is_at_hand() 
     let (log, openings) = (scene.network.log.url(), scene.openings());
     let identity = scene.agent.dir.join("openings.key");
     let (reader, dir) = (scene.agent.reader.clone(), scene.agent.dir.clone());
-    expect(&reader.update(&log), 0);
+    reader.update(&log).expect(0);
     let file = |name: &str| dir.join(name).display().to_string();
     let export = |out: &str, more: &[&str]| {
         let fixed = ["custody", "export", "--log", &log, "--decision", &id.1, "--out", out];
         reader.trusting(&[&fixed[..], more].concat())
     };
     let with = ["--openings", openings.to_str().unwrap(), "--identity", identity.to_str().unwrap()];
-    expect(&export(&file("none.zip"), &[]), 5);
-    expect(&export(&file("index.zip"), &with), 0);
-    expect(&export(&file("scan.zip"), &[&with[..], &["--complete"]].concat()), 0);
+    export(&file("none.zip"), &[]).expect(5);
+    export(&file("index.zip"), &with).expect(0);
+    export(&file("scan.zip"), &[&with[..], &["--complete"]].concat()).expect(0);
     scene.agent.stop();
     scene.network.log.kill();
     std::fs::rename(&openings, dir.join("gone")).unwrap();
     for name in ["index.zip", "scan.zip"] {
         let judged = reader.trusting(&["--json", "custody", "verify", &file(name)]);
-        expect(&judged, 0);
+        judged.expect(0);
         let judged: Value = serde_json::from_str(&judged.stdout).unwrap();
         let start = judged["starts"][0].as_str().unwrap();
         let entries = judged["entries"].as_array().unwrap();

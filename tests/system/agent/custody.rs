@@ -15,8 +15,8 @@ use harness::wait::{SOON, until};
 use harness::{Ledger, check};
 use serde_json::Value;
 
+use super::Scene;
 use super::feeds::Sources as Feeds;
-use super::{Scene, expect};
 use crate::NODE;
 
 const DESK: &str = "https://response.example/desk";
@@ -94,7 +94,7 @@ impl<'s> Desk<'s> {
         let url = network.log.url();
         let change = ["admission", "add", "--log", &url, "--key", text(&operator), "--iss", DESK];
         let row = ["--pub", text(&public), "--kinds", "custody", "--subjects", DESK];
-        expect(&reader.trusting(&[&change[..], &row].concat()), 0);
+        reader.trusting(&[&change[..], &row].concat()).expect(0);
         Self { scene, reader, key }
     }
 
@@ -117,7 +117,7 @@ impl<'s> Desk<'s> {
     fn step(&self, op: &str, more: &[&str]) -> Vec<u8> {
         let (url, file) = (self.scene.network.log.url(), self.path("case.zip"));
         let command = ["custody", op, text(&file), "--log", &url, "--key", text(&self.key), "--iss", DESK];
-        expect(&self.reader.trusting(&[&command[..], more].concat()), 0);
+        self.reader.trusting(&[&command[..], more].concat()).expect(0);
         std::fs::read(self.path(&format!("case.{op}.cose"))).unwrap()
     }
 
@@ -137,21 +137,21 @@ fn from_a_trace_id_to_a_file_that_is_handed_over_and_stands_alone() {
     let asked = ["--trace", &trace, "--collector", "responder-7", "--purpose", "case 2031"];
 
     let made = desk.export("case.zip", &asked);
-    expect(&made, 0);
+    made.expect(0);
     let size = document(&made)["size"].to_string();
     // The log goes on, and at that checkpoint the file stays what it is.
     desk.step("hand-over", &["--recipient", "counsel-3"]);
-    expect(&desk.export("again.zip", &[&asked[..], &["--at", &size]].concat()), 0);
+    desk.export("again.zip", &[&asked[..], &["--at", &size]].concat()).expect(0);
     let bytes = |name: &str| std::fs::read(desk.path(name)).unwrap();
     assert!(bytes("case.zip") == bytes("again.zip"), "the same query at the same checkpoint gives the same bytes");
-    expect(&desk.export("nothing.zip", &["--trace", &"0".repeat(32)]), 5);
+    desk.export("nothing.zip", &["--trace", &"0".repeat(32)]).expect(5);
     assert!(!desk.path("nothing.zip").exists());
 
     // Whoever gets it has the log's policy and entry 0.
     let court = Reader::of(&scene.network, "court");
     let handed = desk.path("case.hand-over.cose");
     let (ended, verdict) = desk.verify(&court, "case.zip", &[]);
-    expect(&ended, 0);
+    ended.expect(0);
     assert_eq!(verdict["verdict"], "verified");
     let kinds: BTreeSet<&str> =
         verdict["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
@@ -174,9 +174,9 @@ fn from_a_trace_id_to_a_file_that_is_handed_over_and_stands_alone() {
         "{verdict:#}"
     );
     assert!(verdict["not_proved"].as_array().unwrap()[0].as_str().unwrap().starts_with("completeness"));
-    expect(&court.verify(&[desk.path("case.zip")]), 0);
+    court.verify(&[desk.path("case.zip")]).expect(0);
     // The hand-over was signed by somebody whom only a later change of the admission policy lets in.
-    expect(&desk.verify(&desk.reader, "case.zip", &["--record", text(&handed)]).0, 0);
+    desk.verify(&desk.reader, "case.zip", &["--record", text(&handed)]).0.expect(0);
 
     let held = desk.step("hold", &["--case", "2031", "--until", "2031-01-01"]);
     let record = SignedStatement::parse(&held).unwrap();
@@ -224,9 +224,9 @@ fn an_index_leads_to_what_a_scan_finds_from_every_thing_in_hand() {
     for (number, matter) in matters.iter().enumerate() {
         let (indexed, scanned) = (format!("{number}-indexed.zip"), format!("{number}-scanned.zip"));
         let made = desk.collect(&indexed, matter);
-        expect(&made, 0);
+        made.expect(0);
         let size = document(&made)["size"].to_string();
-        expect(&desk.export(&scanned, &[matter, &["--at", &size][..]].concat()), 0);
+        desk.export(&scanned, &[matter, &["--at", &size][..]].concat()).expect(0);
         let (one, other) = (desk.path(&indexed), desk.path(&scanned));
         let difference = document(&desk.reader.run(&["custody", "diff", text(&one), text(&other), "--json"]));
         let none = Value::Array(Vec::new());
@@ -248,15 +248,15 @@ fn said(scene: &Scene, kind: &str, path: &[&str]) -> String {
 /// With a key the export is logged, and the record beside the file confirms who collected it.
 fn recorded(desk: &Desk<'_>, asked: &[&str]) {
     let signing = ["--key", text(&desk.key), "--iss", DESK];
-    expect(&desk.export("recorded.zip", &[asked, &signing].concat()), 0);
+    desk.export("recorded.zip", &[asked, &signing].concat()).expect(0);
     assert!(desk.path("recorded.cose").exists());
     let (ended, verdict) = desk.verify(&desk.reader, "recorded.zip", &[]);
-    expect(&ended, 0);
+    ended.expect(0);
     assert_eq!((&verdict["collector_is_recorded"], &verdict["records"][0]["op"]), (&true.into(), &"export".into()));
     // The later file has the same matter at another checkpoint.
     let (first, second) = (desk.path("case.zip"), desk.path("recorded.zip"));
     let ended = desk.reader.run(&["custody", "diff", text(&first), text(&second), "--json"]);
-    expect(&ended, 0);
+    ended.expect(0);
     let difference = document(&ended);
     let is_entry = |name: &Value| name.as_str().unwrap().starts_with("entries/");
     assert!(
@@ -264,7 +264,7 @@ fn recorded(desk: &Desk<'_>, asked: &[&str]) {
     );
     std::fs::copy(desk.path("recorded.cose"), desk.path("case.cose")).unwrap();
     let (ended, verdict) = desk.verify(&desk.reader, "case.zip", &[]);
-    expect(&ended, 1);
+    ended.expect(1);
     assert!(verdict["because"].as_str().unwrap().contains("manifest"), "{verdict:#}");
     std::fs::remove_file(desk.path("case.cose")).unwrap();
 }
@@ -275,7 +275,7 @@ fn altered(desk: &Desk<'_>, court: &Reader) {
     bytes[middle] ^= 1;
     std::fs::write(desk.path("altered.zip"), bytes).unwrap();
     let (ended, verdict) = desk.verify(court, "altered.zip", &[]);
-    expect(&ended, 1);
+    ended.expect(1);
     assert!(verdict["because"].as_str().unwrap().contains("offset"), "{verdict:#}");
 }
 

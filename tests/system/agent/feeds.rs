@@ -7,16 +7,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use govlog_client::testing::Random;
 use govlog_formats::record::view;
 use govlog_formats::statement::SignedStatement;
-use govlog_client::testing::Random;
 use harness::agent::{ISS, QUICK};
 use harness::network::Plan;
 use harness::wait::{SOON, until, within};
 use harness::{Faults, Ledger, check};
 use serde_json::Value;
 
-use super::{LONGEST_LIFE, Scene, expect};
+use super::{LONGEST_LIFE, Scene};
 use crate::NODE;
 
 /// Where the agent is killed: every place that what is read passes.
@@ -270,7 +270,7 @@ fn what_is_read_is_logged_once_however_often_the_agent_is_killed() {
     for point in POINTS {
         assert!(killed.contains_key(point), "{point} is never hit: {killed:?}");
     }
-    expect(&scene.agent.reader.trusting(&["audit", "--structure", "--log", &scene.network.log.url()]), 0);
+    scene.agent.reader.trusting(&["audit", "--structure", "--log", &scene.network.log.url()]).expect(0);
     scene.agent.stop();
 }
 

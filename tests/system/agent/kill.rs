@@ -13,7 +13,7 @@ use harness::opa::Sources;
 use harness::witness::Witness;
 use harness::{Ended, Faults};
 
-use super::{LONGEST_LIFE, Scene, expect};
+use super::{LONGEST_LIFE, Scene};
 use crate::NODE;
 
 /// All fail points but those of what is read, in the order of their documentation.
@@ -244,7 +244,7 @@ fn every_event_is_logged_once_however_often_the_agent_is_killed() {
     let opened = recorded.opened_streams();
     assert!(opened.iter().all(|(_, _, predecessor)| predecessor.is_none()), "{opened:?}");
     assert_eq!(opened.len(), instances.len(), "{opened:?}");
-    expect(&last.agent.reader.trusting(&["audit", "--structure", "--log", &last.network.log.url()]), 0);
+    last.agent.reader.trusting(&["audit", "--structure", "--log", &last.network.log.url()]).expect(0);
     last.agent.stop();
 
     for point in POINTS {

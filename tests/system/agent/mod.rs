@@ -21,7 +21,6 @@ use std::time::Duration;
 use harness::agent::{QUICK, captured_groups};
 use harness::network::Plan;
 use harness::opa::Sources;
-use harness::process::Ended;
 use harness::wait::SOON;
 use harness::{Agent, Faults, Ledger, Network, Opa, Recorded, check};
 
@@ -120,10 +119,6 @@ fn one_source(seed: u64) -> Sources {
     Sources(vec![Opa::new("a", seed)])
 }
 
-fn expect(ended: &Ended, code: i32) {
-    assert_eq!(ended.code(), Some(code), "{}{}", ended.stdout, ended.stderr);
-}
-
 /// What was captured holds 609 events, 18 of them twice; an agent that never fails logs each once.
 #[test]
 fn the_capture_is_logged_once() {
@@ -134,6 +129,6 @@ fn the_capture_is_logged_once() {
     assert_eq!(sources.sent().len(), 591);
     let recorded = scene.all_logged(&sources);
     assert_eq!((recorded.decisions.len(), recorded.quarantines.len(), recorded.streams.len()), (591, 0, 2));
-    expect(&scene.agent.reader.trusting(&["audit", "--structure", "--log", &scene.network.log.url()]), 0);
+    scene.agent.reader.trusting(&["audit", "--structure", "--log", &scene.network.log.url()]).expect(0);
     scene.agent.stop();
 }

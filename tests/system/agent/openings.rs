@@ -10,7 +10,7 @@ use harness::process::Ended;
 use harness::reader::new_key;
 use serde_json::Value;
 
-use super::{NODE, Scene, expect, one_source};
+use super::{NODE, Scene, one_source};
 
 /// Who redacts.
 const DPO: &str = "spiffe://prod.example/dpo";
@@ -41,7 +41,7 @@ impl Office {
         let mut sources = one_source(5);
         scene.upload(&mut sources, 2);
         scene.all_logged(&sources);
-        expect(&scene.agent.reader.update(&scene.network.log.url()), 0);
+        scene.agent.reader.update(&scene.network.log.url()).expect(0);
         let entries = scene.network.path("entries");
         let mut office = Self { scene, entries, key, decisions: Vec::new() };
         // To the end of the log, which comes sooner.
@@ -55,7 +55,7 @@ impl Office {
 
     fn get(&self, ids: &str, out: &str, code: i32) {
         let log = self.scene.network.log.url();
-        expect(&self.scene.agent.reader.run(&["get", "--log", &log, ids, "--out", out]), code);
+        self.scene.agent.reader.run(&["get", "--log", &log, ids, "--out", out]).expect(code);
     }
 
     fn fetch(&self, id: &str) {
@@ -116,7 +116,7 @@ impl Office {
 }
 
 fn document(ended: &Ended, code: i32) -> Value {
-    expect(ended, code);
+    ended.expect(code);
     serde_json::from_str(&ended.stdout).unwrap()
 }
 
@@ -140,17 +140,17 @@ fn what_is_sealed_is_opened_held_redacted_and_explained() {
     let store = office.scene.openings().display().to_string();
     let foreign = office.scene.agent.reader.trusting(&["open", "--openings", &store, "--identity", &other, &one]);
     assert!(foreign.stdout.contains("none of these identities"), "{}", foreign.stdout);
-    expect(&foreign, 2);
+    foreign.expect(2);
 
     // A hold comes before every right to destroy.
-    expect(&office.on_store(&["openings", "hold", "--name", "case-7", "--reason", "litigation", &one]), 0);
+    office.on_store(&["openings", "hold", "--name", "case-7", "--reason", "litigation", &one]).expect(0);
     let held = office.redact(&["--rule", "erasure-request", "--yes", "--field", "input", &one]);
-    expect(&held, 2);
+    held.expect(2);
     assert!(held.stderr.contains("case-7"), "{}", held.stderr);
-    expect(&office.on_store(&["openings", "release", "--name", "case-7", "--reason", "settled"]), 0);
+    office.on_store(&["openings", "release", "--name", "case-7", "--reason", "settled"]).expect(0);
 
     // Nobody is there to be asked.
-    expect(&office.redact(&["--rule", "erasure-request", "--field", "input", &one]), 2);
+    office.redact(&["--rule", "erasure-request", "--field", "input", &one]).expect(2);
     let redacted = document(&office.redact(&["--rule", "erasure-request", "--yes", "--field", "input", &one]), 0);
     let first = text(&redacted["redactions"][0]["id"]).to_owned();
     let redacted = document(&office.redact(&["--rule", "order", "--yes", &two]), 0);
@@ -174,7 +174,7 @@ fn what_is_sealed_is_opened_held_redacted_and_explained() {
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told.iter().any(|told| told["entry"] == office.decisions[0].as_str() && told["what"] == "/input"));
     assert!(told.iter().any(|told| told["by"] == second.as_str() && told["what"] == "all of it"));
-    expect(&office.redact(&["--rule", "order", "--yes", &two]), 5);
+    office.redact(&["--rule", "order", "--yes", &two]).expect(5);
 }
 
 #[test]
@@ -212,12 +212,12 @@ fn a_redaction_that_was_cut_off_is_finished_by_the_next_run_under_the_same_entry
         std::fs::write(&journal, noted).unwrap();
         std::fs::write(&stored, &opening).unwrap();
         let case = format!("case-{at}");
-        expect(&office.on_store(&["openings", "hold", "--name", &case, "--reason", "litigation", &file]), 0);
+        office.on_store(&["openings", "hold", "--name", &case, "--reason", "litigation", &file]).expect(0);
         let ended = office.redact(&["--rule", "order", "--yes", &other]);
         assert!(ended.stderr.contains(&case) && ended.stderr.contains(said), "{}", ended.stderr);
         assert_eq!(document(&ended, 6)["redactions"].as_array().unwrap().len(), 1);
         assert!(stored.exists() && !others.exists());
-        expect(&office.on_store(&["openings", "release", "--name", &case, "--reason", "settled"]), 0);
+        office.on_store(&["openings", "release", "--name", &case, "--reason", "settled"]).expect(0);
         assert_eq!(document(&office.redact(&["--rule", "order", "--yes", &other]), 0)["redactions"][0]["id"], id);
         assert!(!stored.exists());
     }
@@ -244,13 +244,13 @@ fn an_entry_that_cannot_be_opened_keeps_no_other_from_being_shown() {
 fn what_is_older_than_the_retention_is_redacted_and_nothing_else() {
     let office = Office::open();
     let [old, held, young] = [0, 1, 2].map(|at: usize| office.file(&office.decisions[at]));
-    expect(&office.redact(&["--expired", "--yes"]), 2);
+    office.redact(&["--expired", "--yes"]).expect(2);
     let settings = office.scene.openings().join("store.toml");
     let text = std::fs::read_to_string(&settings).unwrap();
     std::fs::write(&settings, text + "retention_days = 30\n").unwrap();
-    expect(&office.redact(&["--expired", "--yes"]), 5);
+    office.redact(&["--expired", "--yes"]).expect(5);
 
-    expect(&office.on_store(&["openings", "hold", "--name", "case-8", "--reason", "audit", &held]), 0);
+    office.on_store(&["openings", "hold", "--name", "case-8", "--reason", "audit", &held]).expect(0);
     let (old, held, young) = (office.stored(&old), office.stored(&held), office.stored(&young));
     for path in [&old, &held] {
         let long_ago = SystemTime::now() - Duration::from_secs(31 * 86_400);

@@ -7,7 +7,6 @@ use harness::reader::Reader;
 use serde_json::Value;
 
 use super::custody::{captured, document, trace};
-use super::expect;
 
 /// What stands between two marks of a page, the first of them once.
 fn between<'p>(page: &'p str, begin: &str, end: &str) -> &'p str {
@@ -24,18 +23,18 @@ fn a_page_of_the_captured_chain_tells_it_from_the_verdict_to_the_fields() {
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let (file, out) = (text(&path("case.zip")), text(&path("case.html")));
     let url = scene.network.log.url();
-    expect(&run(&["export", "--log", &url, "--trace", &trace(&scene), "--complete", "--out", &file]), 0);
+    run(&["export", "--log", &url, "--trace", &trace(&scene), "--complete", "--out", &file]).expect(0);
     let verdict = document(&run(&["verify", &file, "--json"]));
 
     let made = run(&["report", &file, "--out", &out, "--json"]);
-    expect(&made, 0);
+    made.expect(0);
     assert_eq!(document(&made)["verdict"], "verified");
     let page = fs::read_to_string(&out).unwrap();
     told(&page, &verdict);
     // The same again, wherever the file lies.
     let (moved, again) = (text(&path("moved.zip")), text(&path("again.html")));
     fs::copy(&file, &moved).unwrap();
-    expect(&run(&["report", &moved, "--out", &again]), 0);
+    run(&["report", &moved, "--out", &again]).expect(0);
     assert!(page == fs::read_to_string(&again).unwrap());
 
     // What is refused has no page, and one that is there stays; the evidence is never written over.
@@ -44,12 +43,12 @@ fn a_page_of_the_captured_chain_tells_it_from_the_verdict_to_the_fields() {
     bytes[middle] ^= 1;
     fs::write(&moved, &bytes).unwrap();
     let refused = run(&["report", &moved, "--out", &again]);
-    expect(&refused, 1);
+    refused.expect(1);
     assert!(refused.stdout.contains("no page is written") && page == fs::read_to_string(&again).unwrap());
     let none = text(&path("none.html"));
-    expect(&run(&["report", &moved, "--out", &none]), 1);
+    run(&["report", &moved, "--out", &none]).expect(1);
     assert!(!Path::new(&none).exists());
-    expect(&run(&["report", &moved, "--out", &moved]), 2);
+    run(&["report", &moved, "--out", &moved]).expect(2);
     assert!(bytes == fs::read(&moved).unwrap());
 }
 

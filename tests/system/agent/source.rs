@@ -12,7 +12,7 @@ use harness::upload::{Event, Upload, captured};
 use harness::wait::SOON;
 use serde_json::Value;
 
-use super::{Scene, expect};
+use super::Scene;
 use crate::NODE;
 
 const XFCC: &str = "x-forwarded-client-cert";
@@ -107,7 +107,7 @@ fn other_content_under_a_known_id_is_kept_and_told() {
 
 /// What was refused names itself.
 fn wrong(ended: &Ended, what: &str) {
-    expect(ended, 1);
+    ended.expect(1);
     let line = ended.stdout.lines().find(|line| line.starts_with("WRONG"));
     assert!(line.is_some_and(|line| line.contains(what)), "{what} is not named: {}", ended.stdout);
 }
@@ -120,9 +120,9 @@ fn the_check_finds_what_is_wrong() {
     scene.admit();
     // Admitted, but the trust directory has not heard of it.
     wrong(&scene.agent.check(), "admission:");
-    expect(&scene.agent.reader.update(&url), 0);
+    scene.agent.reader.update(&url).expect(0);
     let well = scene.agent.check();
-    expect(&well, 0);
+    well.expect(0);
     assert!(!well.stdout.contains("WRONG"), "{}", well.stdout);
     assert!(!scene.outbox().exists() && !scene.openings().exists(), "a check changes nothing");
 
@@ -140,18 +140,18 @@ fn the_check_finds_what_is_wrong() {
     let other = Plan::new(NODE).start();
     harness::network::copy_dir(&Reader::of(&other, "trust").trust, &trust);
     let ended = scene.agent.check();
-    expect(&ended, 1);
+    ended.expect(1);
     assert!(ended.stdout.contains("\nWRONG  log:"), "{}", ended.stdout);
     std::fs::remove_dir_all(&trust).unwrap();
     std::fs::rename(&away, &trust).unwrap();
-    expect(&scene.agent.check(), 0);
+    scene.agent.check().expect(0);
 
     // One that runs holds its outbox, which is well.
     scene.start();
     let mut sources = Sources::captured(9);
     scene.upload(&mut sources, 1);
     scene.all_logged(&sources);
-    expect(&scene.agent.check(), 0);
+    scene.agent.check().expect(0);
     mode(&scene.openings(), 0o755);
     wrong(&scene.agent.check(), "opening store:");
     mode(&scene.openings(), 0o700);

@@ -10,7 +10,7 @@ use harness::network::Plan;
 use harness::wait::SOON;
 use harness::{Ledger, check};
 
-use super::{Scene, expect, one_source};
+use super::{Scene, one_source};
 use crate::NODE;
 
 const UNTIL: &str = "govlog_agent_svid_not_after_seconds";
@@ -49,7 +49,7 @@ fn streams_go_on_from_svid_to_svid_and_wait_while_there_is_none() {
     let second = new.p384_svid(ISS, now - 60, now + 7_200);
 
     // It is not there yet: uploads are taken all the same, and nothing of them is lost.
-    expect(&scene.agent.check(), 1);
+    scene.agent.check().expect(1);
     scene.start();
     let mut sources = one_source(21);
     scene.upload(&mut sources, 4);
@@ -60,7 +60,7 @@ fn streams_go_on_from_svid_to_svid_and_wait_while_there_is_none() {
     scene.all_logged(&sources);
     assert_eq!(scene.agent.metric(UNTIL), now + 3_600);
     let checked = scene.agent.reader.update(&scene.network.log.url());
-    expect(&checked, 0);
+    checked.expect(0);
 
     lay(&scene, &second);
     scene.agent.metric_until(UNTIL, SOON, |until| until == now + 7_200);
@@ -69,7 +69,7 @@ fn streams_go_on_from_svid_to_svid_and_wait_while_there_is_none() {
     assert_eq!(recorded.opened_streams().len(), 1, "one stream, without a gap");
     scene.agent.stop();
     let checked = scene.agent.check();
-    expect(&checked, 0);
+    checked.expect(0);
     assert!(checked.stdout.contains("an X.509-SVID until ") && checked.stdout.contains("P-384"), "{}", checked.stdout);
 
     // And from one process to the next.
@@ -84,5 +84,5 @@ fn streams_go_on_from_svid_to_svid_and_wait_while_there_is_none() {
     assert!(signed[..turn].iter().all(|(one, leaf)| *leaf == first.der && one.algorithm() == Algorithm::Es256));
     assert!(signed[turn..].iter().all(|(one, leaf)| *leaf == second.der && one.algorithm() == Algorithm::Es384));
     let url = scene.network.log.url();
-    expect(&scene.agent.reader.trusting(&["audit", "--structure", "--log", &url]), 0);
+    scene.agent.reader.trusting(&["audit", "--structure", "--log", &url]).expect(0);
 }
