@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
+use common::{percentile, resident_kib, shown};
 use reqwest::Client;
 use reqwest::header::CONTENT_ENCODING;
 
@@ -89,11 +90,10 @@ async fn steady(args: &Args, client: &Client) -> anyhow::Result<()> {
     let published = until(client, &args.admin, started, before.published + u64::from(args.events), |now| now.published);
     let (times, committed, published) = tokio::join!(upload_all(args, client), committed, published);
     let mut times = times?;
-    times.sort_unstable();
-    let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or_default();
+    let [p50, p99] = [50, 99].map(|percent| shown(percentile(&mut times, percent)));
     let rate = |took: Duration| f64::from(args.events) / took.as_secs_f64();
     println!("{} events in uploads of {}, two instances", args.events, args.upload);
-    println!("200 after: p50 {:.1} ms, p99 {:.1} ms", at(50).as_secs_f64() * 1e3, at(99).as_secs_f64() * 1e3);
+    println!("200 after: p50 {p50}, p99 {p99}");
     println!("committed: {:.0} events per second, published: {:.0}", rate(committed?), rate(published?));
     let now = Metrics::read(client, &args.admin).await?;
     println!(
@@ -111,7 +111,7 @@ async fn backlog(args: &Args, client: &Client) -> anyhow::Result<()> {
     upload_all(args, client).await?;
     let taken = started.elapsed();
     let now = Metrics::read(client, &args.admin).await?;
-    let resident = resident_kib(args.pid)?;
+    let resident = resident_kib(args.pid).context("the agent's memory")?;
     println!(
         "{} events taken in {:.1} s with the log away; {} wait, {} are signed",
         args.events,
@@ -190,10 +190,4 @@ async fn until(
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     anyhow::bail!("{goal} were not reached within {PATIENCE:?}")
-}
-
-fn resident_kib(pid: u32) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

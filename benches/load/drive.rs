@@ -45,7 +45,7 @@ pub(crate) struct Outcome {
     /// From the first scheduled arrival to the last answer.
     pub(crate) took: Duration,
     /// Per request that was acknowledged, from its scheduled arrival.
-    latencies: Vec<Duration>,
+    pub(crate) latencies: Vec<Duration>,
 }
 
 impl Wait {
@@ -61,14 +61,6 @@ impl Offer {
     /// How many statements it takes.
     pub(crate) fn count(&self) -> usize {
         usize::try_from(u64::from(self.rate) * self.lasts.as_secs()).unwrap_or(usize::MAX)
-    }
-}
-
-impl Outcome {
-    /// A percentile of the latencies.
-    pub(crate) fn percentile(&self, percent: usize) -> Duration {
-        let at = (self.latencies.len() * percent / 100).min(self.latencies.len().saturating_sub(1));
-        self.latencies.get(at).copied().unwrap_or_default()
     }
 }
 
@@ -116,7 +108,6 @@ pub(crate) async fn run(log: &str, offer: &Offer, bodies: Vec<(u64, Vec<u8>)>) -
             latencies.push(latency);
         }
     }
-    latencies.sort_unstable();
     Ok(Outcome { acknowledged, refused: refused.load(Ordering::Relaxed), shed, took: started.elapsed(), latencies })
 }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
+use common::{percentile, shown};
 use govlog_formats::cose::SigningKey;
 
 use drive::{Offer, Outcome, Wait};
@@ -79,14 +80,14 @@ fn main() -> anyhow::Result<()> {
                 let offer = Offer { rate: *rate, batch, wait, lasts: Duration::from_secs(args.seconds) };
                 eprintln!("signing {} statements …", offer.count());
                 let bodies = maker.bodies(offer.count(), batch)?;
-                report(&offer, &runtime.block_on(drive::run(&args.log, &offer, bodies))?);
+                report(&offer, &mut runtime.block_on(drive::run(&args.log, &offer, bodies))?);
             }
         }
     }
     Ok(())
 }
 
-fn report(offer: &Offer, outcome: &Outcome) {
+fn report(offer: &Offer, outcome: &mut Outcome) {
     let requests = if offer.batch == 1 { "single".to_owned() } else { format!("batch {}", offer.batch) };
     println!(
         "{:<10} {:<10} {:>8} {:>8.0} {:>9} {:>9} {:>7} {:>7}",
@@ -94,18 +95,9 @@ fn report(offer: &Offer, outcome: &Outcome) {
         requests,
         offer.rate,
         outcome.acknowledged as f64 / outcome.took.as_secs_f64(),
-        shown(outcome.percentile(50)),
-        shown(outcome.percentile(99)),
+        shown(percentile(&mut outcome.latencies, 50)),
+        shown(percentile(&mut outcome.latencies, 99)),
         outcome.refused,
         outcome.shed,
     );
-}
-
-fn shown(time: Duration) -> String {
-    let micros = time.as_micros();
-    if micros < 10_000 {
-        format!("{:.2} ms", time.as_secs_f64() * 1e3)
-    } else {
-        format!("{:.0} ms", time.as_secs_f64() * 1e3)
-    }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use common::percentile;
 
 use crate::statements::Maker;
 
@@ -30,9 +31,7 @@ pub(crate) fn fdatasync(folder: &Path) -> anyhow::Result<[Duration; 2]> {
     file.set_len(8192)?;
     file.sync_all()?;
     let mut times = (0..500).map(|round| write(&file, round)).collect::<anyhow::Result<Vec<_>>>()?;
-    times.sort_unstable();
-    let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or_default();
-    Ok([at(50), at(99)])
+    Ok([50, 99].map(|percent| percentile(&mut times, percent)))
 }
 
 fn write(file: &File, round: u32) -> anyhow::Result<Duration> {

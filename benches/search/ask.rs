@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
+use common::{percentile, shown};
 use govlog_client::source::{Http, Source};
 
 use crate::facts::Facts;
-use crate::measure::{percentile, program_took, row, shown};
+use crate::measure::{program_took, row};
 
 #[derive(Debug, Args)]
 pub(crate) struct Ask {
@@ -78,6 +79,7 @@ impl Ask {
         self.tell("  custody verify", self.offline(&["custody", "verify", &zip]))?;
         self.tell("  custody report", self.offline(&["custody", "report", &zip, "--out", &html]))?;
         let output = self.offline(&["custody", "verify", &zip, "--json"]).output()?;
+        anyhow::ensure!(output.status.success(), "custody verify --json ended with {}", output.status);
         let verdict: serde_json::Value = serde_json::from_slice(&output.stdout)?;
         let entries = verdict.get("entries").and_then(serde_json::Value::as_array).map_or(0, Vec::len);
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len() >> 10);
@@ -100,7 +102,7 @@ impl Ask {
     }
 
     fn tell(&self, name: &str, mut command: Command) -> anyhow::Result<()> {
-        row(name, &program_took(&mut command, &[0])?.shown());
+        row(name, &program_took(&mut command)?.shown());
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
+use common::shown;
 use govlog_client::source::{Http, Source};
 use govlog_formats::admission::PolicyState;
 use govlog_formats::cose::SigningKey;
@@ -17,7 +18,7 @@ use govlog_scenario::history::History;
 use govlog_scenario::load::{admit, load};
 
 use crate::facts::Facts;
-use crate::measure::{cpu_of, peak_of, row, shown, size_of};
+use crate::measure::{cpu_of, peak_of, row, size_of};
 
 #[derive(Debug, Args)]
 pub(crate) struct Fill {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
+use common::{peak_kib, shown};
 
 /// What a program took.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +28,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let (program, arguments) = self.command.split_first().context("no program")?;
-        let took = program_took(Command::new(program).args(arguments), &[0])?;
+        let took = program_took(Command::new(program).args(arguments))?;
         row(&self.name, &took.shown());
         Ok(())
     }
@@ -39,8 +40,8 @@ impl Took {
     }
 }
 
-/// Runs a program to its end; it has to end with one of these codes.
-pub(crate) fn program_took(command: &mut Command, codes: &[i32]) -> anyhow::Result<Took> {
+/// Runs a program to its end, which has to be a good one.
+pub(crate) fn program_took(command: &mut Command) -> anyhow::Result<Took> {
     let started = Instant::now();
     let mut child = command.stdout(Stdio::null()).spawn().with_context(|| format!("{command:?}"))?;
     let mut peak_mib = 0;
@@ -53,7 +54,7 @@ pub(crate) fn program_took(command: &mut Command, codes: &[i32]) -> anyhow::Resu
         std::thread::sleep(POLL);
     };
     let wall = started.elapsed();
-    anyhow::ensure!(status.code().is_some_and(|code| codes.contains(&code)), "{command:?} ended with {status}");
+    anyhow::ensure!(status.success(), "{command:?} ended with {status}");
     Ok(Took { wall, peak_mib })
 }
 
@@ -61,9 +62,7 @@ const POLL: Duration = Duration::from_millis(2);
 
 /// The most memory that a process had, MiB; 0 where it is gone.
 pub(crate) fn peak_of(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or_default() >> 10
+    peak_kib(pid).unwrap_or_default() >> 10
 }
 
 /// The processor time that a process has used; of its threads of a name alone, where one is given.
@@ -95,21 +94,7 @@ pub(crate) fn size_of(folder: &Path) -> u64 {
         .sum()
 }
 
-/// A percentile of some times, which are sorted for that.
-pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
-    times.sort_unstable();
-    times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()
-}
-
 /// Prints a row of the table.
 pub(crate) fn row(name: &str, values: &str) {
     println!("{name:<44} {values}");
-}
-
-pub(crate) fn shown(time: Duration) -> String {
-    match time.as_millis() {
-        0..100 => format!("{:.2} ms", time.as_secs_f64() * 1e3),
-        100..10_000 => format!("{:.0} ms", time.as_secs_f64() * 1e3),
-        _ => format!("{:.1} s", time.as_secs_f64()),
-    }
 }
