@@ -107,7 +107,7 @@ fn failure(app: &App, error: SearchError) -> Failure {
 
 /// Ids of one page.
 pub(in crate::http) const PAGE: usize = 1000;
-/// Values that an entry can be asked to have all of: each is looked up in every segment.
+/// Values that an entry can be asked to have all of: each costs a list of its own.
 pub(in crate::http) const MAX_TERMS: usize = 16;
 /// For the index to have what is published.
 const LAG: Duration = Duration::from_millis(500);

@@ -39,9 +39,20 @@ pub(crate) enum SearchError {
 /// # Errors
 /// [`SearchError`]; what is wrong with the index itself is reported to the thread that keeps it.
 pub(super) fn page(shared: &Shared, filter: &Filter, from: u64, end: u64, limit: usize) -> Result<Page, SearchError> {
+    page_for(Effort::default(), shared, filter, from, end, limit)
+}
+
+/// As [`page`], for so much at most.
+pub(super) fn page_for(
+    effort: Effort,
+    shared: &Shared,
+    filter: &Filter,
+    from: u64,
+    end: u64,
+    limit: usize,
+) -> Result<Page, SearchError> {
     let postings = filter.terms().iter().map(Posting::of).collect();
-    let mut walk =
-        Walk { shared, filter, postings, at: from, end, limit, found: Vec::new(), looks: LOOKS, visits: VISITS };
+    let mut walk = Walk { shared, filter, postings, at: from, end, limit, found: Vec::new(), effort };
     match walk.run() {
         Ok(()) => Ok(Page { next: (walk.at < end).then_some(walk.at), found: walk.found }),
         Err(Stop::NotReady) => Err(SearchError::NotReady),
@@ -51,6 +62,22 @@ pub(super) fn page(shared: &Shared, filter: &Filter, from: u64, end: u64, limit:
             shared.report(fault);
             Err(SearchError::NotReady)
         }
+    }
+}
+
+/// What one page may cost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Effort {
+    /// How many more entries may be read.
+    pub(super) looks: usize,
+    /// How many more lists of segments may be visited.
+    pub(super) visits: usize,
+}
+
+impl Default for Effort {
+    /// Entries: some tenths of a second. Lists: millions of entries of a log in which all terms are common, and never together.
+    fn default() -> Self {
+        Self { looks: 4096, visits: 2048 }
     }
 }
 
@@ -75,10 +102,7 @@ struct Walk<'a> {
     end: u64,
     limit: usize,
     found: Vec<LeafIndex>,
-    /// How many more entries may be read.
-    looks: usize,
-    /// How many more lists of segments may be visited.
-    visits: usize,
+    effort: Effort,
 }
 
 impl Walk<'_> {
@@ -110,10 +134,15 @@ impl Walk<'_> {
     }
 
     fn is_spent(&self) -> bool {
-        self.found.len() >= self.limit || self.looks == 0 || self.visits == 0
+        self.is_full() || self.effort.visits == 0
     }
 
-    /// Goes through the written segments up to the tail's base.
+    /// Whether no more entries may be looked at; a segment that was visited is gone through until then.
+    fn is_full(&self) -> bool {
+        self.found.len() >= self.limit || self.effort.looks == 0
+    }
+
+    /// Goes through the written segments up to the tail's base. One of another time costs nothing: its span is in memory.
     fn segments(&mut self, segments: &Segments, listed: &[Segment], base: u64) -> Result<(), Stop> {
         let mut lists: Vec<Lists<'_>> = self.postings.iter().map(|posting| segments.lists(*posting, base)).collect();
         let mut next = listed.partition_point(|segment| segment.end <= self.at);
@@ -122,7 +151,12 @@ impl Walk<'_> {
                 self.at = self.at.max(base);
                 return Ok(());
             };
-            self.visits = self.visits.saturating_sub(lists.len().max(1));
+            if !self.is_within(segment.times) {
+                self.at = self.at.max(segment.end.min(self.end));
+                next += 1;
+                continue;
+            }
+            self.effort.visits = self.effort.visits.saturating_sub(lists.len().max(1));
             match meet(&mut lists, segment.base)? {
                 // No later segment has all the terms.
                 None => self.at = base,
@@ -147,15 +181,15 @@ impl Walk<'_> {
 
     /// Looks into one segment, in which all postings are.
     fn segment(&mut self, segments: &Segments, segment: &Segment, lists: &[Lists<'_>]) -> Result<(), Stop> {
-        let Span { earliest_ms, latest_ms } = segment.times;
-        let offsets = if self.filter.overlaps(earliest_ms, latest_ms) {
-            let lists = lists.iter().map(Lists::offsets).collect::<Result<_, _>>()?;
-            let blocks = if self.has_bounds() { segments.blocks(segment)? } else { Vec::new() };
-            self.candidates(segment.base, segment.end, lists, &blocks)
-        } else {
-            Vec::new()
-        };
+        let lists = lists.iter().map(Lists::offsets).collect::<Result<_, _>>()?;
+        let blocks = if self.has_bounds() { segments.blocks(segment)? } else { Vec::new() };
+        let offsets = self.candidates(segment.base, segment.end, lists, &blocks);
         self.judge(segment.base, &offsets, segment.end)
+    }
+
+    /// Whether what the filter asks for may lie in what spans so much time.
+    fn is_within(&self, Span { earliest_ms, latest_ms }: Span) -> bool {
+        self.filter.overlaps(earliest_ms, latest_ms)
     }
 
     fn has_bounds(&self) -> bool {
@@ -168,11 +202,10 @@ impl Walk<'_> {
         let (from, below) = (self.at.saturating_sub(base), self.end - base);
         offsets.retain(|offset| (from..below).contains(&u64::from(*offset)));
         if self.has_bounds() {
-            let is_within = |offset: &u16| {
+            offsets.retain(|offset| {
                 let block = usize::try_from(u64::from(*offset) / BLOCK).unwrap_or(usize::MAX);
-                blocks.get(block).is_none_or(|span| self.filter.overlaps(span.earliest_ms, span.latest_ms))
-            };
-            offsets.retain(is_within);
+                blocks.get(block).is_none_or(|span| self.is_within(*span))
+            });
         }
         offsets
     }
@@ -180,21 +213,21 @@ impl Walk<'_> {
     /// Reads entries and takes those that the filter asks for; afterwards all below `end` are answered for, or as far as the page goes.
     fn judge(&mut self, base: u64, offsets: &[u16], end: u64) -> Result<(), Stop> {
         for run in runs(offsets) {
-            let (first, count) = (base + run.0, run.1.min(u64::try_from(self.looks).unwrap_or(u64::MAX)));
+            let (first, count) = (base + run.0, run.1.min(u64::try_from(self.effort.looks).unwrap_or(u64::MAX)));
             let mut entries = Vec::new();
             let last = TreeSize::new(first + count);
             self.shared.store.read_entries(LeafIndex::new(first), last, &mut |index, entry| {
                 entries.push((index, entry.to_vec()));
             })?;
             for (index, entry) in entries {
-                if self.is_spent() {
+                if self.is_full() {
                     return Ok(());
                 }
-                self.looks -= 1;
+                self.effort.looks -= 1;
                 self.look(index, &entry)?;
                 self.at = index.get() + 1;
             }
-            if self.is_spent() {
+            if self.is_full() {
                 return Ok(());
             }
         }
@@ -262,7 +295,3 @@ fn runs(offsets: &[u16]) -> impl Iterator<Item = (u64, u64)> {
 
 /// Entries read at a time: at most 4 MiB.
 const MAX_RUN: usize = 64;
-/// Entries that one page may read: some tenths of a second.
-const LOOKS: usize = 4096;
-/// Lists of segments that one page may visit: millions of entries of a log in which all terms are common, and never together.
-const VISITS: usize = 2048;

@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 
 use super::build::advance;
 use super::fault::Fault;
-use super::search::{Page, SearchError, page};
+use super::search::{Effort, Page, SearchError, page, page_for};
 use super::shared::Shared;
 use super::tail::Room;
 use crate::clock::Millis;

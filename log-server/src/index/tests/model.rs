@@ -146,3 +146,22 @@ fn a_page_ends_early_where_much_is_looked_at_for_little() {
     assert_eq!(page(&shared, &filter, 4096, 5000, 10).unwrap(), Page { found: Vec::new(), next: None });
     shared.close();
 }
+
+/// What a search costs depends on what it finds: segments of other times are passed over.
+#[test]
+fn segments_of_other_times_cost_nothing() {
+    let record = |number: u64| {
+        record_at(number.cast_signed(), "gap", 0, &json!({"v": 1, "event_ms": number * 1_000, "cause": "crash"}))
+    };
+    let statements: Vec<SignedStatement> = (0..200).map(record).collect();
+    let (log, directory) = (Log::of(&statements), tempfile::tempdir().unwrap());
+    let shared = log.open(&directory.path().join("index"), 10).unwrap();
+    log.catch_up(&shared).unwrap();
+    let kind = Filter::default().with(Term::new(Column::KIND, "gap").unwrap());
+    let one_visit = |filter: &Filter| page_for(Effort { looks: 10, visits: 1 }, &shared, filter, 0, 200, 10).unwrap();
+    let found = one_visit(&kind.clone().since(151_000).until(152_000));
+    assert_eq!(found.found, [151, 152].map(LeafIndex::new));
+    assert_eq!(one_visit(&kind.clone().since(900_000)), Page { found: Vec::new(), next: None });
+    assert_eq!(one_visit(&kind).next, Some(10), "without a time the first segment takes the visit");
+    shared.close();
+}
