@@ -53,7 +53,7 @@ pub trait Finder {
     /// They cannot be had.
     fn answers(&mut self, filters: &[Filter]) -> Result<Vec<LeafIndex>, FindError>;
 
-    /// The newest entries that may answer a filter, so many at most, in the log's order.
+    /// Some of the newest entries that may answer a filter, so many at most, in the log's order; none only where no entry does.
     ///
     /// # Errors
     ///

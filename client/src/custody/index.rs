@@ -139,10 +139,18 @@ impl Finder for Index<'_> {
         Ok(found)
     }
 
-    /// A log answers from its beginning on: every page is read, for the sake of the last.
+    /// A log answers from its beginning on. So it is asked about its last entries, and further back while there is nothing: of heartbeats there
+    /// are many, and the last one is near.
     fn newest(&mut self, filter: &Filter, most: usize) -> Result<Vec<LeafIndex>, FindError> {
-        let (mut indexes, _): Answer = self.http.records(filter, self.at, usize::MAX)?;
-        Ok(indexes.split_off(indexes.len().saturating_sub(most)))
+        let mut back = FIRST_BACK;
+        loop {
+            let from = LeafIndex::new(self.at.get().saturating_sub(back));
+            let (mut indexes, _): Answer = self.http.records_from(from, filter, self.at, usize::MAX)?;
+            if !indexes.is_empty() || from.get() == 0 {
+                return Ok(indexes.split_off(indexes.len().saturating_sub(most)));
+            }
+            back = back.saturating_mul(FURTHER_BACK);
+        }
     }
 
     fn count(&mut self, filter: &Filter, most: usize) -> Result<usize, FindError> {
@@ -162,3 +170,6 @@ impl Finder for Index<'_> {
 
 /// More of one kind are never taken at once.
 const MOST_OF_FEW: usize = 500;
+/// So many entries from the end are asked about first when the newest are wanted, and so many times more whenever there are none.
+const FIRST_BACK: u64 = 4096;
+const FURTHER_BACK: u64 = 16;

@@ -15,8 +15,6 @@ use super::reader::{Read, Reader};
 
 /// Gaps count that reach this near to what a stream has in the matter.
 const AROUND_MS: u64 = 3_600_000;
-/// How far back a stream's last word is looked for, step by step: its heartbeats are many, and the last one is near.
-const BACK_MS: [u64; 4] = [3_600_000, 86_400_000, 30 * 86_400_000, u64::MAX];
 /// How many of the newest suggestions are read for the one that does answer: an honest index suggests no others.
 const TRIED: usize = 100;
 
@@ -34,17 +32,10 @@ pub(super) fn words(
         *from = (*from).min(marks.earliest_ms());
         *to = (*to).max(marks.latest_ms());
     }
-    let at_ms = reader.head.verified().lower_time().map_or(u64::MAX, |at| at.saturating_mul(1000));
     let mut words = Vec::new();
     for (iss, stream) in streams.keys() {
-        for back in BACK_MS {
-            let Some(spoken) = of("stream", iss, stream) else { break };
-            let spoken = if back == u64::MAX { spoken } else { spoken.since(at_ms.saturating_sub(back)) };
-            if let Some(last) = last(reader, &spoken)? {
-                words.extend(Some(last).filter(|last| !found.contains_key(last)));
-                break;
-            }
-        }
+        let Some(spoken) = of("stream", iss, stream) else { continue };
+        words.extend(last(reader, &spoken)?.filter(|last| !found.contains_key(last)));
     }
     for ((iss, stream), (from, to)) in streams {
         let near = from.saturating_sub(AROUND_MS)..=to.saturating_add(AROUND_MS);

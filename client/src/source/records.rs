@@ -54,12 +54,27 @@ impl Http {
     ///
     /// The server cannot be reached, has no index up to that size, or gives what is no answer.
     pub fn records(&self, filter: &Filter, at: TreeSize, most: usize) -> Result<(Vec<LeafIndex>, bool), RecordsError> {
-        let (mut found, mut cursor, query) = (Vec::new(), String::new(), filter.to_query());
+        self.records_from(LeafIndex::new(0), filter, at, most)
+    }
+
+    /// As [`records`](Self::records), of the entries from `from` on.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn records_from(
+        &self,
+        from: LeafIndex,
+        filter: &Filter,
+        at: TreeSize,
+        most: usize,
+    ) -> Result<(Vec<LeafIndex>, bool), RecordsError> {
+        let (mut found, mut cursor, query) = (Vec::<LeafIndex>::new(), from.get(), filter.to_query());
         let and = if query.is_empty() { "" } else { "&" };
         loop {
             // One more than is taken says that there are more: a cursor may lead to an empty page.
             let limit = (most - found.len()).saturating_add(1).min(PAGE);
-            let page = self.page(&format!("v1/records?{query}{and}at={at}&limit={limit}{cursor}"), at)?;
+            let page = self.page(&format!("v1/records?{query}{and}at={at}&limit={limit}&cursor={cursor}"), at)?;
             if page.as_of != at.get() {
                 return Err(RecordsError::Wrong(format!("as_of is {}, asked at {at}", page.as_of)));
             }
@@ -72,6 +87,9 @@ impl Http {
                 if let Some(last) = found.last().filter(|last| **last >= index) {
                     return Err(RecordsError::Wrong(format!("{id} comes after entry {last}, out of the log's order")));
                 }
+                if index < from {
+                    return Err(RecordsError::Wrong(format!("{id} comes before entry {from}, where it was to begin")));
+                }
                 if found.len() == most {
                     return Ok((found, true));
                 }
@@ -82,11 +100,10 @@ impl Http {
                 Some(next) => {
                     // A page may be empty; its cursor goes on all the same, or this never ends.
                     let next: u64 = next.parse().map_err(|_| RecordsError::Answer(format!("cursor {next:?}")))?;
-                    let before = cursor.rsplit('=').next().and_then(|text| text.parse::<u64>().ok());
-                    if next > at.get() || before.is_some_and(|before| before >= next) {
+                    if next > at.get() || next <= cursor {
                         return Err(RecordsError::Wrong(format!("the cursor {next} does not go on below {at}")));
                     }
-                    cursor = format!("&cursor={next}");
+                    cursor = next;
                 }
             }
         }

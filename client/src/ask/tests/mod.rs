@@ -8,7 +8,7 @@ mod strict;
 
 use govlog_formats::admission::{ChangeFields, Expected, IssuerRow};
 use govlog_formats::cose::{Curve, SigningKey};
-use govlog_formats::merkle::LeafIndex;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::view;
 use govlog_formats::search::Filter;
 use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, StreamPosition, content_type_of};

@@ -73,3 +73,29 @@ fn a_page_is_asked_for_what_is_still_wanted() {
     assert_eq!(http.records(&filter, size, usize::MAX).unwrap().0.len(), 9);
     assert_eq!(asking.server.limits()[3..], [1000; 5]);
 }
+
+/// What the newest one is does not take longer to find in a longer log.
+#[test]
+fn the_newest_are_asked_for_from_the_end_on() {
+    let asking = Asking::new(honest);
+    let filter = Filter::from_pairs([("kind", "stream")]).unwrap();
+    let all = asking.source.http().unwrap().records(&filter, organisation().size(), usize::MAX).unwrap().0;
+    assert!(all.len() > 1);
+    let mut index = Index::new(asking.source.http().unwrap(), TreeSize::new(100_000), MAX_ENTRIES);
+    assert_eq!(index.newest(&filter, 1).unwrap(), all[all.len() - 1..]);
+    assert_eq!(index.newest(&filter, 100).unwrap(), all);
+    let nothing = Filter::from_pairs([("trace", "none")]).unwrap();
+    assert_eq!(index.newest(&nothing, 100).unwrap(), []);
+    let back = [95_904, 34_464, 0];
+    assert_eq!(asking.server.cursors()[1..], [back, back, back].concat());
+}
+
+#[test]
+fn an_answer_begins_where_it_was_asked_to() {
+    let asking = Asking::new(|at, _| json!({ "as_of": at, "ids": ["1.1"], "cursor": null }));
+    let filter = Filter::from_pairs([("issuer", ISSUER)]).unwrap();
+    let http = asking.source.http().unwrap();
+    let ask = |from| http.records_from(LeafIndex::new(from), &filter, organisation().size(), 10);
+    assert_eq!(ask(1).unwrap().0, [LeafIndex::new(1)]);
+    assert!(ask(2).unwrap_err().to_string().contains("where it was to begin"));
+}

@@ -92,9 +92,18 @@ impl Server {
 
     /// How much the index was asked for at most, by each request.
     pub(super) fn limits(&self) -> Vec<u64> {
+        self.numbers("limit=")
+    }
+
+    /// Where each of its answers was to begin.
+    pub(super) fn cursors(&self) -> Vec<u64> {
+        self.numbers("cursor=")
+    }
+
+    fn numbers(&self, name: &str) -> Vec<u64> {
         let asked = self.asked.lock().unwrap();
-        let limit = |target: &String| target.split('&').find_map(|pair| pair.strip_prefix("limit="))?.parse().ok();
-        asked.iter().filter(|target| target.starts_with("/v1/records")).filter_map(limit).collect()
+        let number = |target: &String| target.split('&').find_map(|pair| pair.strip_prefix(name))?.parse().ok();
+        asked.iter().filter(|target| target.starts_with("/v1/records")).filter_map(number).collect()
     }
 
     pub(super) fn url(&self) -> String {
@@ -157,8 +166,8 @@ fn answer(log: &TestLog, serves: &Serves, target: &str) -> Option<Vec<u8>> {
             let (from, limit) = (number("cursor").unwrap_or(0), number("limit").unwrap_or(PAGE));
             assert!((1..=PAGE).contains(&limit), "{limit}");
             let is_asked = |index: &u64| {
-                let entry = &log.entries[usize::try_from(*index).unwrap()];
-                filter.matches(&SignedStatement::parse(entry).unwrap())
+                let entry = log.entries.get(usize::try_from(*index).unwrap());
+                entry.is_some_and(|entry| filter.matches(&SignedStatement::parse(entry).unwrap()))
             };
             let mut answer = (serves.index)(at, &(from..at).filter(is_asked).collect::<Vec<u64>>());
             let ids = answer["ids"].as_array_mut()?;
