@@ -13,8 +13,8 @@ use super::fresh::{Beats, Fresh};
 use super::missing::{self, Missing};
 use super::starts::{OfFile, OfLog, OfScan, Starts, starts};
 use crate::custody::{
-    Custody, ExportError, Index, MAX_ENTRIES, Plan, Progress, Query, Reader, Role, Shelf, Spot, StreamSeen, close,
-    export_under, head,
+    Custody, ExportError, Held, Index, MAX_ENTRIES, Plan, Progress, Query, Reader, Role, Shelf, Spot, StreamSeen,
+    close, export_under, head,
 };
 use crate::resolve::Sought;
 use crate::source::{Head, Source, Tree};
@@ -122,7 +122,7 @@ pub fn show(
     let refused = refused.map(|(id, failure)| format!("{}  {id}, left out: {}", failure.outcome.word(), failure.why));
     let wrong = made.wrong.iter().map(|why| format!("WRONG  {why}")).chain(refused).collect();
     let custody = made.verdict.result?;
-    let mut shown = Shown { wrong, outcome, ..Shown::new(wanted.sought, found, custody, true) };
+    let mut shown = Shown { wrong, outcome, ..Shown::new(asked(wanted.sought), found, custody, true) };
     shown.only_what_was_asked_for(wanted.sought)?;
     // Whoever reads everything asks no index: how often streams speak is not known then.
     if !is_scanned {
@@ -137,37 +137,24 @@ pub fn show(
 ///
 /// None that are known.
 pub fn in_file(custody: Custody, sought: Option<&Sought>) -> Result<Option<Shown>, ShowError> {
-    let roles = |custody: &Custody| -> BTreeMap<Spot, Role> {
-        custody.entries.iter().filter_map(|held| Some((held.spot(), held.role?))).collect()
-    };
     let Some(sought) = sought else {
         let asked = format!("custody file with the manifest {}", custody.manifest_digest);
-        let roles = roles(&custody);
-        return Ok(Some(Shown {
-            asked,
-            by: Vec::new(),
-            has_more: false,
-            custody,
-            roles,
-            beats: Beats::new(),
-            is_live: false,
-            wrong: Vec::new(),
-            outcome: Outcome::Verified,
-        }));
+        return Ok(Some(Shown::new(asked, Starts::default(), custody, false)));
     };
     let found = starts(&mut OfFile(&custody), sought, u64::MAX, usize::MAX)?;
-    let mut shelf = Shelf::default();
-    for held in &custody.entries {
-        shelf.add(held.node());
-    }
+    let mut shelf: Shelf = custody.entries.iter().map(Held::node).collect();
     let nodes: Vec<_> = found.entries.iter().filter_map(|spot| shelf.get(*spot).cloned()).collect();
     if nodes.is_empty() {
         return Ok(None);
     }
     let Ok(closure) = close(&mut shelf, nodes, custody.entries.len());
-    let mut shown = Shown::new(sought, found, custody, false);
-    shown.roles = closure.reached.into_iter().map(|(spot, (_, role))| (spot, role)).collect();
+    let mut shown = Shown::new(asked(sought), found, custody, false);
+    shown.roles = closure.roles();
     Ok(Some(shown))
+}
+
+fn asked(sought: &Sought) -> String {
+    format!("{}, taken for {}", sought.name, sought.taken_for)
 }
 
 impl From<ExportError> for ShowError {
@@ -177,10 +164,10 @@ impl From<ExportError> for ShowError {
 }
 
 impl Shown {
-    fn new(sought: &Sought, found: Starts, custody: Custody, is_live: bool) -> Self {
-        let of = |held: &crate::custody::Held| Some((held.spot(), held.role?));
+    fn new(asked: String, found: Starts, custody: Custody, is_live: bool) -> Self {
+        let of = |held: &Held| Some((held.spot(), held.role?));
         Self {
-            asked: format!("{}, taken for {}", sought.name, sought.taken_for),
+            asked,
             by: found.by,
             has_more: found.has_more,
             roles: custody.entries.iter().filter_map(of).collect(),

@@ -4,26 +4,11 @@
 
 use govlog_formats::record::LinkTarget;
 
-use super::closure::{Role, forward, is_certificate_name};
-use super::finder::Way;
-use super::relations::{Node, can_be_meant, class, meant_kinds, speakers};
-
-/// What is looked for: entries that are called this, or that name it, of these kinds where any are given.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Question {
-    /// Which way.
-    pub way: Way,
-    /// What they are called, or name.
-    pub target: LinkTarget,
-    /// The kinds.
-    pub kinds: Vec<String>,
-}
-
-impl Question {
-    fn new(way: Way, target: LinkTarget, kinds: &[&str]) -> Self {
-        Self { way, target, kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect() }
-    }
-}
+use super::finder::{Question, Way};
+use super::handles::is_certificate_name;
+use super::node::Node;
+use super::relations::{can_be_meant, class, meant_kinds, speakers};
+use super::roles::{Role, forward};
 
 /// What is looked for on the way from an entry of this role.
 pub(super) fn questions(node: &Node, role: Role) -> Vec<Question> {

@@ -15,7 +15,7 @@ use govlog_formats::record::{Handle, LinkTarget};
 use govlog_formats::search::{Column, Filter, Marks, Term};
 
 use super::finder::Way;
-use super::relations::Node;
+use super::node::Node;
 use super::scan::short;
 use super::spot::Spot;
 use crate::openings::{DocumentError, FieldOpening, Member, OpeningStore, Openings, StoreError};

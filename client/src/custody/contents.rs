@@ -14,7 +14,7 @@ use super::batches::Members;
 use super::layout::{OPENING_STORE_TEXT, Place};
 use super::manifest::BatchesSeen;
 use super::manifest::{CheckpointSaid, FORMAT, Manifest, ManifestError, Query, VERSION};
-use super::missing::{Claimed, not_found};
+use super::missing::{Claimed, not_found, survey};
 use super::spot::Spot;
 use super::streams::streams;
 use super::timeline::{self, Told};
@@ -179,6 +179,7 @@ impl Contents {
             batches: self.batches,
             refused: self.refused.iter().copied().map(id).collect(),
         };
+        let survey = survey(statements, &self.members, &self.starts);
         Manifest {
             format: FORMAT.to_owned(),
             version: VERSION,
@@ -189,7 +190,7 @@ impl Contents {
             purpose: self.purpose.clone(),
             completeness: self.completeness.clone(),
             starts: self.starts.iter().copied().map(id).collect(),
-            not_found: not_found(statements, &self.members, &self.starts, &self.openings, claimed),
+            not_found: not_found(statements, &self.members, &survey, &self.openings, claimed),
             streams: streams(statements.iter().map(|(index, statement)| (*index, statement))),
             files: members.iter().map(|(name, bytes)| (name.clone(), Digest::sha256(bytes).to_string())).collect(),
         }

@@ -19,9 +19,9 @@ use super::contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES, M
 use super::finder::{FindError, Finder};
 use super::index::Index;
 use super::manifest::{BatchesSeen, MAX_COUNTED, Query};
+use super::node::Node;
 use super::notes::Notes;
 use super::reader::{AT_ONCE, Read, Reader};
-use super::relations::Node;
 use super::scan::{Scan, ScanError};
 use super::spot::Spot;
 use super::words::words;

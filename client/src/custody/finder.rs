@@ -4,8 +4,7 @@ use govlog_formats::merkle::LeafIndex;
 use govlog_formats::record::{Handle, LinkTarget};
 use govlog_formats::search::{Column, Filter, Term};
 
-use super::ahead::Question;
-use super::relations::{DELEGATED_TO, DOMAIN, ISSUED_TO, KEYS_OF, NAMED, OWNED, REGISTERED, REGISTRY_ENTRY, RUNS_AS};
+use super::handles::{DELEGATED_TO, DOMAIN, ISSUED_TO, KEYS_OF, NAMED, OWNED, REGISTERED, REGISTRY_ENTRY, RUNS_AS};
 use crate::source::RecordsError;
 use crate::verify::join;
 
@@ -16,6 +15,23 @@ pub enum Way {
     Named,
     /// Entries that name this.
     Pointing,
+}
+
+/// What is looked for: entries that are called this, or that name it, of these kinds where any are given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// Which way.
+    pub way: Way,
+    /// What they are called, or name.
+    pub target: LinkTarget,
+    /// The kinds.
+    pub kinds: Vec<String>,
+}
+
+impl Question {
+    pub(super) fn new(way: Way, target: LinkTarget, kinds: &[&str]) -> Self {
+        Self { way, target, kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect() }
+    }
 }
 
 /// Why nothing can be found.

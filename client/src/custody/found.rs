@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::TreeSize;
 
-use super::closure::{DeadLink, Edge, Role};
 use super::held::Held;
 use super::manifest::Manifest;
 use super::relations::{REVOCABLE, is_revoking};
+use super::roles::Role;
 use super::spot::Spot;
 use super::streams::StreamSeen;
+use super::survey::{DeadLink, Edge};
 use crate::openings::State;
 use crate::verify::{Redacted, VerifiedEntry, WitnessSeen};
 

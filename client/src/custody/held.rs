@@ -1,6 +1,6 @@
 //! What a custody file holds, one by one: an entry, or a member of a batch that is one; and what follows from all of them together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use govlog_formats::digest::Digest;
@@ -9,8 +9,8 @@ use govlog_formats::record::{Record, default_subject};
 use govlog_formats::search::Marks;
 use govlog_formats::statement::SignedStatement;
 
-use super::closure::{Role, Shelf, close};
-use super::relations::Node;
+use super::node::Node;
+use super::roles::Role;
 use super::spot::Spot;
 use crate::openings::Field;
 use crate::verify::{self, Bracket, Redacted, VerifiedEntry};
@@ -31,6 +31,9 @@ pub struct Held {
     /// Its sealed values, opened or not.
     pub fields: Vec<Field>,
 }
+
+/// The entries, each verified, and whether it carries a receipt.
+pub(super) type Verified = BTreeMap<LeafIndex, (Arc<VerifiedEntry>, bool)>;
 
 /// A decision that is a member of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,20 +110,6 @@ impl Held {
             None => Node::new(self.entry.included().index, self.entry.statement()),
         }
     }
-}
-
-/// Why each belongs to the matter, by the rules that the file was made by.
-pub(super) fn roles(held: &[Held], starts: BTreeSet<Spot>) -> BTreeMap<Spot, Role> {
-    let mut shelf = shelf(held);
-    let starts: Vec<_> = starts.into_iter().filter_map(|spot| shelf.get(spot).cloned()).collect();
-    let Ok(closure) = close(&mut shelf, starts, usize::MAX);
-    closure.reached.into_iter().map(|(spot, (_, role))| (spot, role)).collect()
-}
-
-pub(super) fn shelf(held: &[Held]) -> Shelf {
-    let mut shelf = Shelf::default();
-    held.iter().for_each(|held| shelf.add(held.node()));
-    shelf
 }
 
 /// What redactions say of entries; positions are those in the list with members between.

@@ -9,8 +9,7 @@ use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::LinkTarget;
 use govlog_formats::search::{Column, Filter, Term};
 
-use super::ahead::Question;
-use super::finder::{FindError, Finder, Way, filters};
+use super::finder::{FindError, Finder, Question, Way, filters};
 use crate::source::{Http, at_once};
 
 /// A log's index.

@@ -1,5 +1,7 @@
 //! Which member of a custody file is what, by its name.
 
+use std::collections::BTreeMap;
+
 use govlog_formats::digest::Digest;
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
@@ -40,6 +42,9 @@ pub(super) enum Place {
     /// What opens sealed values of the entry, or the member, with this leaf hash.
     Openings(Digest),
 }
+
+/// The members of a file, by what they are.
+pub(super) type Places<'b> = BTreeMap<Place, &'b [u8]>;
 
 impl Place {
     /// The member's name.

@@ -1,7 +1,7 @@
 //! What was looked for and is not among a file's entries: whoever makes the file and whoever judges it find it by the same rules, from the
 //! entries alone, so that nobody has to be believed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{LeafIndex, leaf_hash};
@@ -9,11 +9,13 @@ use govlog_formats::record::Record;
 use govlog_formats::statement::SignedStatement;
 
 use super::batches::Members;
-use super::closure::{Edge, Role, Shelf, close};
 use super::contents::id;
 use super::manifest::{BatchesSeen, Link, NotFound, Sealed, Unopened};
-use super::relations::{Node, REVOCABLE, is_revoking};
+use super::node::Node;
+use super::relations::REVOCABLE;
+use super::roles::Role;
 use super::spot::Spot;
+use super::survey::{DeadLink, Survey};
 use crate::openings::{self, Openings, State};
 
 /// What a collector says that nothing here shows.
@@ -27,37 +29,32 @@ pub(super) struct Claimed {
     pub(super) refused: Vec<String>,
 }
 
-/// Puts entries and members together, to find each by what it is called and names.
-pub(super) fn shelf(statements: &BTreeMap<LeafIndex, SignedStatement>, members: &Members) -> Shelf {
-    let mut shelf = Shelf::default();
-    statements.iter().for_each(|(index, statement)| shelf.add(Node::new(*index, statement)));
-    for (spot, proof) in members {
-        if let Some(batch) = statements.get(&spot.index) {
-            shelf.add(Node::of_member(*spot, batch, &proof.record));
-        }
-    }
-    shelf
-}
-
-/// Finds it; what only its maker can know stays its maker's word.
-pub(super) fn not_found<'s>(
+/// Puts entries and members together, and finds what follows from them and from where the matter starts.
+pub(super) fn survey<'s>(
     statements: &BTreeMap<LeafIndex, SignedStatement>,
     members: &Members,
     starts: impl IntoIterator<Item = &'s Spot>,
+) -> Survey {
+    let entries = statements.iter().map(|(index, statement)| Node::new(*index, statement));
+    let members = members.iter().filter_map(|(spot, proof)| {
+        let batch = statements.get(&spot.index)?;
+        Some(Node::of_member(*spot, batch, &proof.record))
+    });
+    Survey::of(entries.chain(members).collect(), starts)
+}
+
+/// Finds it; what only its maker can know stays its maker's word.
+pub(super) fn not_found(
+    statements: &BTreeMap<LeafIndex, SignedStatement>,
+    members: &Members,
+    survey: &Survey,
     disclosed: &BTreeMap<Digest, Openings>,
     claimed: Claimed,
 ) -> NotFound {
-    let mut shelf = shelf(statements, members);
-    let starts: Vec<_> = starts.into_iter().filter_map(|spot| shelf.get(*spot).cloned()).collect();
-    let Ok(closure) = close(&mut shelf, starts, usize::MAX);
-    let roles: BTreeMap<Spot, Role> = closure.reached.into_iter().map(|(spot, (_, role))| (spot, role)).collect();
-    let (edges, dead) = shelf.survey(&roles);
-    let is_revoking = |edge: &&Edge| shelf.get(edge.from).is_some_and(|from| is_revoking(&edge.rel, &from.kind));
-    let revoked: BTreeSet<Spot> = edges.iter().filter(is_revoking).map(|edge| edge.to).collect();
     let can_be = |index: LeafIndex, statement: &SignedStatement| {
-        REVOCABLE.contains(&statement.kind()) && roles.get(&index.into()) > Some(&Role::Word)
+        REVOCABLE.contains(&statement.kind()) && survey.roles.get(&index.into()) > Some(&Role::Word)
     };
-    let is_revoked = |index: LeafIndex| revoked.contains(&index.into());
+    let is_revoked = |index: LeafIndex| survey.revoked.contains(&index.into());
     let unrevoked = statements.iter().filter(|(index, statement)| can_be(**index, statement) && !is_revoked(**index));
     let records = statements.iter().map(|(index, statement)| {
         let record = Record::parse(statement.kind(), statement.payload()).is_ok().then_some(statement.payload());
@@ -70,7 +67,7 @@ pub(super) fn not_found<'s>(
     let mut records: Vec<_> = records.chain(members_records).collect();
     records.sort_by_key(|(spot, ..)| *spot);
     NotFound {
-        links: dead.into_iter().map(|dead| Link { entry: id(dead.from), rel: dead.rel, target: dead.to }).collect(),
+        links: survey.dead.iter().map(link).collect(),
         revocations: unrevoked.map(|(index, _)| id(*index)).collect(),
         sealed: records
             .iter()
@@ -81,6 +78,10 @@ pub(super) fn not_found<'s>(
         cut_at: claimed.cut_at,
         refused: claimed.refused,
     }
+}
+
+fn link(dead: &DeadLink) -> Link {
+    Link { entry: id(dead.from), rel: dead.rel.clone(), target: dead.to.clone() }
 }
 
 /// The values of a record that are sealed and stay so.

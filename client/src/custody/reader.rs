@@ -13,13 +13,13 @@ use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_proof::TlogProof;
 use govlog_formats::transparent::{AttachedReceipt, TransparentStatement, assemble};
 
-use super::ahead::Question;
 use super::batches::{Batches, OpenBatch};
-use super::closure::{Lookup, target_key};
 use super::contents::{Evidence, id, statement_of};
 use super::export::ExportError;
-use super::finder::{Finder, Way};
-use super::relations::Node;
+use super::finder::{Finder, Question, Way};
+use super::handles::target_key;
+use super::node::Node;
+use super::resolve::Lookup;
 use super::spot::Spot;
 use crate::openings::FieldOpening;
 use crate::source::{Fetched, Head, Http, Source, Tree, at_once};

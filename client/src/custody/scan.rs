@@ -12,9 +12,9 @@ use govlog_formats::search::{Filter, Marks};
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::tile::{self, TilePath};
 
-use super::closure::target_key;
 use super::finder::{FindError, Finder, Way};
-use super::relations::Node;
+use super::handles::target_key;
+use super::node::Node;
 use crate::source::{Head, Tree, TreeError};
 
 /// Why a log could not be scanned.

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::closure::Role;
-use super::relations::Node;
+use super::node::Node;
+use super::roles::Role;
 use super::spot::Spot;
 
 /// As what an entry waits.

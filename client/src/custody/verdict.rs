@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 use govlog_formats::visible::visible;
 use serde_json::{Value, json};
 
-use super::closure::{DeadLink, Edge};
 use super::contents::id;
 use super::found::Custody;
 use super::held::Held;
 use super::manifest::{BatchesSeen, MAX_COUNTED, Manifest, Query, Unopened};
 use super::streams::StreamSeen;
+use super::survey::{DeadLink, Edge};
 use super::{judge, record};
 use crate::openings::State;
 use crate::time;
@@ -435,7 +435,7 @@ fn entry_json(held: &Held) -> Value {
     };
     json!({
         "id": held.id(),
-        "role": held.role.map(super::closure::Role::word),
+        "role": held.role.map(super::roles::Role::word),
         "kind": held.kind(),
         "iss": statement.claims().iss,
         "sub": held.subject(),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::closure::Role;
 use super::super::found::{Custody, Recorded};
 use super::super::relations::{Class, class};
+use super::super::roles::Role;
 use super::super::streams::StreamSeen;
 use super::entry::fact;
 use super::html::Html;

@@ -12,8 +12,7 @@ use serde_json::json;
 use super::scene::Scene;
 use super::*;
 use crate::custody::finder::{Way, filters};
-use crate::custody::relations::{Node, meant_kinds};
-use crate::custody::{Lookup, Role, Shelf, close};
+use crate::custody::{Lookup, Node, Role, Shelf, close, meant_kinds};
 
 /// From, relation, to, through.
 type Pairs = Vec<(usize, String, usize, Option<usize>)>;

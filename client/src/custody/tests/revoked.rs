@@ -14,8 +14,9 @@ use serde_json::{Value as Json, json};
 use super::closure::{Suggests, found};
 use super::scene::Scene;
 use super::*;
-use crate::custody::relations::{Node, is_revoking};
-use crate::custody::{Role, Shelf};
+use crate::custody::missing;
+use crate::custody::relations::is_revoking;
+use crate::custody::{Node, Role, Shelf};
 use crate::people::{RevocationFacts, Seals, revocation};
 use crate::resolve::Resolver;
 
@@ -280,13 +281,10 @@ fn nobody_but_a_revocation_revokes() {
     let links = json!([{ "rel": "revokes", "target": { "handle": handle_of("serial_aki") } }]);
     let effect = json!({ "outcome": "performed", "performer": PAY, "links": links });
     let case = Case::new(&[issuance(), (DESK, "effect", effect)]);
-    let mut shelf = Shelf::default();
-    case.nodes().iter().for_each(|node| shelf.add(node.as_ref().clone()));
     let statements = (0..).map(LeafIndex::new).zip(case.statements.iter().cloned()).collect();
-    let not_found = {
-        let start = LeafIndex::new(0).into();
-        crate::custody::missing::not_found(&statements, &Members::new(), [&start], &BTreeMap::new(), Default::default())
-    };
+    let survey = missing::survey(&statements, &Members::new(), [&LeafIndex::new(0).into()]);
+    let claimed = missing::Claimed::default();
+    let not_found = missing::not_found(&statements, &Members::new(), &survey, &BTreeMap::new(), claimed);
     assert_eq!(not_found.revocations, ["1.0"]);
 }
 

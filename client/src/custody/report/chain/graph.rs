@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use govlog_formats::record::{Body, KINDS, Record, Recorded};
 
-use super::super::super::closure::Role;
 use super::super::super::relations::{Class, class};
+use super::super::super::roles::Role;
 use super::super::super::spot::Spot;
 use super::super::matter::{Matter, Told};
 

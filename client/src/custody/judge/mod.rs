@@ -3,6 +3,9 @@
 //! In this order: the archive's bytes, the manifest and the digest of each member, the checkpoint, every earlier note with its consistency, the
 //! admission policy's entries, every entry with its proof and its receipts, what is disclosed, and at last what follows from all of these.
 
+mod conclude;
+mod disclosed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -16,18 +19,17 @@ use govlog_formats::transparent::{self, TransparentError, TransparentStatement};
 use govlog_formats::wire::add_checkpoint::AddCheckpoint;
 
 use super::batches::Members;
-use super::contents::{VERIFY_TEXT, statement_of, timeline};
-use super::found::{Changes, Custody, Head};
-use super::held::{Held, HeldMember, redactions, roles, shelf};
-use super::layout::{MANIFEST, OPENING_STORE_TEXT, Place};
-use super::manifest::{Manifest, ManifestError, NotFound};
-use super::missing::{Claimed, not_found};
+use super::contents::statement_of;
+use super::found::{Changes, Custody};
+use super::held::{Verified, redactions};
+use super::layout::{MANIFEST, Place, Places};
+use super::manifest::{Manifest, ManifestError};
 use super::spot::Spot;
-use super::streams::{bounded, streams};
-use super::{archive, claims, found};
-use crate::openings::{self, Openings, State};
+use super::streams::streams;
+use super::{archive, claims};
 use crate::trust::{Trust, TrustError};
-use crate::verify::{self, Bracket, Failure, VerifiedEntry};
+use crate::verify::{self, Failure};
+use conclude::Notes;
 
 /// Judges a file; gives your trust with what the file taught it, too. What was left unjudged is added to `remarks`.
 pub(super) fn judge(trust: &Trust, bytes: &[u8], remarks: &mut Vec<String>) -> Result<(Custody, Trust), Failure> {
@@ -46,16 +48,29 @@ pub(super) fn judge(trust: &Trust, bytes: &[u8], remarks: &mut Vec<String>) -> R
     let verified = file.entries()?;
     file.say_short_receipts();
     let members = file.members(&verified)?;
-    let disclosed = file.openings(&verified, &members)?;
+    let disclosed = disclosed::openings(&file.places, &verified, &members)?;
     let starts = claims::answers(&manifest, &verified, &members, file.remarks)?;
-    file.rendered(&verified, &members, &disclosed, &manifest, &starts)?;
+    let survey = disclosed::rendered(&file.places, &verified, &members, &disclosed, &manifest, &starts)?;
     let seen = streams(verified.iter().map(|(index, (entry, _))| (*index, entry.statement())));
-    let held = file.held(&verified, members, &disclosed, starts);
     if seen != manifest.streams {
         return Err(Failure::refuted("manifest.json: streams: not what the entries give"));
     }
-    let learnt = file.trust.clone();
-    Ok((file.conclude(manifest, manifest_bytes, bytes, held, changes), learnt))
+    let entries = conclude::held((&file.places, &file.notes), &verified, members, &disclosed, &survey.roles);
+    let custody = Custody {
+        manifest_digest: Digest::sha256(manifest_bytes),
+        file_digest: Digest::sha256(bytes),
+        fingerprint: file.trust.fingerprint(),
+        checkpoint: conclude::head(&file.trust, &file.head, &file.notes, file.remarks),
+        changes,
+        redactions: redactions(&entries),
+        streams: conclude::streams(&manifest.streams, &entries),
+        entries,
+        edges: survey.edges,
+        dead_links: survey.dead,
+        records: Vec::new(),
+        manifest,
+    };
+    Ok((custody, file.trust))
 }
 
 fn refuted(error: &dyn std::error::Error) -> Failure {
@@ -66,11 +81,6 @@ fn refuted(error: &dyn std::error::Error) -> Failure {
 fn within(name: String) -> impl FnOnce(Failure) -> Failure {
     move |failure| Failure { why: format!("{name}: {}", failure.why), ..failure }
 }
-
-/// The entries, each verified, and whether it carries a receipt.
-type Verified = BTreeMap<LeafIndex, (Arc<VerifiedEntry>, bool)>;
-
-type Places<'b> = BTreeMap<Place, &'b [u8]>;
 
 /// Holds every member against the manifest's digest of it, and finds what each is.
 fn places<'b>(members: &BTreeMap<&str, &'b [u8]>, manifest: &Manifest) -> Result<Places<'b>, Failure> {
@@ -114,11 +124,7 @@ fn head(trust: &Trust, manifest: &Manifest, places: &Places<'_>) -> Result<Verif
 }
 
 /// Every note, by its size, with proof that the checkpoint continues it.
-fn notes(
-    trust: &Trust,
-    head: &VerifiedCheckpoint,
-    places: &Places<'_>,
-) -> Result<BTreeMap<TreeSize, VerifiedCheckpoint>, Failure> {
+fn notes(trust: &Trust, head: &VerifiedCheckpoint, places: &Places<'_>) -> Result<Notes, Failure> {
     let newest = head.checkpoint();
     let mut notes = BTreeMap::from([(newest.size, head.clone())]);
     for (place, bytes) in places {
@@ -168,7 +174,7 @@ struct File<'f> {
     trust: Trust,
     places: Places<'f>,
     head: VerifiedCheckpoint,
-    notes: BTreeMap<TreeSize, VerifiedCheckpoint>,
+    notes: Notes,
     remarks: &'f mut Vec<String>,
     /// How many receipts are by notes with fewer witnesses than you ask for.
     short_receipts: usize,
@@ -350,168 +356,5 @@ impl<'f> File<'f> {
         }
         self.remarks.extend(remarks.into_iter().map(|remark| format!("{} of {}", remark, place.name())));
         Ok(true)
-    }
-
-    /// What is disclosed: each opening opens what it says, and nothing else is there.
-    fn openings(&self, verified: &Verified, members: &Members) -> Result<BTreeMap<Digest, Openings>, Failure> {
-        // Hashed once, and not for every member: a hostile file has as many of each as there may be.
-        let entry = |(entry, _): &'_ (Arc<VerifiedEntry>, bool)| entry.statement().leaf_hash();
-        let entries =
-            verified.values().map(|held| (entry(held), (held.0.statement().kind(), held.0.statement().payload())));
-        let members = members.values().map(|proof| (proof.leaf(), ("decision", proof.record.as_slice())));
-        let records: BTreeMap<Digest, (&str, &[u8])> = entries.chain(members).collect();
-        let mut found = BTreeMap::new();
-        for (place, bytes) in &self.places {
-            let Place::Openings(leaf) = place else { continue };
-            let fail = |why: String| Failure::refuted(format!("{}: {why}", place.name()));
-            let (kind, record) =
-                *records.get(leaf).ok_or_else(|| fail("the file has no such entry or member".to_owned()))?;
-            let openings = Openings::decode(bytes).map_err(|error| fail(error.to_string()))?;
-            if openings.kind != kind || openings.refused.is_some() || !openings.members.is_empty() {
-                return Err(fail("it is not openings of fields of that entry".to_owned()));
-            }
-            if openings.fields.is_empty() || openings.clone().encode().ok().as_deref() != Some(*bytes) {
-                return Err(fail("it opens nothing, or is not written as openings are".to_owned()));
-            }
-            let opened = openings::open(record, &openings.fields).map_err(|error| fail(error.to_string()))?;
-            let opens = opened.fields.iter().filter(|field| matches!(field.state, State::Opened(_))).count();
-            if opens != openings.fields.len() || !opened.stray.is_empty() {
-                return Err(fail("the entry is sealed for something else".to_owned()));
-            }
-            found.insert(*leaf, openings);
-        }
-        let store = self.places.get(&Place::OpeningStore);
-        let right = (!found.is_empty()).then_some(OPENING_STORE_TEXT.as_bytes());
-        if store.copied() == right {
-            Ok(found)
-        } else {
-            Err(Failure::refuted("openings/store.toml: not as it is written"))
-        }
-    }
-
-    /// What is written by rule must be what the rule gives.
-    fn rendered(
-        &self,
-        verified: &Verified,
-        members: &Members,
-        disclosed: &BTreeMap<Digest, Openings>,
-        manifest: &Manifest,
-        starts: &BTreeSet<Spot>,
-    ) -> Result<(), Failure> {
-        let statements = verified.iter().map(|(index, (entry, _))| (*index, entry.statement().clone())).collect();
-        let claimed = {
-            let NotFound { cut_at, batches, ref refused, .. } = manifest.not_found;
-            Claimed { cut_at, batches, refused: refused.clone() }
-        };
-        if not_found(&statements, members, starts, disclosed, claimed) != manifest.not_found {
-            return Err(Failure::refuted("manifest.json: not_found: not what the entries give"));
-        }
-        let timeline = timeline(&statements, members, disclosed);
-        for (place, right) in [(Place::Timeline, timeline.as_slice()), (Place::Verify, VERIFY_TEXT.as_bytes())] {
-            if self.places.get(&place) != Some(&right) {
-                return Err(Failure::refuted(format!("{}: not what the entries give", place.name())));
-            }
-        }
-        Ok(())
-    }
-
-    fn held(
-        &self,
-        verified: &Verified,
-        members: Members,
-        disclosed: &BTreeMap<Digest, Openings>,
-        starts: BTreeSet<Spot>,
-    ) -> Vec<Held> {
-        let lower = self.lower_bounds(verified);
-        let hold = |index: LeafIndex, entry: &Arc<VerifiedEntry>, has_receipt: bool, member: Option<HeldMember>| {
-            let covering = self.notes.range(TreeSize::new(index.get() + 1)..).map(|(_, note)| note);
-            let bracket = Bracket {
-                lower_s: lower.get(&index).copied(),
-                upper_s: covering.filter(|note| note.quorum().met()).filter_map(VerifiedCheckpoint::upper_time).min(),
-            };
-            let mut held = Held { role: None, bracket, has_receipt, fields: Vec::new(), entry: entry.clone(), member };
-            let openings = disclosed.get(&held.leaf()).map_or(&[][..], |found| &found.fields);
-            let opened = held.record().and_then(|_| openings::open(held.payload(), openings).ok());
-            held.fields = opened.map(|opened| opened.fields).unwrap_or_default();
-            held
-        };
-        let member = |(spot, proof): (Spot, MemberProof)| {
-            let (entry, has_receipt) = verified.get(&spot.index)?;
-            let member = HeldMember { at: proof.index, of: proof.size, record: proof.record };
-            Some(hold(spot.index, entry, *has_receipt, Some(member)))
-        };
-        let entries = verified.iter().map(|(index, (entry, has_receipt))| hold(*index, entry, *has_receipt, None));
-        let mut held: Vec<Held> = entries.chain(members.into_iter().filter_map(member)).collect();
-        held.sort_by_key(Held::spot);
-        let roles = roles(&held, starts);
-        held.iter_mut().for_each(|held| held.role = roles.get(&held.spot()).copied());
-        held
-    }
-
-    /// "only if the statement, or an earlier one in its `prev` chain, carries `head`" (records.md §5), as far as that chain is in the file.
-    fn lower_bounds(&self, verified: &Verified) -> BTreeMap<LeafIndex, u64> {
-        let named: BTreeMap<Digest, &VerifiedCheckpoint> = self
-            .places
-            .iter()
-            .filter_map(|(place, bytes)| match place {
-                Place::Note(size) => Some((Digest::sha256(bytes), self.notes.get(size)?)),
-                _ => None,
-            })
-            .collect();
-        let (mut bounds, mut by_statement) = (BTreeMap::new(), BTreeMap::<Digest, u64>::new());
-        for (index, (entry, _)) in verified {
-            let claims = entry.statement().claims();
-            let note = claims.head.and_then(|head| named.get(&head));
-            // A note that covers the entry was not there when it was signed: then the claim is wrong, and bounds nothing.
-            let own = note.filter(|note| !note.checkpoint().size.covers(*index)).and_then(|note| note.lower_time());
-            let before = claims.stream.as_ref().and_then(|position| by_statement.get(&position.prev).copied());
-            if let Some(bound) = own.max(before) {
-                bounds.insert(*index, bound);
-                by_statement.insert(entry.statement().sig_structure_digest(), bound);
-            }
-        }
-        bounds
-    }
-
-    fn conclude(
-        self,
-        manifest: Manifest,
-        manifest_bytes: &[u8],
-        bytes: &[u8],
-        held: Vec<Held>,
-        changes: Changes,
-    ) -> Custody {
-        let roles = held.iter().filter_map(|held| Some((held.spot(), held.role?))).collect();
-        let (edges, dead_links) = shelf(&held).survey(&roles);
-        let redactions = redactions(&held);
-        let checkpoint = Head {
-            size: self.head.checkpoint().size,
-            root: self.head.checkpoint().root,
-            known_witnesses: self.trust.policy().witnesses().len(),
-            asks_for_witnesses: self.trust.policy().quorum().is_some(),
-            time_s: self.head.lower_time(),
-            witnesses: verify::seen(&self.trust, &self.head, self.remarks),
-            earlier: self.notes.keys().copied().filter(|size| *size < self.head.checkpoint().size).collect(),
-        };
-        let by_s = |id: &str| {
-            let held = found::at(&held, id.parse().ok()?)?;
-            let signed_s = u64::try_from(held.entry.statement().claims().iat).unwrap_or_default();
-            Some(held.bracket.upper_s.map_or(signed_s, |upper| upper.min(signed_s)))
-        };
-        let streams = bounded(&manifest.streams, by_s);
-        Custody {
-            manifest_digest: Digest::sha256(manifest_bytes),
-            file_digest: Digest::sha256(bytes),
-            fingerprint: self.trust.fingerprint(),
-            checkpoint,
-            changes,
-            entries: held,
-            edges,
-            dead_links,
-            redactions,
-            streams,
-            records: Vec::new(),
-            manifest,
-        }
     }
 }
