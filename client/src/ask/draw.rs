@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use govlog_formats::visible::visible;
 
 use super::chain::Chain;
-use super::entry::{bounds, line, says};
+use super::entry::{bounds, says};
 use super::missing::{Missing, id, named};
 use super::show::Shown;
 use crate::custody::{Role, Spot};
@@ -108,12 +108,12 @@ fn heading(shown: &Shown, chain: &Chain<'_>, now_s: u64) -> Vec<Line> {
     let age = head.time_s.map_or_else(|| "of unknown age".to_owned(), |at| format!("{} old", time::age(at, now_s)));
     let checkpoint = format!(
         "{}, checkpoint of size {}, {age}; {} of {} witnesses, {independent} independent",
-        line(&shown.custody.manifest.origin),
+        visible(&shown.custody.manifest.origin),
         head.size,
         head.witnesses.len(),
         head.known_witnesses
     );
-    let mut lines = vec![vec![(Look::Strong, line(&shown.asked))], vec![(Look::Plain, found)]];
+    let mut lines = vec![vec![(Look::Strong, visible(&shown.asked))], vec![(Look::Plain, found)]];
     if shown.has_more {
         let more = "more entries have it: what it is, and the newest of the others, is drawn; govlog query names all";
         lines.push(vec![(Look::Alarm, more.to_owned())]);
@@ -218,14 +218,14 @@ fn entry(chain: &Chain<'_>, index: Spot, rel: &str, sign: &str, margin: &str, li
     let mark = if *role == Role::Start { "> " } else { "" };
     lines.push(vec![
         (Look::Faint, sign.to_owned()),
-        (look, format!("{mark}{} {}", line(held.kind()), held.id())),
+        (look, format!("{mark}{} {}", visible(held.kind()), held.id())),
         (Look::Plain, format!("  {}", says(held.record().as_ref(), statement))),
-        (Look::Faint, if rel.is_empty() { String::new() } else { format!("  [{}]", line(rel)) }),
+        (Look::Faint, if rel.is_empty() { String::new() } else { format!("  [{}]", visible(rel)) }),
     ]);
-    let signed = format!("signed by {}, {}", line(&statement.claims().iss), bounds(held.bracket));
+    let signed = format!("signed by {}, {}", visible(&statement.claims().iss), bounds(held.bracket));
     lines.push(vec![(Look::Faint, margin.to_owned()), (Look::Faint, signed)]);
     let also: Vec<String> =
-        chain.also(index).map(|edge| format!("{} {}", line(&edge.rel), named(chain, edge.to))).collect();
+        chain.also(index).map(|edge| format!("{} {}", visible(&edge.rel), named(chain, edge.to))).collect();
     if !also.is_empty() {
         lines.push(vec![(Look::Faint, margin.to_owned()), (Look::Faint, format!("also {}", also.join(", ")))]);
     }
@@ -246,8 +246,8 @@ fn not_checked(shown: &Shown) -> Vec<String> {
     let mut list = Vec::new();
     match shown.custody.manifest.completeness.as_str() {
         "index" => list.push("completeness: the log's index was asked; --complete reads every entry".to_owned()),
-        said if shown.is_live => list.push(format!("what came after the entries {}", line(said))),
-        said => list.push(format!("completeness: the file's maker claims to have {}", line(said))),
+        said if shown.is_live => list.push(format!("what came after the entries {}", visible(said))),
+        said => list.push(format!("completeness: the file's maker claims to have {}", visible(said))),
     }
     if !head.witnesses.iter().any(|witness| witness.relation == Relation::Independent) {
         list.push("that everybody is shown the same log: no witness is independent of its operator".to_owned());

@@ -23,8 +23,9 @@ impl Hit {
     #[must_use]
     pub fn line(&self) -> String {
         let (entry, claims) = (&self.entry, self.entry.statement().claims());
-        let (id, kind) = (entry.id().to_string(), line(entry.statement().kind()));
-        let (iss, sub, said) = (line(&claims.iss), line(&claims.sub), says(entry.record().as_ref(), entry.statement()));
+        let (id, kind) = (entry.id().to_string(), visible(entry.statement().kind()));
+        let (iss, sub, said) =
+            (visible(&claims.iss), visible(&claims.sub), says(entry.record().as_ref(), entry.statement()));
         let about = if sub == iss || said.contains(&sub) { String::new() } else { format!("  {sub}") };
         format!("{id:<10} {kind:<14} {}  {iss}{about}  {said}", time::utc(claimed_ms(entry) / 1000))
     }
@@ -92,8 +93,8 @@ pub(super) fn claimed_ms(entry: &VerifiedEntry) -> u64 {
 pub(super) fn says(record: Option<&Record>, statement: &SignedStatement) -> String {
     match record {
         Some(record) => summary(record).unwrap_or_else(|| "changes who may submit what".to_owned()),
-        None if statement.is_hash_envelope() => format!("only the digest of {}", line(statement.content_type())),
-        None => format!("{} bytes of {}", statement.payload().len(), line(statement.content_type())),
+        None if statement.is_hash_envelope() => format!("only the digest of {}", visible(statement.content_type())),
+        None => format!("{} bytes of {}", statement.payload().len(), visible(statement.content_type())),
     }
 }
 
@@ -105,9 +106,4 @@ pub(super) fn bounds(bracket: Bracket) -> String {
         (Some(lower), None) => format!("logged after {lower}, by when no witness says"),
         (None, None) => "when it was logged no witness says".to_owned(),
     }
-}
-
-/// A stranger's text on one line: what a terminal would hide or obey is escaped.
-pub(super) fn line(text: &str) -> String {
-    visible(text)
 }

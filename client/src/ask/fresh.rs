@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use govlog_formats::record::stream::StreamOp;
+use govlog_formats::visible::visible;
 use serde_json::{Value, json};
 
-use super::entry::line;
 use crate::custody::{GapSeen, SILENT_AFTER_S, StreamSeen};
 use crate::time;
 
@@ -48,7 +48,7 @@ impl<'a> Fresh<'a> {
     pub(super) fn line(&self) -> String {
         let stream = self.stream;
         let count = if stream.entries == 1 { "1 entry".to_owned() } else { format!("{} entries", stream.entries) };
-        format!("{}  {}  {count} here; {}", line(&stream.issuer), line(&stream.stream), self.said())
+        format!("{}  {}  {count} here; {}", visible(&stream.issuer), visible(&stream.stream), self.said())
     }
 
     fn said(&self) -> String {
@@ -96,6 +96,6 @@ impl<'a> Fresh<'a> {
 fn gap(gap: &GapSeen) -> String {
     let at = |ms: Option<u64>| ms.map_or_else(|| "?".to_owned(), |ms| time::utc(ms / 1000));
     let count = gap.count.map(|count| format!(", {count} events")).unwrap_or_default();
-    let cause = gap.cause.as_deref().map_or_else(|| "no cause is given".to_owned(), line);
+    let cause = gap.cause.as_deref().map_or_else(|| "no cause is given".to_owned(), visible);
     format!("GAP {}: {cause}{count}, from {} to {}", gap.entry, at(gap.from_ms), at(gap.to_ms))
 }

@@ -1,10 +1,10 @@
 //! What a chain ought to have and has not: links that lead nowhere, what no entry names, what was not revoked as far as was looked, what is sealed.
 
+use govlog_formats::visible::visible;
 use serde_json::{Value, json};
 
 use super::NOT_CHECKED;
 use super::chain::Chain;
-use super::entry::line;
 use crate::custody::{Custody, DeadLink, Held, REVOCABLE, Role, Spot, Unopened};
 use crate::openings::State;
 
@@ -83,8 +83,8 @@ impl<'a> Missing<'a> {
             lines.push(format!(
                 "{} {} {}: no such entry ({checked})",
                 named(chain, dead.from),
-                line(&dead.rel),
-                line(&dead.to)
+                visible(&dead.rel),
+                visible(&dead.to)
             ));
         }
         for (what, entries) in &self.unnamed {
@@ -125,15 +125,15 @@ impl<'a> Missing<'a> {
 pub(super) fn checked(completeness: &str, is_own: bool) -> String {
     match (completeness, is_own) {
         ("index", true) => NOT_CHECKED.to_owned(),
-        (scanned, true) => line(scanned),
+        (scanned, true) => visible(scanned),
         ("index", false) => "the file's maker claims to have asked the log's index: not checked".to_owned(),
-        (claimed, false) => format!("the file's maker claims to have {}: not checked", line(claimed)),
+        (claimed, false) => format!("the file's maker claims to have {}: not checked", visible(claimed)),
     }
 }
 
 /// An entry by its kind and id.
 pub(super) fn named(chain: &Chain<'_>, index: Spot) -> String {
-    let kind = chain.entries.get(&index).map(|(held, _)| line(held.kind()));
+    let kind = chain.entries.get(&index).map(|(held, _)| visible(held.kind()));
     format!("{} {}", kind.as_deref().unwrap_or("entry"), id(index))
 }
 
