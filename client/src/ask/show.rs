@@ -100,27 +100,13 @@ pub fn show(
     if found.entries.is_empty() {
         return Ok(None);
     }
-    let plan = Plan {
-        query: Query {
-            search: BTreeMap::new(),
-            entries: found.entries.iter().map(|spot| missing::id(*spot)).collect(),
-        },
-        at: Some(head.size()),
-        complete: scan.is_some(),
-        most: wanted.most,
-        most_bytes: crate::custody::MAX_FILE_BYTES,
-        pin: None,
-        open: Vec::new(),
-        store: None,
-        collector: None,
-        purpose: None,
-    };
+    let entries = found.entries.iter().map(|spot| missing::id(*spot)).collect();
+    let query = Query { search: BTreeMap::new(), entries };
+    let plan = Plan { at: Some(head.size()), complete: scan.is_some(), ..Plan::of(query, wanted.most) };
     let is_scanned = plan.complete;
     let Some(made) = export_under(source, trust, &plan, &head, scan, progress)? else { return Ok(None) };
     let outcome = made.outcome();
-    let refused = made.refused.iter();
-    let refused = refused.map(|(id, failure)| format!("{}  {id}, left out: {}", failure.outcome.word(), failure.why));
-    let wrong = made.wrong.iter().map(|why| format!("WRONG  {why}")).chain(refused).collect();
+    let wrong = made.wrong.iter().map(|why| format!("WRONG  {why}")).chain(made.left_out()).collect();
     let custody = made.verdict.result?;
     let mut shown = Shown { wrong, outcome, ..Shown::new(asked(wanted.sought), found, custody, true) };
     shown.only_what_was_asked_for(wanted.sought)?;

@@ -7,7 +7,7 @@ use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::transparent::TransparentStatement;
 
-use super::export::ExportError;
+use super::error::ExportError;
 use super::reader::{Read, Reader};
 use crate::source::{each_published, published};
 

@@ -15,7 +15,7 @@ use govlog_formats::transparent::{AttachedReceipt, TransparentStatement, assembl
 
 use super::batches::{Batches, OpenBatch};
 use super::contents::{Evidence, id, statement_of};
-use super::export::ExportError;
+use super::error::ExportError;
 use super::finder::{Finder, Question, Way};
 use super::handles::target_key;
 use super::node::Node;

@@ -10,7 +10,7 @@ use govlog_formats::search::{Column, Filter, Marks, Term};
 use govlog_formats::statement::SignedStatement;
 
 use super::contents::MAX_WORDS;
-use super::export::ExportError;
+use super::error::ExportError;
 use super::reader::{Read, Reader};
 
 /// Gaps count that reach this near to what a stream has in the matter.

@@ -142,16 +142,5 @@ fn a_change_that_is_not_listed_is_in_a_scanned_file() {
 }
 
 fn plan() -> Plan<'static> {
-    Plan {
-        query: crate::custody::Query::default(),
-        at: None,
-        complete: false,
-        most: 100,
-        most_bytes: crate::custody::MAX_FILE_BYTES,
-        pin: None,
-        open: Vec::new(),
-        store: None,
-        collector: None,
-        purpose: None,
-    }
+    Plan::of(crate::custody::Query::default(), 100)
 }

@@ -162,18 +162,7 @@ fn a_folder_and_a_custody_file_give_the_same_chain() {
     assert!(text.contains("policy 1.6 (scanned 0-11)") && !text.contains(NOT_CHECKED), "{text}");
 
     let credential = [("credential".to_owned(), vec!["11".repeat(32)])].into();
-    let plan = Plan {
-        query: Query { search: credential, entries: Vec::new() },
-        at: None,
-        complete: true,
-        most: 100,
-        most_bytes: crate::custody::MAX_FILE_BYTES,
-        pin: None,
-        open: Vec::new(),
-        store: None,
-        collector: None,
-        purpose: None,
-    };
+    let plan = Plan { complete: true, ..Plan::of(Query { search: credential, entries: Vec::new() }, 100) };
     let file = export(&folder, known.trust(), &plan, &mut |_, _, _| {}).unwrap().unwrap().bytes;
     let custody = || custody::verify(known.trust(), "case.zip", &file, &[]).result.unwrap();
     let whole = in_file(custody(), None).unwrap().unwrap();

@@ -128,18 +128,18 @@ impl Asking {
 
     /// Of a server that gives other bytes for one entry.
     fn giving(log: TestLog, index: Index, other: Option<(u64, Vec<u8>)>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let trust = log.trusted_in(&dir.path().join("trust")).trust().clone();
-        let server = Server::new(log, index, other);
-        let source = Source::open(&server.url()).unwrap();
-        Self { server, _dir: dir, source, trust }
+        Self::serving(log, Serves { index, other, ..Serves::default() })
     }
 
     /// Of a server that does not list one of the entries that its admission policy is folded from.
     fn hiding(log: TestLog, hidden: String) -> Self {
+        Self::serving(log, Serves { hidden: Some(hidden), ..Serves::default() })
+    }
+
+    fn serving(log: TestLog, serves: Serves) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let trust = log.trusted_in(&dir.path().join("trust")).trust().clone();
-        let server = Server::serving(log, Serves { hidden: Some(hidden), ..Serves::default() });
+        let server = Server::serving(log, serves);
         let source = Source::open(&server.url()).unwrap();
         Self { server, _dir: dir, source, trust }
     }

@@ -7,18 +7,7 @@ use crate::custody::{Finder as _, Index, MAX_ENTRIES, Plan, Query, export};
 fn cost(log: TestLog, search: &[(&str, &str)]) -> (usize, usize, usize, usize) {
     let asking = Asking::of(log, honest);
     let search = search.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()])).collect();
-    let plan = Plan {
-        query: Query { search, entries: Vec::new() },
-        at: None,
-        complete: false,
-        most: MAX_ENTRIES,
-        most_bytes: crate::custody::MAX_FILE_BYTES,
-        pin: None,
-        open: Vec::new(),
-        store: None,
-        collector: None,
-        purpose: None,
-    };
+    let plan = Plan::of(Query { search, entries: Vec::new() }, MAX_ENTRIES);
     let made = export(&asking.source, &asking.trust, &plan, &mut |_, _, _| {}).unwrap().unwrap();
     let entries = made.verdict.result.unwrap().entries.len();
     let asked = |path: &str| asking.server.asked(path);

@@ -48,10 +48,6 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(log: TestLog, index: Index, other: Option<(u64, Vec<u8>)>) -> Self {
-        Self::serving(log, Serves { index, other, ..Serves::default() })
-    }
-
     pub(super) fn serving(log: TestLog, serves: Serves) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

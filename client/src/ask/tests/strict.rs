@@ -30,18 +30,8 @@ fn the_note_that_is_served_now_is_taken_where_the_archived_one_has_too_few_witne
     let shown = show(&asking.source, &asking.trust, &wanted, &mut |_, _, _| {}).unwrap().unwrap();
     assert_eq!(ids(&shown).len(), 6);
 
-    let plan = |at| Plan {
-        query: custody::Query { entries: vec!["1.7".to_owned()], ..custody::Query::default() },
-        at,
-        complete: false,
-        most: 100,
-        most_bytes: crate::custody::MAX_FILE_BYTES,
-        pin: None,
-        open: Vec::new(),
-        store: None,
-        collector: None,
-        purpose: None,
-    };
+    let query = custody::Query { entries: vec!["1.7".to_owned()], ..custody::Query::default() };
+    let plan = |at| Plan { at, ..Plan::of(query.clone(), 100) };
     let ask = |at| export(&asking.source, &asking.trust, &plan(at), &mut |_, _, _| {});
     let made = ask(None).unwrap().unwrap();
     let custody = made.verdict.result.unwrap();

@@ -15,7 +15,7 @@ use super::record::{Recording, Step};
 use crate::cli::exit::{Refuted, Usage};
 use crate::cli::output::Output;
 use crate::cli::{Exit, files, open, progress};
-use crate::custody::{Custody, Exported, Held, MAX_ENTRIES, MAX_FILE_BYTES, Plan, export};
+use crate::custody::{Custody, Exported, Held, MAX_ENTRIES, Plan, export};
 use crate::openings::{Folder, OpeningStore};
 use crate::resolve::Resolver;
 use crate::trust::TrustDir;
@@ -107,16 +107,14 @@ impl Export {
     /// What is to be collected.
     fn plan<'a>(&self, resolver: &Resolver<'_>, store: Option<&'a Folder>) -> anyhow::Result<Plan<'a>> {
         Ok(Plan {
-            query: self.asked.query(resolver)?,
             at: self.at.map(TreeSize::new),
             complete: self.complete,
-            most: MAX_ENTRIES,
-            most_bytes: MAX_FILE_BYTES,
             pin: self.pin.as_deref().map(files::read).transpose()?,
             open: self.open.clone(),
             store: store.map(|store| -> &dyn OpeningStore { store }),
             collector: self.collector.clone(),
             purpose: self.purpose.clone(),
+            ..Plan::of(self.asked.query(resolver)?, MAX_ENTRIES)
         })
     }
 
@@ -147,9 +145,7 @@ impl Export {
         };
         made.notices.iter().for_each(|notice| out.notice(&visible(notice)));
         made.wrong.iter().for_each(|why| out.notice(&visible(&format!("WRONG  {why}"))));
-        for (id, failure) in &made.refused {
-            out.notice(&visible(&format!("{}  {id}, left out: {}", failure.outcome.word(), failure.why)));
-        }
+        made.left_out().for_each(|line| out.notice(&visible(&line)));
         let custody = match &made.verdict.result {
             Ok(custody) => custody,
             Err(failure) if failure.outcome == Outcome::Refuted => return Err(Refuted(failure.why.clone()).into()),

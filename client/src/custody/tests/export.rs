@@ -13,18 +13,8 @@ use crate::verify::Outcome;
 
 pub(in crate::custody) fn plan(search: &[(&str, &str)]) -> Plan<'static> {
     let search = search.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()])).collect();
-    Plan {
-        query: Query { search, entries: Vec::new() },
-        at: None,
-        complete: true,
-        most: crate::custody::MAX_ENTRIES,
-        most_bytes: crate::custody::MAX_FILE_BYTES,
-        pin: None,
-        open: Vec::new(),
-        store: None,
-        collector: Some("responder-7".to_owned()),
-        purpose: None,
-    }
+    let plan = Plan::of(Query { search, entries: Vec::new() }, crate::custody::MAX_ENTRIES);
+    Plan { complete: true, collector: Some("responder-7".to_owned()), ..plan }
 }
 
 /// The log's files in a folder, and a trust directory that knows entry 0 and the change after it.
