@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::search::Filter;
-use govlog_formats::transparent::{TransparentError, TransparentStatement};
 
 use super::Hit;
-use crate::custody::{ExportError, FindError, Finder, Index, Progress, Read, Reader, Scan, head};
+use crate::custody::{ExportError, FindError, Finder, Index, Progress, Read, Reader, Scan, by_receipt, head};
 use crate::source::{Head, RecordsError, Source, Tree};
 use crate::trust::{EPOCH, Trust, learn_found, learn_listed};
-use crate::verify::{self, Bracket, Failure, Outcome};
+use crate::verify::{Bracket, Failure, Outcome};
 
 /// What is asked for, and how.
 #[derive(Clone, Debug)]
@@ -173,23 +172,6 @@ fn hit(trust: &Trust, read: &Read) -> Result<Hit, Failure> {
     let own = read.entry.included().bracket;
     let upper_s = own.upper_s.into_iter().chain(by_receipt(trust, read)?.upper_s).min();
     Ok(Hit { entry: read.entry.clone(), bracket: Bracket { lower_s: own.lower_s, upper_s } })
-}
-
-/// What an entry's receipts prove of its time: nothing where it has none, or none that can be judged. One that lies is no matter of time.
-fn by_receipt(trust: &Trust, read: &Read) -> Result<Bracket, Failure> {
-    let bytes = &read.evidence.statement;
-    if matches!(TransparentStatement::parse(bytes), Err(TransparentError::NoReceipts)) {
-        return Ok(Bracket::default());
-    }
-    let here = read.entry.included().index;
-    match verify::judge_transparent(trust, bytes, &mut Vec::new()) {
-        Ok(entry) if entry.included().index != here => {
-            Err(Failure::refuted(format!("its receipt is for index {}", entry.included().index)))
-        }
-        Ok(entry) => Ok(entry.included().bracket),
-        Err(failure) if failure.outcome == Outcome::Refuted => Err(failure),
-        Err(_) => Ok(Bracket::default()),
-    }
 }
 
 fn id(index: LeafIndex) -> EntryId {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use govlog_formats::digest::Digest;
 use govlog_formats::entry_id::EntryId;
-use govlog_formats::merkle::{BuildError, ConsistencyProof, LeafIndex, TreeSize};
+use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::search::Filter;
 
 use super::archive::{MAX_FILE_BYTES, MAX_MEMBERS};
@@ -21,9 +21,10 @@ use super::error::ExportError;
 use super::finder::Finder;
 use super::index::Index;
 use super::manifest::{BatchesSeen, MAX_COUNTED};
-use super::notes::Notes;
+use super::notes::{Notes, consistency};
 use super::plan::{Plan, Progress};
 use super::reader::{Read, Reader};
+use super::receipts::leave_out;
 use super::scan::{Scan, ScanError};
 use super::starts::starts;
 use super::words::words;
@@ -109,29 +110,51 @@ pub(crate) fn export_under(
     let wrong = learn_found(source, &mut trust, head, finder.changes())?.wrong(is_listed);
     let most_bytes = plan.most_bytes.min(MAX_FILE_BYTES);
     let mut reader = Reader::new(source, &trust, head, &tree, finder).with_batches(batches).within(most_bytes);
-    let (starts, are_more) = starts(&mut reader, plan, &filters, most, progress)?;
-    if starts.is_empty() {
-        let refused = reader.refused.pop_first();
-        return refused.map_or(Ok(None), |(index, failure)| Err(ExportError::Entry { id: id(index), failure }));
+    loop {
+        let Some((mut made, entries)) = collected(&mut reader, plan, &filters, most, progress)? else {
+            return Ok(None);
+        };
+        // An entry whose receipts lie is left out like any other that does not verify, and the rest is collected anew without it.
+        if made.verdict.outcome() == Outcome::Refuted && leave_out(&mut reader, &entries)? {
+            continue;
+        }
+        notices.append(&mut made.notices);
+        return Ok(Some(Exported { wrong, notices, ..made }));
     }
-    let closure = close(&mut reader, starts.values().cloned(), most)?;
-    let (found, are_more_words) = with_words(&mut reader, &closure)?;
-    let members = members(&reader, &closure, &found);
+}
+
+/// Makes the file of what belongs to the matter, from what is read or refused already and what is found now; and says which entries it has.
+fn collected(
+    reader: &mut Reader<'_>,
+    plan: &Plan<'_>,
+    filters: &[Filter],
+    most: usize,
+    progress: Progress<'_>,
+) -> Result<Option<(Exported, Vec<LeafIndex>)>, ExportError> {
+    let (trust, head, tree) = (reader.trust, reader.head, reader.tree);
+    let (starts, are_more) = starts(reader, plan, filters, most, progress)?;
+    if starts.is_empty() {
+        let refused = reader.refused.first_key_value();
+        let refused = refused.map(|(index, failure)| ExportError::Entry { id: id(*index), failure: failure.clone() });
+        return refused.map_or(Ok(None), Err);
+    }
+    let closure = close(reader, starts.values().cloned(), most)?;
+    let (found, are_more_words) = with_words(reader, &closure)?;
+    let members = members(reader, &closure, &found);
     let is_cut = closure.is_cut || are_more || are_more_words || reader.finder.is_cut();
-    let changes = changes(&mut reader)?;
-    let (disclosed, more) = disclose(plan, &reader, &found, &members)?;
-    notices.extend(more);
-    notices.append(&mut reader.notices);
+    let changes = changes(reader)?;
+    let (disclosed, mut notices) = disclose(plan, reader, &found, &members)?;
+    notices.extend_from_slice(&reader.notices);
     notices.extend(is_cut.then(|| cut(most)));
     let files = 2 * (found.len() + changes.len()) + members.len() + disclosed.len() + MAX_SINGLE_MEMBERS;
     let room = MAX_MEMBERS.saturating_sub(files) / 2;
-    let notes = Notes::collect(&reader, &found, plan.pin.as_deref(), room)?;
+    let notes = Notes::collect(reader, &found, plan.pin.as_deref(), room)?;
     let contents = Contents {
         origin: trust.origin().to_owned(),
         size: head.size(),
         root: *head.root(),
         note: head.note().to_vec(),
-        earlier: earlier(&tree, head, notes)?,
+        earlier: earlier(tree, head, notes)?,
         policy: trust.policy().to_string(),
         changes,
         query: plan.query.clone(),
@@ -142,7 +165,7 @@ pub(crate) fn export_under(
             .into_keys()
             .filter(|spot| members.contains_key(spot) || spot.member.is_none() && found.contains_key(&spot.index))
             .collect(),
-        batches: batches_seen(&mut reader)?,
+        batches: batches_seen(reader)?,
         cut_at: is_cut.then_some(most as u64),
         refused: reader.refused.keys().copied().collect(),
         members,
@@ -150,14 +173,16 @@ pub(crate) fn export_under(
         openings: disclosed,
     };
     let (bytes, manifest_digest) = contents.write()?;
+    let most_bytes = plan.most_bytes.min(MAX_FILE_BYTES);
     if bytes.len() > most_bytes {
         return Err(ExportError::TooLarge { entries: contents.entries.len(), bytes: bytes.len(), most: most_bytes });
     }
     // With what was learnt of the admission policy: a reader learns it from the file.
-    let verdict = verify(&trust, "the file", &bytes, &[]);
-    let refused = std::mem::take(&mut reader.refused).into_iter();
-    let refused = refused.map(|(index, failure)| (EntryId { epoch: EPOCH, index }, failure)).collect();
-    Ok(Some(Exported { bytes, manifest_digest, verdict, notices, wrong, refused }))
+    let verdict = verify(trust, "the file", &bytes, &[]);
+    let refused =
+        reader.refused.iter().map(|(index, failure)| (EntryId { epoch: EPOCH, index: *index }, failure.clone()));
+    let made = Exported { bytes, manifest_digest, verdict, notices, wrong: Vec::new(), refused: refused.collect() };
+    Ok(Some((made, contents.entries.into_keys().collect())))
 }
 
 /// The checkpoint as it was published first, which never changes, so that the newest and `--at` its size are one.
@@ -237,11 +262,7 @@ fn members(reader: &Reader<'_>, closure: &Closure, found: &BTreeMap<LeafIndex, A
 fn earlier(tree: &Tree<'_>, head: &Head, notes: Notes) -> Result<BTreeMap<TreeSize, Earlier>, ExportError> {
     let mut earlier = BTreeMap::new();
     for (size, note) in notes.into_inner() {
-        let proof = ConsistencyProof::build(tree, size, head.size()).map_err(|error| match error {
-            BuildError::Read(error) => ExportError::Tree(error),
-            other => ExportError::Pin(other.to_string()),
-        })?;
-        earlier.insert(size, Earlier { note, path: proof.path });
+        earlier.insert(size, Earlier { note, path: consistency(tree, size, head.size())?.path });
     }
     Ok(earlier)
 }

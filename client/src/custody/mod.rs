@@ -32,6 +32,7 @@ mod notes;
 mod plan;
 mod points;
 mod reader;
+mod receipts;
 mod record;
 mod relations;
 mod report;
@@ -71,6 +72,7 @@ pub use manifest::{
 pub use node::Node;
 pub use plan::{Plan, Progress};
 pub(crate) use reader::{Read, Reader};
+pub(crate) use receipts::by_receipt;
 pub use relations::{Class, Point, REVOCABLE, WORDS, class, meant_kinds};
 pub use report::report;
 pub use resolve::Lookup;

@@ -4,12 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use govlog_formats::digest::Digest;
-use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::merkle::{BuildError, ConsistencyProof, LeafIndex, TreeSize};
 use govlog_formats::transparent::TransparentStatement;
 
 use super::error::ExportError;
 use super::reader::{Read, Reader};
-use crate::source::{each_published, published};
+use crate::source::{Tree, each_published, published};
+
+/// Proves that a checkpoint continues an earlier size.
+pub(super) fn consistency(tree: &Tree<'_>, old: TreeSize, new: TreeSize) -> Result<ConsistencyProof, ExportError> {
+    ConsistencyProof::build(tree, old, new).map_err(|error| match error {
+        BuildError::Read(error) => ExportError::Tree(error),
+        other => ExportError::Pin(other.to_string()),
+    })
+}
 
 /// How many sizes below an entry are looked through for the note that its statement names, the nearest first.
 const WINDOWS: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];

@@ -166,6 +166,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Refuses an entry that was read, and what was read of it as a batch.
+    pub(crate) fn refuse(&mut self, index: LeafIndex, failure: Failure) {
+        self.read.remove(&index);
+        self.by_leaf.retain(|_, batch| batch.as_ref().is_none_or(|batch| batch.entry.included().index != index));
+        self.members.retain(|spot, _| spot.index != index);
+        self.refused.insert(index, failure);
+    }
+
     /// An entry that was read already.
     pub(crate) fn known(&self, index: LeafIndex) -> Option<Arc<Read>> {
         self.read.get(&index).cloned()

@@ -144,6 +144,14 @@ impl Asking {
         Self { server, _dir: dir, source, trust }
     }
 
+    /// Of somebody who has seen this note.
+    fn pinned(mut self, note: &[u8]) -> Self {
+        let mut dir = TrustDir::load(&self._dir.path().join("trust")).unwrap();
+        dir.pin(note).unwrap();
+        self.trust = dir.trust().clone();
+        self
+    }
+
     fn query(&self, pairs: &[(&str, &str)], complete: bool) -> (Vec<String>, Answered) {
         let filter = Filter::from_pairs(pairs.iter().copied()).unwrap();
         let asked = Asked { filter, at: None, most: 100, complete };
@@ -322,10 +330,7 @@ fn a_receipt_that_is_refuted_refuses_its_entry() {
         (log.entries[7].clone(), None),
     ];
     for (bytes, why) in cases {
-        let mut asking = Asking::giving(organisation(), honest, Some((7, bytes)));
-        let mut dir = TrustDir::load(&asking._dir.path().join("trust")).unwrap();
-        dir.pin(&note(&log)).unwrap();
-        asking.trust = dir.trust().clone();
+        let asking = Asking::giving(organisation(), honest, Some((7, bytes))).pinned(&note(&log));
         let (found, answered) = asking.query(&[("trace", TRACE)], false);
         let refused: Vec<_> =
             answered.refused.iter().map(|(id, failure)| (id.to_string(), failure.why.as_str())).collect();
