@@ -150,6 +150,16 @@ impl TestLog {
         self.append(statement.entry().to_vec())
     }
 
+    /// Appends a statement to the issuer's stream, about another subject and signed at another time, and returns its index.
+    pub fn add_at(&mut self, kind: &str, payload: &[u8], (sub, iat): (&str, i64)) -> LeafIndex {
+        let mut claims = self.statement(kind, payload).claims().clone();
+        (claims.sub, claims.iat) = (sub.to_owned(), iat);
+        let header = StatementHeader { content: Content::Plain(content_type_of(kind)), claims };
+        let statement = SignedStatement::sign(&header, payload, &self.issuer).unwrap();
+        self.next = Expected { seq: self.next.seq + 1, prev: statement.sig_structure_digest() };
+        self.append(statement.entry().to_vec())
+    }
+
     /// Appends bytes, whatever they are.
     pub fn append(&mut self, entry: Vec<u8>) -> LeafIndex {
         self.entries.push(entry);

@@ -6,17 +6,17 @@ mod requests;
 mod server;
 mod strict;
 
-use govlog_formats::admission::{ChangeFields, Expected, IssuerRow};
+use govlog_formats::admission::{ChangeFields, IssuerRow};
 use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::view;
 use govlog_formats::search::Filter;
-use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, StreamPosition, content_type_of};
+use govlog_formats::statement::SignedStatement;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::source::Source;
-use crate::testing::{COSIGNED, ISSUER, ORIGIN, TestLog};
+use crate::testing::{COSIGNED, ISSUER, TestLog};
 use crate::trust::{Trust, TrustDir};
 use crate::verify::Outcome;
 use server::{Index, Server, Serves, honest};
@@ -90,23 +90,10 @@ fn add(log: &mut TestLog, kind: &str, mut record: Value) {
     let seconds = log.next.seq;
     record.as_object_mut().unwrap().entry("event_ms").or_insert(json!((COSIGNED + seconds) * 1000));
     let payload = view::from_json(kind, &record).unwrap_or_else(|error| panic!("{kind}: {error}"));
-    let position = StreamPosition { stream: "s-1".to_owned(), seq: log.next.seq, prev: log.next.prev };
     let sub = if kind == "stream" { "s-1" } else { "spiffe://prod.example/pay" };
-    let header = StatementHeader {
-        content: Content::Plain(content_type_of(kind)),
-        claims: Claims {
-            iss: ISSUER.to_owned(),
-            sub: sub.to_owned(),
-            aud: Some(ORIGIN.to_owned()),
-            // Signed when it happened.
-            iat: record["event_ms"].as_i64().unwrap() / 1000,
-            stream: Some(position),
-            head: None,
-        },
-    };
-    let statement = SignedStatement::sign(&header, &payload, &log.issuer).unwrap();
-    log.next = Expected { seq: log.next.seq + 1, prev: statement.sig_structure_digest() };
-    log.append(statement.entry().to_vec());
+    // Signed when it happened.
+    let iat = record["event_ms"].as_i64().unwrap() / 1000;
+    log.add_at(kind, &payload, (sub, iat));
 }
 
 /// A log's server, and somebody who knows its first change.

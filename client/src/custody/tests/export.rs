@@ -1,14 +1,12 @@
-use govlog_formats::admission::Expected;
 use govlog_formats::cbor::{Value, parse, to_deterministic};
 use govlog_formats::record::sealed::Opening;
-use govlog_formats::statement::{Claims, Content, StatementHeader, content_type_of};
 use serde_json::json;
 
 use super::*;
 use crate::custody::{ExportError, Exported, Plan, Role, export};
 use crate::openings::{FieldOpening, Folder, OpeningStore as _, Openings, Protection, Settings, State};
 use crate::source::Source;
-use crate::testing::{COSIGNED, ISSUER};
+use crate::testing::COSIGNED;
 use crate::verify::Outcome;
 
 pub(in crate::custody) fn plan(search: &[(&str, &str)]) -> Plan<'static> {
@@ -182,19 +180,7 @@ fn log_with_words(kind: &str, words: &[(u64, serde_json::Value)]) -> (TestLog, L
         view["v"] = 1.into();
         view["event_ms"] = (*at_ms).into();
         let payload = govlog_formats::record::view::from_json(kind, &view).unwrap();
-        let position = log.statement(kind, &payload).claims().stream.clone();
-        let claims = Claims {
-            iss: ISSUER.to_owned(),
-            sub: "s-1".to_owned(),
-            aud: Some(ORIGIN.to_owned()),
-            iat: i64::try_from(at_ms / 1000).unwrap(),
-            stream: position,
-            head: None,
-        };
-        let header = StatementHeader { content: Content::Plain(content_type_of(kind)), claims };
-        let statement = SignedStatement::sign(&header, &payload, &log.issuer).unwrap();
-        log.next = Expected { seq: log.next.seq + 1, prev: statement.sig_structure_digest() };
-        log.append(statement.entry().to_vec());
+        log.add_at(kind, &payload, ("s-1", i64::try_from(at_ms / 1000).unwrap()));
     }
     (log, decided)
 }

@@ -5,13 +5,11 @@ use govlog_formats::admission::{ChangeFields, IssuerRow};
 use govlog_formats::cbor::{Value, to_deterministic};
 use govlog_formats::record::sealed::Opening;
 use govlog_formats::record::view;
-use govlog_formats::statement::{Claims, Content, StatementHeader, StreamPosition, content_type_of};
 use govlog_formats::tlog_proof::TlogProof;
 use serde_json::json;
 
 use super::*;
 use crate::openings::{FieldOpening, Openings};
-use crate::testing::ISSUER;
 use crate::verify::Outcome;
 
 /// A matter with everything that a file can hold: receipts, earlier notes, a change of the admission policy, a decision with a value that is
@@ -60,19 +58,7 @@ impl Matter {
 fn said(log: &mut TestLog, kind: &str, mut record: serde_json::Value) -> u64 {
     record["v"] = 1.into();
     record["event_ms"] = 1_700_000_060_000_u64.into();
-    let claims = Claims {
-        iss: ISSUER.to_owned(),
-        sub: "s-1".to_owned(),
-        aud: Some(ORIGIN.to_owned()),
-        iat: 1_700_000_060,
-        stream: Some(StreamPosition { stream: "s-1".to_owned(), seq: log.next.seq, prev: log.next.prev }),
-        head: None,
-    };
-    let header = StatementHeader { content: Content::Plain(content_type_of(kind)), claims };
-    let statement = SignedStatement::sign(&header, &view::from_json(kind, &record).unwrap(), &log.issuer).unwrap();
-    log.next.seq += 1;
-    log.next.prev = statement.sig_structure_digest();
-    log.append(statement.entry().to_vec()).get()
+    log.add_at(kind, &view::from_json(kind, &record).unwrap(), ("s-1", 1_700_000_060)).get()
 }
 
 /// What a member is, by its name.

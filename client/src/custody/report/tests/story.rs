@@ -6,13 +6,12 @@ use govlog_formats::digest::Digest;
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::sealed::Opening;
 use govlog_formats::record::{KINDS, view};
-use govlog_formats::statement::{Claims, Content, SignedStatement, StatementHeader, StreamPosition, content_type_of};
 use serde_json::{Value as Json, json};
 
 use crate::custody::Contents;
 use crate::custody::tests::{contents, trust};
 use crate::openings::{FieldOpening, Openings};
-use crate::testing::{ISSUER, ORIGIN, TestLog};
+use crate::testing::TestLog;
 use crate::trust::Trust;
 
 const AT: u64 = 1_795_320_442_504;
@@ -144,20 +143,7 @@ impl Story {
 
     /// What a stream says of itself stands under its own name.
     fn of_stream(&mut self, kind: &str, record: Json) {
-        let position = StreamPosition { stream: "s-1".to_owned(), seq: self.log.next.seq, prev: self.log.next.prev };
-        let claims = Claims {
-            iss: ISSUER.to_owned(),
-            sub: "s-1".to_owned(),
-            aud: Some(ORIGIN.to_owned()),
-            iat: 1_700_000_000,
-            stream: Some(position),
-            head: None,
-        };
-        let header = StatementHeader { content: Content::Plain(content_type_of(kind)), claims };
-        let statement = SignedStatement::sign(&header, &self::record(kind, record), &self.log.issuer).unwrap();
-        self.log.next.seq += 1;
-        self.log.next.prev = statement.sig_structure_digest();
-        let index = self.log.append(statement.entry().to_vec()).get();
+        let index = self.log.add_at(kind, &self::record(kind, record), ("s-1", 1_700_000_000)).get();
         self.entries.push(index);
     }
 
