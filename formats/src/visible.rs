@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     /// Each of a class that has no place on a terminal.
-    const ODD: [char; 28] = [
+    const ODD: [char; 30] = [
         '\0',
         '\u{7}',
         '\u{8}',
@@ -112,8 +112,10 @@ mod tests {
         '\u{200b}',
         '\u{200d}',
         '\u{200e}',
+        '\u{200f}',
         '\u{2028}',
         '\u{2029}',
+        '\u{202a}',
         '\u{202e}',
         '\u{2066}',
         '\u{2069}',
