@@ -32,10 +32,7 @@ pub(super) fn render(entries: &[Told<'_>]) -> Vec<u8> {
     let mut lines: Vec<(u64, Spot, String)> = entries
         .iter()
         .map(|told| {
-            let record = match told.member {
-                Some(member) => govlog_formats::cbor::parse(member).ok().filter(Value::is_map),
-                None => record(told.statement),
-            };
+            let record = record(told.statement, told.member);
             let at = claimed_ms(told.statement, record.as_ref());
             (at, told.spot, line(told, at, record.as_ref()))
         })
@@ -53,10 +50,10 @@ pub(super) fn claimed_ms(statement: &SignedStatement, record: Option<&Value>) ->
     event.unwrap_or_else(|| u64::try_from(statement.claims().iat).unwrap_or_default().saturating_mul(1000))
 }
 
-/// The payload, where it is a map of deterministic CBOR.
-pub(super) fn record(statement: &SignedStatement) -> Option<Value> {
-    let is_map = |value: &Value| value.is_map() && !statement.is_hash_envelope();
-    govlog_formats::cbor::parse(statement.payload()).ok().filter(is_map)
+/// The payload, or the record of a member, where it is a map of deterministic CBOR.
+pub(super) fn record(statement: &SignedStatement, member: Option<&[u8]>) -> Option<Value> {
+    let own = Some(statement.payload()).filter(|_| !statement.is_hash_envelope());
+    govlog_formats::cbor::parse(member.or(own)?).ok().filter(Value::is_map)
 }
 
 fn line(told: &Told<'_>, at_ms: u64, record: Option<&Value>) -> String {

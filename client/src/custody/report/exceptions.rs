@@ -133,9 +133,10 @@ fn revoked(matter: &Matter<'_>, told: &Told<'_>, found: &mut Vec<Exception>) {
             continue;
         };
         let from_ms = revocation.effective_ms().present();
+        let is_after =
+            |told: &Told<'_>| told.kind() == "decision" && from_ms.is_some_and(|from_ms| told.at_ms > from_ms);
         if edge.rel == BEARS_ON {
-            let is_after = told.kind() == "decision" && from_ms.is_some_and(|from_ms| told.at_ms > from_ms);
-            let (sort, what) = if is_after {
+            let (sort, what) = if is_after(told) {
                 (
                     "used after revocation",
                     "by the time that it claims it was decided after what it rests on was revoked by",
@@ -148,10 +149,7 @@ fn revoked(matter: &Matter<'_>, told: &Told<'_>, found: &mut Vec<Exception>) {
             continue;
         }
         let used = matter.named(told.spot).iter().filter_map(|edge| matter.told.get(&edge.from));
-        let after: Vec<Spot> = used
-            .filter(|user| user.kind() == "decision" && from_ms.is_some_and(|from_ms| user.at_ms > from_ms))
-            .map(|user| user.spot)
-            .collect();
+        let after: Vec<Spot> = used.filter(|user| is_after(user)).map(|user| user.spot).collect();
         if after.is_empty() {
             let what = format!("revoked by {}, from", id(edge.from));
             found.push(Exception { sort: "revoked", entries: vec![told.spot], what, at_ms: from_ms });

@@ -112,10 +112,7 @@ impl<'c> Matter<'c> {
 impl<'c> Told<'c> {
     fn new(held: &'c Held) -> Self {
         let statement = held.entry.statement();
-        let map = match &held.member {
-            Some(member) => govlog_formats::cbor::parse(&member.record).ok().filter(Value::is_map),
-            None => timeline::record(statement),
-        };
+        let map = timeline::record(statement, held.member.as_ref().map(|member| member.record.as_slice()));
         let at_ms = timeline::claimed_ms(statement, map.as_ref());
         let record = held.record().map(|record| opened(&record, map.as_ref(), &held.fields).unwrap_or(record));
         let says =
