@@ -1,8 +1,8 @@
 //! How many statements each row of the policy admits in a second, and how many approvals an operator in an hour.
 //!
 //! A row may be a whole trust domain. One of its workloads may use all of its rate while no other needs it. As long as others were refused of
-//! late, each is sure of a share: half, a third where two others came of late, and so on down to an eighth. Beyond its share it is let in while more than half
-//! of a second's rate is left over, so that nothing is wasted and whoever comes finds some.
+//! late, each is sure of a share: half, a third where two others came of late, and so on down to an eighth. Beyond its share it is let in while
+//! more than half of a second's rate is left over, so that nothing is wasted and whoever comes finds some.
 //!
 //! So eight workloads of a domain that all take what they can get may still starve the rest of it: the policy can give those a row of their own,
 //! or none.
