@@ -5,6 +5,15 @@
 //! bytes ─▶ verify ─▶ Custody                 by whoever has a trust directory; reports are made from this
 //! ```
 //!
+//! The parts, each of which knows only what stands before it:
+//!
+//! ```text
+//! handles ─▶ relations, revoking ─▶ points ─▶ node            what an entry is called, and what it names
+//! node ─▶ finder ─▶ resolve ─▶ shelf, closure ─▶ survey       what hangs together
+//! plan ─▶ reader ─▶ starts, words, disclose, notes ─▶ export  made from a log
+//! layout, manifest ─▶ judge ─▶ verdict, report                judged without one
+//! ```
+//!
 //! Trust: none in the file. What it encloses is checked against the reader's own trust directory; enclosed keys and policies count for nothing
 //! by themselves. What cannot be checked, as that nothing was left out, is said in every verdict.
 
