@@ -134,7 +134,8 @@ fn garbage(target: &Target, _: &mut Vec<BufReader<TcpStream>>, random: &mut Rand
     for begin in
         ["", &format!("GET {} HTTP/1.1\r\nhost: x\r\n\r\n", target.get), "GET / HTTP/1.1\r\nhost: x\r\n\r\n\r\n\r\nGET"]
     {
-        let Some(mut connection) = target.try_connection() else { return };
+        // Answered late is not held open: the program is under siege.
+        let Ok(mut connection) = connect(target.address, PATIENCE) else { return };
         connection.get_mut().write_all(&[begin.as_bytes(), &noise].concat()).ok();
         connection.get_mut().shutdown(Shutdown::Write).ok();
         let mut answer = Vec::new();
