@@ -237,6 +237,7 @@ impl<'f> File<'f> {
             })
             .collect();
         let known = self.trust.history().newest_number();
+        let mut enclosed = Vec::new();
         for index in indexes.iter().copied() {
             let place = Place::Change(index);
             let (bytes, proof) = self.proved(place, Place::ChangeProof(index))?;
@@ -253,6 +254,10 @@ impl<'f> File<'f> {
             }
             verify::judge_under(&self.trust, &self.head, &proof, statement, &mut Vec::new())
                 .map_err(within(place.name()))?;
+            enclosed.push((place, bytes, index));
+        }
+        // The key of a receipt may be of a later change than the one that it is for.
+        for (place, bytes, index) in enclosed {
             self.receipts(place, bytes, index)?;
         }
         let more = claims::changes(self.trust.history(), self.head.checkpoint().size, &indexes)?;

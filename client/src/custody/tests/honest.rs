@@ -1,4 +1,6 @@
+use govlog_formats::admission::{ChangeFields, LogRow, ReceiptKey};
 use govlog_formats::cbor::{Value, to_deterministic};
+use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::record::sealed::Opening;
 use govlog_formats::record::view;
 use govlog_formats::statement::{Claims, Content, StatementHeader, StreamPosition, content_type_of};
@@ -382,4 +384,23 @@ fn a_reference_to_another_log_says_which_and_where() {
     let expected = format!("1.2 caused_by entry 812 of other.example/\\n2026, leaf {}", "11".repeat(32));
     assert!(verdict.text(0).contains(&expected), "{}", verdict.text(0));
     assert!(verdict.text(0).contains("(index, as claimed)"), "how it was looked for is nobody's proof");
+}
+
+/// A log may give its receipts anew, by the key that it has now.
+#[test]
+fn the_receipt_of_a_change_can_be_by_the_key_of_a_later_one() {
+    let mut log = log();
+    let newer = SigningKey::from_seed(Curve::P256, &[8; 32]).unwrap();
+    let receipts = [&log.receipt, &newer].map(|key| ReceiptKey { key: key.public(), from: 0, below: None }).to_vec();
+    let row = LogRow { origin: ORIGIN.to_owned(), checkpoint: log.log.vkey().clone(), receipts };
+    let later = log.change(ChangeFields { log: Some(row), ..ChangeFields::default() });
+    let (_dir, trust) = trust(&log);
+    let mut contents = contents(&log, log.size(), &[3, 2]);
+    let statement = log.entries[5].clone();
+    contents.changes.insert(later, Evidence { statement, path: log.proof(later, log.size()).path });
+    let change = LeafIndex::new(1);
+    let receipt = log.receipt_for(change, &contents.note, &newer);
+    let anew = transparent::assemble(&log.entries[1], &[receipt]).unwrap();
+    contents.changes.get_mut(&change).unwrap().statement = anew;
+    assert_eq!(why(&judge(&trust, &contents.write().unwrap().0)), "VERIFIED");
 }
