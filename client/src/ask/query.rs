@@ -7,7 +7,7 @@ use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::search::Filter;
 
 use super::Hit;
-use crate::custody::{ExportError, FindError, Finder, Index, Progress, Read, Reader, Scan, by_receipt, head};
+use crate::custody::{ExportError, FindError, Finder, Index, Progress, Read, Reader, Scan, head};
 use crate::source::{Head, RecordsError, Source, Tree};
 use crate::trust::{EPOCH, Trust, learn_found, learn_listed};
 use crate::verify::{Bracket, Failure, Outcome};
@@ -36,7 +36,7 @@ pub struct Answered {
     pub found: usize,
     /// Whether there are more.
     pub has_more: bool,
-    /// What is wrong with the index's answer.
+    /// What is wrong with the index's answer, and with what is served of entries.
     pub wrong: Vec<String>,
     /// Entries that answer the question, and that the index did not name.
     pub held_back: Vec<EntryId>,
@@ -86,19 +86,17 @@ pub fn query(
             break;
         }
         match reader.read(index) {
-            Ok(read) if asked.filter.matches(&read.statement) => match hit(&trust, &read) {
-                Ok(hit) => {
-                    answered.found += 1;
-                    each(&hit);
-                }
-                Err(failure) => answered.refused.push((id(index), failure)),
-            },
+            Ok(read) if asked.filter.matches(&read.statement) => {
+                answered.found += 1;
+                each(&hit(&read));
+            }
             Ok(_) => answered.wrong.push(not_asked_for(index)),
             Err(ExportError::Entry { failure, .. }) => answered.refused.push((id(index), failure)),
             Err(error) => return Err(error),
         }
         progress("read", done, count);
     }
+    answered.wrong.append(&mut reader.wrong);
     Ok(answered)
 }
 
@@ -168,10 +166,10 @@ fn not_asked_for(index: LeafIndex) -> String {
 }
 
 /// The tightest bounds: the receipt is of the first size that covers the entry, the checkpoint of a later one.
-fn hit(trust: &Trust, read: &Read) -> Result<Hit, Failure> {
+fn hit(read: &Read) -> Hit {
     let own = read.entry.included().bracket;
-    let upper_s = own.upper_s.into_iter().chain(by_receipt(trust, read)?.upper_s).min();
-    Ok(Hit { entry: read.entry.clone(), bracket: Bracket { lower_s: own.lower_s, upper_s } })
+    let upper_s = own.upper_s.into_iter().chain(read.upper_s).min();
+    Hit { entry: read.entry.clone(), bracket: Bracket { lower_s: own.lower_s, upper_s } }
 }
 
 fn id(index: LeafIndex) -> EntryId {

@@ -24,7 +24,6 @@ use super::manifest::{BatchesSeen, MAX_COUNTED};
 use super::notes::{Notes, consistency};
 use super::plan::{Plan, Progress};
 use super::reader::{Read, Reader};
-use super::receipts::leave_out;
 use super::scan::{Scan, ScanError};
 use super::starts::starts;
 use super::words::words;
@@ -44,7 +43,7 @@ pub struct Exported {
     pub verdict: CustodyVerdict,
     /// What its maker should know.
     pub notices: Vec<String>,
-    /// What is wrong with the log, besides the entries.
+    /// What is wrong with the log, besides the entries: that it keeps changes of its admission policy from its list, that receipts lie.
     pub wrong: Vec<String>,
     /// Entries that do not verify, and why; they are not in it.
     pub refused: Vec<(EntryId, Failure)>,
@@ -107,30 +106,25 @@ pub(crate) fn export_under(
         None => Box::new(Index::new(source.http().ok_or(ExportError::NoIndex)?, head.size(), most)),
     };
     // What only a scan finds of the admission policy judges the entries, and is enclosed, too.
-    let wrong = learn_found(source, &mut trust, head, finder.changes())?.wrong(is_listed);
+    let mut wrong = learn_found(source, &mut trust, head, finder.changes())?.wrong(is_listed);
     let most_bytes = plan.most_bytes.min(MAX_FILE_BYTES);
     let mut reader = Reader::new(source, &trust, head, &tree, finder).with_batches(batches).within(most_bytes);
-    loop {
-        let Some((mut made, entries)) = collected(&mut reader, plan, &filters, most, progress)? else {
-            return Ok(None);
-        };
-        // An entry whose receipts lie is left out like any other that does not verify, and the rest is collected anew without it.
-        if made.verdict.outcome() == Outcome::Refuted && leave_out(&mut reader, &entries)? {
-            continue;
-        }
+    let made = collected(&mut reader, plan, &filters, most, progress)?;
+    wrong.append(&mut reader.wrong);
+    Ok(made.map(|mut made| {
         notices.append(&mut made.notices);
-        return Ok(Some(Exported { wrong, notices, ..made }));
-    }
+        Exported { wrong, notices, ..made }
+    }))
 }
 
-/// Makes the file of what belongs to the matter, from what is read or refused already and what is found now; and says which entries it has.
+/// Makes the file of what belongs to the matter.
 fn collected(
     reader: &mut Reader<'_>,
     plan: &Plan<'_>,
     filters: &[Filter],
     most: usize,
     progress: Progress<'_>,
-) -> Result<Option<(Exported, Vec<LeafIndex>)>, ExportError> {
+) -> Result<Option<Exported>, ExportError> {
     let (trust, head, tree) = (reader.trust, reader.head, reader.tree);
     let (starts, are_more) = starts(reader, plan, filters, most, progress)?;
     if starts.is_empty() {
@@ -181,8 +175,7 @@ fn collected(
     let verdict = verify(trust, "the file", &bytes, &[]);
     let refused =
         reader.refused.iter().map(|(index, failure)| (EntryId { epoch: EPOCH, index: *index }, failure.clone()));
-    let made = Exported { bytes, manifest_digest, verdict, notices, wrong: Vec::new(), refused: refused.collect() };
-    Ok(Some((made, contents.entries.into_keys().collect())))
+    Ok(Some(Exported { bytes, manifest_digest, verdict, notices, wrong: Vec::new(), refused: refused.collect() }))
 }
 
 /// The checkpoint as it was published first, which never changes, so that the newest and `--at` its size are one.

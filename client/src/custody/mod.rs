@@ -81,7 +81,6 @@ pub use manifest::{
 pub use node::Node;
 pub use plan::{Plan, Progress};
 pub(crate) use reader::{Read, Reader};
-pub(crate) use receipts::by_receipt;
 pub use relations::{Class, Point, REVOCABLE, WORDS, class, meant_kinds};
 pub use report::report;
 pub use resolve::Lookup;

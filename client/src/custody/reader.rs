@@ -11,7 +11,6 @@ use govlog_formats::merkle::{BuildError, InclusionProof, LeafIndex};
 use govlog_formats::record::LinkTarget;
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_proof::TlogProof;
-use govlog_formats::transparent::{AttachedReceipt, TransparentStatement, assemble};
 
 use super::batches::{Batches, OpenBatch};
 use super::contents::{Evidence, id, statement_of};
@@ -19,6 +18,7 @@ use super::error::ExportError;
 use super::finder::{Finder, Question, Way};
 use super::handles::target_key;
 use super::node::Node;
+use super::receipts::Receipts;
 use super::resolve::Lookup;
 use super::spot::Spot;
 use crate::openings::FieldOpening;
@@ -38,6 +38,8 @@ pub(crate) struct Read {
     pub(crate) node: Arc<Node>,
     pub(crate) statement: SignedStatement,
     pub(crate) evidence: Evidence,
+    /// By when it was there, as its receipts prove.
+    pub(crate) upper_s: Option<u64>,
     /// As it stands under the one checkpoint.
     pub(crate) entry: VerifiedEntry,
 }
@@ -69,9 +71,12 @@ pub(crate) struct Reader<'a> {
     pub(crate) notices: Vec<String>,
     /// What was to be read and does not verify: nothing follows from it.
     pub(crate) refused: BTreeMap<LeafIndex, Failure>,
+    /// What the log serves wrongly with entries that verify all the same, a line for each.
+    pub(crate) wrong: Vec<String>,
+    receipts: Receipts<'a>,
     members: HashMap<Spot, Option<Arc<ReadMember>>>,
     by_leaf: HashMap<Digest, Option<Arc<Read>>>,
-    /// How many bytes were read, and how many may be.
+    /// How many bytes of entries there are, and how many may be.
     bytes: usize,
     most_bytes: usize,
     /// What was fetched and is not read yet.
@@ -99,6 +104,8 @@ impl<'a> Reader<'a> {
             batches: Batches::default(),
             notices: Vec::new(),
             refused: BTreeMap::new(),
+            wrong: Vec::new(),
+            receipts: Receipts::new(trust, head, tree),
             members: HashMap::new(),
             by_leaf: HashMap::new(),
             bytes: 0,
@@ -126,29 +133,54 @@ impl<'a> Reader<'a> {
             return Ok(known.clone());
         }
         let fail = |failure: Failure| ExportError::Entry { id: id(index), failure };
-        let fetched = match self.fetched.remove(&index) {
-            Some(bytes) => bytes,
-            None => self.fetch(index)?,
-        };
-        let bytes = by_one_note(fetched, self.trust, self.head);
-        self.bytes = self.bytes.saturating_add(bytes.len());
-        if self.bytes > self.most_bytes {
-            let (entries, bytes, most) = (self.read.len() + 1, self.bytes, self.most_bytes);
-            return Err(ExportError::TooLarge { entries, bytes, most });
-        }
-        let statement = statement_of(&bytes).map_err(|error| fail(Failure::refuted(error.to_string())))?;
         let proof = InclusionProof::build(self.tree, index, self.head.size()).map_err(|error| match error {
             BuildError::Read(error) => ExportError::Tree(error),
             other => fail(Failure::refuted(other.to_string())),
         })?;
-        let path: Vec<Digest> = proof.path;
-        let proof = TlogProof { extra: None, index, path: path.clone(), checkpoint: self.head.note().to_vec() };
+        let (bytes, statement) = self.proved(&proof)?;
+        let judged = self.receipts.judge(index, &statement, &bytes)?;
+        self.wrong.extend(judged.lies.iter().map(|why| format!("{}: its receipt lies: {why}", id(index))));
+        let proof = TlogProof { extra: None, index, path: proof.path, checkpoint: self.head.note().to_vec() };
         let head = self.head.verified();
         let entry = verify::judge_under(self.trust, head, &proof, statement.clone(), &mut Vec::new()).map_err(fail)?;
+        // What is dropped takes no place.
+        self.bytes = self.bytes.saturating_add(judged.bytes.len());
+        if self.bytes > self.most_bytes {
+            let (entries, bytes, most) = (self.read.len() + 1, self.bytes, self.most_bytes);
+            return Err(ExportError::TooLarge { entries, bytes, most });
+        }
         let node = Arc::new(Node::new(index, &statement));
-        let read = Arc::new(Read { node, statement, evidence: Evidence { statement: bytes, path }, entry });
+        let evidence = Evidence { statement: judged.bytes, path: proof.path };
+        let read = Arc::new(Read { node, statement, evidence, upper_s: judged.upper_s, entry });
         self.read.insert(index, read.clone());
         Ok(read)
+    }
+
+    /// The bytes of an entry that a proof leads to. Whoever answers for a log's server can answer anything; the log's files have the entry, too.
+    fn proved(&mut self, proof: &InclusionProof) -> Result<(Vec<u8>, SignedStatement), ExportError> {
+        let index = proof.index;
+        let served = match self.fetched.remove(&index) {
+            Some(bytes) => bytes,
+            None => self.fetch(index)?,
+        };
+        let root = self.head.root();
+        let statement = |bytes: &[u8]| -> Result<SignedStatement, String> {
+            let statement = statement_of(bytes).map_err(|error| error.to_string())?;
+            proof.verify(&statement.leaf_hash(), root).map_err(|error| format!("the proof: {error}"))?;
+            Ok(statement)
+        };
+        let why = match statement(&served) {
+            Ok(statement) => return Ok((served, statement)),
+            Err(why) => why,
+        };
+        let filed = self.source.http().and_then(|_| self.tree.entry(index).ok());
+        let filed = filed.and_then(|bytes| Some((statement(&bytes).ok()?, bytes)));
+        let Some((statement, bytes)) = filed else {
+            return Err(ExportError::Entry { id: id(index), failure: Failure::refuted(why) });
+        };
+        let id = id(index);
+        self.wrong.push(format!("{id}: the log answers with something else: {why}; it is taken from the log's files"));
+        Ok((bytes, statement))
     }
 
     /// Reads an entry, unless it does not verify: that is remembered, and no reason to give up what does.
@@ -164,14 +196,6 @@ impl<'a> Reader<'a> {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Refuses an entry that was read, and what was read of it as a batch.
-    pub(crate) fn refuse(&mut self, index: LeafIndex, failure: Failure) {
-        self.read.remove(&index);
-        self.by_leaf.retain(|_, batch| batch.as_ref().is_none_or(|batch| batch.entry.included().index != index));
-        self.members.retain(|spot, _| spot.index != index);
-        self.refused.insert(index, failure);
     }
 
     /// An entry that was read already.
@@ -317,22 +341,4 @@ impl Lookup for Reader<'_> {
     fn has_more(&self) -> bool {
         self.has_more
     }
-}
-
-/// What a server has of an entry, without a receipt by another note of the head's size and root: a custody file has one note of each size.
-fn by_one_note(bytes: Vec<u8>, trust: &Trust, head: &Head) -> Vec<u8> {
-    let Ok(transparent) = TransparentStatement::parse(&bytes) else { return bytes };
-    let is_other = |attached: &&AttachedReceipt| {
-        let receipt =
-            attached.parse().ok().filter(|receipt| receipt.size() == head.size() && receipt.note() != head.note());
-        let note = receipt.and_then(|receipt| trust.policy().verify_checkpoint(receipt.note()).ok());
-        note.is_some_and(|note| note.checkpoint().root == *head.root())
-    };
-    if !transparent.receipts().iter().any(|attached| is_other(&attached)) {
-        return bytes;
-    }
-    let kept = transparent.receipts().iter().filter(|attached| !is_other(attached));
-    let kept: Vec<Vec<u8>> = kept.map(|attached| attached.bytes().to_vec()).collect();
-    let entry = transparent.statement().entry();
-    if kept.is_empty() { entry.to_vec() } else { assemble(entry, &kept).unwrap_or(bytes) }
 }

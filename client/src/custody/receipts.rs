@@ -1,68 +1,160 @@
-//! The receipts that a log serves with its entries: what they prove of time, and those that lie.
+//! The receipts that a log serves with its entries: which of them go into a custody file, and which of them lie.
 //!
-//! An entry is proved by its path to the one checkpoint, with or without a receipt. One that lies proves that the log does, and its entry is refused.
+//! A receipt stands in the unprotected header: it is the server's word and not the issuer's, and the entry is proved by its own leaf and path to the
+//! one checkpoint. So no receipt takes an entry away. Each is judged where it arrives; one that lies is told of, and one that a file cannot carry, for
+//! want of its key or its note, is dropped.
 
-use govlog_formats::merkle::LeafIndex;
-use govlog_formats::transparent::{TransparentError, TransparentStatement, assemble};
+use std::collections::BTreeMap;
+
+use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::receipt::Receipt;
+use govlog_formats::statement::SignedStatement;
+use govlog_formats::tlog_policy::VerifiedCheckpoint;
+use govlog_formats::transparent::{AttachedReceipt, TransparentStatement, assemble};
 
 use super::error::ExportError;
 use super::notes::consistency;
-use super::reader::{Read, Reader};
+use crate::source::{Head, Tree};
 use crate::trust::Trust;
-use crate::verify::{self, Bracket, Failure, Outcome};
+use crate::verify::{self, Failure, Outcome};
 
-/// What an entry's receipts prove of its time: nothing where it has none, or none that can be judged. One that lies is no matter of time.
-pub(crate) fn by_receipt(trust: &Trust, read: &Read) -> Result<Bracket, Failure> {
-    let bytes = &read.evidence.statement;
-    if matches!(TransparentStatement::parse(bytes), Err(TransparentError::NoReceipts)) {
-        return Ok(Bracket::default());
-    }
-    let here = read.entry.included().index;
-    match verify::judge_transparent(trust, bytes, &mut Vec::new()) {
-        Ok(entry) if entry.included().index != here => {
-            Err(Failure::refuted(format!("its receipt is for index {}", entry.included().index)))
-        }
-        Ok(entry) => Ok(entry.included().bracket),
-        Err(failure) if failure.outcome == Outcome::Refuted => Err(failure),
-        Err(_) => Ok(Bracket::default()),
-    }
+/// Judges the receipts of entries below a checkpoint.
+pub(super) struct Receipts<'a> {
+    trust: &'a Trust,
+    head: &'a Head,
+    tree: &'a Tree<'a>,
+    /// The checkpoint's note and those of the receipts, each of the checkpoint's history: a custody file has one of each size.
+    notes: BTreeMap<TreeSize, (Vec<u8>, VerifiedCheckpoint)>,
 }
 
-/// Refuses those of these entries whose receipts lie; says whether there were any.
-pub(super) fn leave_out(reader: &mut Reader<'_>, entries: &[LeafIndex]) -> Result<bool, ExportError> {
-    let mut is_any = false;
-    for read in entries.iter().filter_map(|index| reader.known(*index)).collect::<Vec<_>>() {
-        if let Some(failure) = refuted(reader, &read)? {
-            reader.refuse(read.entry.included().index, failure);
-            is_any = true;
-        }
-    }
-    Ok(is_any)
+/// A statement with those of its receipts that a custody file carries.
+pub(super) struct Judged {
+    pub(super) bytes: Vec<u8>,
+    /// By when it was there, as these prove.
+    pub(super) upper_s: Option<u64>,
+    /// How the others lie, a line for each.
+    pub(super) lies: Vec<String>,
 }
 
-/// How an entry's receipts lie, if they do: by themselves, or of another history than the checkpoint's.
-fn refuted(reader: &Reader<'_>, read: &Read) -> Result<Option<Failure>, ExportError> {
-    if let Err(failure) = by_receipt(reader.trust, read) {
-        return Ok(Some(failure));
+impl<'a> Receipts<'a> {
+    pub(super) fn new(trust: &'a Trust, head: &'a Head, tree: &'a Tree<'a>) -> Self {
+        let own = (head.note().to_vec(), head.verified().clone());
+        Self { trust, head, tree, notes: BTreeMap::from([(head.size(), own)]) }
     }
-    let bytes = &read.evidence.statement;
-    let Ok(transparent) = TransparentStatement::parse(bytes) else { return Ok(None) };
-    let receipts: Vec<Vec<u8>> = transparent.receipts().iter().map(|receipt| receipt.bytes().to_vec()).collect();
-    if assemble(transparent.statement().entry(), &receipts).ok().as_ref() != Some(bytes) {
-        return Ok(Some(Failure::refuted("it is more than the statement and its receipts")));
+
+    /// Judges what is served of a statement that was proved at this index.
+    pub(super) fn judge(
+        &mut self,
+        index: LeafIndex,
+        statement: &SignedStatement,
+        bytes: &[u8],
+    ) -> Result<Judged, ExportError> {
+        let entry = statement.entry();
+        let mut judged = Judged { bytes: entry.to_vec(), upper_s: None, lies: Vec::new() };
+        if bytes == entry {
+            return Ok(judged);
+        }
+        let transparent = match TransparentStatement::parse(bytes) {
+            Ok(transparent) => transparent,
+            Err(error) => {
+                judged.lies.push(error.to_string());
+                return Ok(judged);
+            }
+        };
+        let (mut all, mut kept) = (Vec::new(), Vec::new());
+        for attached in transparent.receipts() {
+            all.push(attached.bytes().to_vec());
+            match self.receipt(index, statement, attached)? {
+                Ok(None) => {}
+                Ok(Some(note)) => {
+                    judged.upper_s = judged.upper_s.into_iter().chain(note.upper_time()).min();
+                    kept.push(attached.bytes().to_vec());
+                }
+                Err(failure) => judged.lies.push(failure.why),
+            }
+        }
+        // No signature covers what else an unprotected header holds.
+        if assemble(entry, &all).ok().as_deref() != Some(bytes) {
+            judged.lies.push("what is served is more than the statement and its receipts".to_owned());
+        }
+        if let Ok(bytes) = assemble(entry, &kept) {
+            judged.bytes = bytes;
+        }
+        Ok(judged)
     }
-    let parsed = transparent.receipts().iter().filter_map(|attached| attached.parse().ok());
-    let notes = parsed.filter_map(|receipt| reader.trust.policy().verify_checkpoint(receipt.note()).ok());
-    for (old, root) in notes.map(|note| (note.checkpoint().size, note.checkpoint().root)) {
-        let new = reader.head.size();
+
+    /// The note of a receipt that a file carries; `None`: of one that it cannot. The failure: how it lies.
+    fn receipt(
+        &mut self,
+        index: LeafIndex,
+        statement: &SignedStatement,
+        attached: &AttachedReceipt,
+    ) -> Result<Result<Option<VerifiedCheckpoint>, Failure>, ExportError> {
+        match self.placed(index, statement, attached) {
+            Ok(Some((receipt, note))) => self.of_one_history(&receipt, note),
+            // What cannot be judged says nothing.
+            Err(failure) if failure.outcome != Outcome::Refuted => Ok(Ok(None)),
+            Err(failure) => Ok(Err(failure)),
+            Ok(None) => Ok(Ok(None)),
+        }
+    }
+
+    /// A receipt that holds by itself, and its note; `None`: its key is none that you know, or was not in force.
+    fn placed(
+        &self,
+        index: LeafIndex,
+        statement: &SignedStatement,
+        attached: &AttachedReceipt,
+    ) -> Result<Option<(Receipt, VerifiedCheckpoint)>, Failure> {
+        if !self.trust.history().knows_receipt_key(attached.kid()) {
+            return Ok(None);
+        }
+        let receipt = attached.parse().map_err(|error| Failure::refuted(error.to_string()))?;
+        let note = match self.notes.get(&receipt.size()) {
+            Some((bytes, note)) if bytes == receipt.note() => note.clone(),
+            _ => verify::checkpoint(self.trust, receipt.note())?,
+        };
+        verify::compare_with_pinned(self.trust, &note, &mut Vec::new())
+            .map_err(|failure| with_note(&failure.why, &receipt))?;
+        match verify::place(self.trust, statement, &receipt, &note, &mut Vec::new())? {
+            Some(found) if found != index => Err(Failure::refuted(format!("it is for index {found}"))),
+            placed => Ok(placed.map(|_| (receipt, note))),
+        }
+    }
+
+    /// Holds a receipt's note against the checkpoint, and against those of its size: the first of them is the file's.
+    fn of_one_history(
+        &mut self,
+        receipt: &Receipt,
+        note: VerifiedCheckpoint,
+    ) -> Result<Result<Option<VerifiedCheckpoint>, Failure>, ExportError> {
+        let (old, root, new) = (note.checkpoint().size, note.checkpoint().root, self.head.size());
+        // Of what comes after the checkpoint its file knows nothing.
         if old > new {
-            continue;
+            return Ok(Ok(None));
         }
-        if let Err(error) = consistency(reader.tree, old, new)?.verify(&root, reader.head.root()) {
-            return Ok(Some(Failure::refuted(format!(
-                "split view: the checkpoint of size {new} does not continue that of its receipt, of size {old} (root {root}): {error}"
-            ))));
+        let split =
+            |why: String| Ok(Err(with_note(&format!("split view: {why}; keep both notes, they prove it"), receipt)));
+        if let Some((bytes, known)) = self.notes.get(&old) {
+            let other = known.checkpoint().root;
+            return match root == other {
+                true => Ok(Ok((bytes == receipt.note()).then_some(note))),
+                false => {
+                    split(format!("its checkpoint of size {old} has root {root}, and another of that size {other}"))
+                }
+            };
         }
+        if let Err(error) = consistency(self.tree, old, new)?.verify(&root, self.head.root()) {
+            return split(format!(
+                "the checkpoint of size {new} does not continue that of its receipt, of size {old} (root {root}): {error}"
+            ));
+        }
+        self.notes.insert(old, (receipt.note().to_vec(), note.clone()));
+        Ok(Ok(Some(note)))
     }
-    Ok(None)
+}
+
+/// With the note that proves it: whoever asks the log again may be given another.
+fn with_note(why: &str, receipt: &Receipt) -> Failure {
+    Failure::refuted(format!("{why}; the receipt's note:\n{}", String::from_utf8_lossy(receipt.note())))
 }

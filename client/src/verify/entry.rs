@@ -236,7 +236,11 @@ pub(crate) fn seen(trust: &Trust, head: &VerifiedCheckpoint, remarks: &mut Vec<S
 }
 
 /// One size with two roots is proof of a split view, offline; two sizes need the log's tiles to compare.
-fn compare_with_pinned(trust: &Trust, head: &VerifiedCheckpoint, remarks: &mut Vec<String>) -> Result<(), Failure> {
+pub(crate) fn compare_with_pinned(
+    trust: &Trust,
+    head: &VerifiedCheckpoint,
+    remarks: &mut Vec<String>,
+) -> Result<(), Failure> {
     let checkpoint = head.checkpoint();
     match trust.pinned().map(|pinned| pinned.verified.checkpoint()) {
         None => remarks.push("whether other heads of this log agree: none is pinned yet".to_owned()),

@@ -13,7 +13,7 @@ mod said;
 mod verdict;
 
 pub use entry::{Included, VerifiedEntry};
-pub(crate) use entry::{checkpoint, judge_transparent, judge_under, place, seen, unknown_key};
+pub(crate) use entry::{checkpoint, compare_with_pinned, judge_transparent, judge_under, place, seen, unknown_key};
 pub use join::{Join, Said, joins};
 pub(crate) use member::judge_member;
 pub use member::{MemberVerdict, VerifiedMember, member};

@@ -113,53 +113,6 @@ fn what_does_not_verify_is_left_out_and_named() {
     );
 }
 
-/// One entry with a receipt that lies costs a custody file that entry, and no other.
-#[test]
-fn an_entry_whose_receipt_lies_is_left_out_and_named() {
-    let decision = LeafIndex::new(7);
-    let note = |log: &TestLog| log.note_of(log.size(), &[0, 1, 2]);
-    // In the place of its effect, in a tree of a size that is not published.
-    let mut moved = organisation();
-    moved.entries.swap(7, 8);
-    moved.append(moved.entries[10].clone());
-    let elsewhere = moved.transparent(LeafIndex::new(8), &note(&moved));
-    // In a tree of another history, which nobody has pinned.
-    let mut forked = organisation();
-    forked.entries.truncate(10);
-    forked.entries[9] = forked.entries[4].clone();
-    let split = forked.transparent(decision, &note(&forked));
-    // With more beside its receipt than a receipt.
-    let honest_one = organisation().transparent(decision, &note(&organisation()));
-    let govlog_formats::cbor::Value::Tag(18, inner) = govlog_formats::cbor::parse(&honest_one).unwrap() else {
-        panic!()
-    };
-    let mut parts = inner.into_array().unwrap();
-    parts[1].as_map_mut().unwrap().push((395.into(), "believe me".into()));
-    let inner = Box::new(govlog_formats::cbor::Value::Array(parts));
-    let more = govlog_formats::cbor::to_deterministic(&govlog_formats::cbor::Value::Tag(18, inner));
-    let query = |entries: &[&str]| crate::custody::Query {
-        search: [("trace".to_owned(), vec![TRACE.to_owned()])].into(),
-        entries: entries.iter().map(|id| (*id).to_owned()).collect(),
-    };
-    for (bytes, why) in [(elsewhere, "index 8"), (split, "split view"), (more, "more than the statement")] {
-        let asking = Asking::giving(organisation(), honest, Some((7, bytes)));
-        for complete in [false, true] {
-            let plan = Plan { complete, ..Plan::of(query(&["1.6"]), 100) };
-            let made = export(&asking.source, &asking.trust, &plan, &mut |_, _, _| {}).unwrap().unwrap();
-            let left_out: Vec<String> = made.left_out().collect();
-            assert_eq!((left_out.len(), made.outcome()), (1, Outcome::Refuted), "{left_out:?}");
-            assert!(left_out[0].starts_with("REFUTED  1.7, left out: ") && left_out[0].contains(why), "{left_out:?}");
-            let custody = made.verdict.result.unwrap();
-            assert_eq!(custody.manifest.not_found.refused, ["1.7"]);
-            assert_eq!(custody.manifest.starts, ["1.6", "1.8"]);
-            assert!(custody.at(decision).is_none());
-        }
-        let alone = crate::custody::Query { entries: vec!["1.7".to_owned()], ..crate::custody::Query::default() };
-        let refused = export(&asking.source, &asking.trust, &Plan::of(alone, 100), &mut |_, _, _| {}).unwrap_err();
-        assert!(matches!(refused, ExportError::Entry { id, .. } if id == "1.7"), "{why}");
-    }
-}
-
 /// With --complete a change that the log does not list judges the entries, and is enclosed.
 #[test]
 fn a_change_that_is_not_listed_is_in_a_scanned_file() {

@@ -2,12 +2,12 @@
 
 mod busy;
 mod drawn;
+mod receipts;
 mod requests;
 mod server;
 mod strict;
 
 use govlog_formats::admission::{ChangeFields, IssuerRow};
-use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::view;
 use govlog_formats::search::Filter;
@@ -110,12 +110,12 @@ impl Asking {
     }
 
     fn of(log: TestLog, index: Index) -> Self {
-        Self::giving(log, index, None)
+        Self::serving(log, Serves { index, ..Serves::default() })
     }
 
-    /// Of a server that gives other bytes for one entry.
-    fn giving(log: TestLog, index: Index, other: Option<(u64, Vec<u8>)>) -> Self {
-        Self::serving(log, Serves { index, other, ..Serves::default() })
+    /// Of a server that gives other bytes for some entries.
+    fn giving(log: TestLog, other: Vec<(u64, Vec<u8>)>) -> Self {
+        Self::serving(log, Serves { other, ..Serves::default() })
     }
 
     /// Of a server that does not list one of the entries that its admission policy is folded from.
@@ -289,44 +289,4 @@ fn what_does_not_verify_is_named_and_not_given() {
     assert!(found.is_empty());
     assert_eq!(answered.refused[0].0.to_string(), "1.12");
     assert_ne!(answered.outcome(), Outcome::Verified);
-}
-
-/// A receipt that lies proves that the log does, whoever was asked for nothing but the entry: it is not left out in silence.
-#[test]
-fn a_receipt_that_is_refuted_refuses_its_entry() {
-    let decision = LeafIndex::new(7);
-    let note = |log: &TestLog| log.note_of(log.size(), &[0, 1, 2]);
-    // Another last entry, in a tree of the size that is pinned.
-    let mut forked = organisation();
-    forked.entries[11] = forked.entries[10].clone();
-    let split = forked.transparent(decision, &note(&forked));
-    // The decision in the place of its effect, in a tree of a size that nobody compares.
-    let mut moved = organisation();
-    moved.entries.swap(7, 8);
-    moved.append(moved.entries[10].clone());
-    let elsewhere = moved.transparent(LeafIndex::new(8), &note(&moved));
-    // What cannot be judged, and what is not there, says nothing.
-    let log = organisation();
-    let stranger = SigningKey::from_seed(Curve::P256, &[99; 32]).unwrap();
-    let unknown = log.receipt_for(decision, &note(&log), &stranger);
-    let unknown = govlog_formats::transparent::assemble(&log.entries[7], &[unknown]);
-    let cases = [
-        (split, Some("split view")),
-        (elsewhere, Some("its receipt is for index 8")),
-        (unknown.unwrap(), None),
-        (log.entries[7].clone(), None),
-    ];
-    for (bytes, why) in cases {
-        let asking = Asking::giving(organisation(), honest, Some((7, bytes))).pinned(&note(&log));
-        let (found, answered) = asking.query(&[("trace", TRACE)], false);
-        let refused: Vec<_> =
-            answered.refused.iter().map(|(id, failure)| (id.to_string(), failure.why.as_str())).collect();
-        match why {
-            Some(why) => {
-                assert_eq!((found, answered.found, answered.outcome()), (vec!["1.8".to_owned()], 1, Outcome::Refuted));
-                assert!(refused[0].0 == "1.7" && refused[0].1.contains(why), "{why}: {refused:?}");
-            }
-            None => assert_eq!((found.len(), answered.outcome(), refused.len()), (2, Outcome::Verified, 0)),
-        }
-    }
 }

@@ -26,8 +26,8 @@ pub(super) fn honest(at: u64, found: &[u64]) -> Value {
 pub(super) struct Serves {
     /// Where its answer is null, there is no index.
     pub(super) index: Index,
-    /// Other bytes that it gives for one entry.
-    pub(super) other: Option<(u64, Vec<u8>)>,
+    /// Other bytes that it gives for some entries.
+    pub(super) other: Vec<(u64, Vec<u8>)>,
     /// Which witnesses had cosigned the newest note when it was published; all of them have since.
     pub(super) archived: &'static [usize],
     /// An entry of the admission policy that it does not list.
@@ -36,7 +36,7 @@ pub(super) struct Serves {
 
 impl Default for Serves {
     fn default() -> Self {
-        Self { index: honest, other: None, archived: &[0, 1, 2], hidden: None }
+        Self { index: honest, other: Vec::new(), archived: &[0, 1, 2], hidden: None }
     }
 }
 
@@ -64,8 +64,8 @@ impl Server {
                 let mut stream = stream.unwrap();
                 let target = target(&mut stream);
                 list.lock().unwrap().push(target.clone());
-                let other =
-                    serves.other.as_ref().filter(|(index, _)| target == format!("/entries/1.{index}/statement"));
+                let is_asked = |(index, _): &&(u64, Vec<u8>)| target == format!("/entries/1.{index}/statement");
+                let other = serves.other.iter().find(is_asked);
                 let other = other.map(|(_, bytes)| bytes.clone());
                 let (status, body) = match other.or_else(|| answer(&log, &serves, &target)) {
                     Some(body) => ("200 OK", body),

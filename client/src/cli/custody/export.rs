@@ -44,7 +44,8 @@ With --key the file's manifest digest is logged as a `custody` record, and the r
 A file that is there is not replaced, nor is a record beside it: either may be what somebody relies on. --force replaces both; without --key \
 the record is removed, for it is not about the new file.
 
-An entry that does not verify is left out and named, what hangs together without it is written all the same, and the exit code is that entry's.
+An entry that does not verify is left out and named, what hangs together without it is written all the same, and the exit code is that entry's. \
+A receipt that lies is left out as well: its entry stays, the lie is told, and the exit code is 1.
 
 Exit codes: 0 written, and verified · 5 nothing answers the query, nothing written · 1, 3, 4 as `govlog verify`.
 
