@@ -84,6 +84,16 @@ pub enum ExportError {
     /// A pin that the checkpoint does not continue.
     #[error("the pinned checkpoint: {0}")]
     Pin(String),
+    /// An earlier checkpoint to which no proof leads.
+    #[error("that the checkpoint of size {new} continues the one of size {old} cannot be proved: {why}")]
+    Earlier {
+        /// The size of the earlier one.
+        old: TreeSize,
+        /// The size of the file's.
+        new: TreeSize,
+        /// Why not.
+        why: String,
+    },
     /// The server does not give an entry that it has published.
     #[error("entry {0}: published, and the log does not give it")]
     Withheld(String),

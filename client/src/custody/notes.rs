@@ -4,20 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use govlog_formats::digest::Digest;
-use govlog_formats::merkle::{BuildError, ConsistencyProof, LeafIndex, TreeSize};
+use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::transparent::TransparentStatement;
 
 use super::error::ExportError;
 use super::reader::{Read, Reader};
-use crate::source::{Tree, each_published, published};
-
-/// Proves that a checkpoint continues an earlier size.
-pub(super) fn consistency(tree: &Tree<'_>, old: TreeSize, new: TreeSize) -> Result<ConsistencyProof, ExportError> {
-    ConsistencyProof::build(tree, old, new).map_err(|error| match error {
-        BuildError::Read(error) => ExportError::Tree(error),
-        other => ExportError::Pin(other.to_string()),
-    })
-}
+use crate::source::{each_published, published};
 
 /// How many sizes below an entry are looked through for the note that its statement names, the nearest first.
 const WINDOWS: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
@@ -30,7 +22,7 @@ pub(super) struct Notes(BTreeMap<TreeSize, Vec<u8>>);
 impl Notes {
     /// Collects the notes of the receipts, the pinned one, and as far as there is `room` for so many in all, those that statements name.
     pub(super) fn collect(
-        reader: &Reader<'_>,
+        reader: &mut Reader<'_>,
         found: &BTreeMap<LeafIndex, Arc<Read>>,
         pin: Option<&[u8]>,
         room: usize,
@@ -64,7 +56,7 @@ impl Notes {
     /// Finds the notes that statements name by their digest; the sizes are not named, and lie shortly below as a rule.
     fn named(
         &mut self,
-        reader: &Reader<'_>,
+        reader: &mut Reader<'_>,
         found: &BTreeMap<LeafIndex, Arc<Read>>,
         room: usize,
     ) -> Result<(), ExportError> {
@@ -86,8 +78,14 @@ impl Notes {
             }
             let size = known.get(&head).filter(|size| !self.0.contains_key(size) && **size < reader.head.size());
             if let Some(size) = size.filter(|_| self.0.len() < room) {
-                let note = published(reader.source, *size, *size)?.into_iter().find(|note| note.size == *size);
-                note.into_iter().for_each(|note| drop(self.0.insert(note.size, note.note)));
+                let notes = published(reader.source, *size, *size)?;
+                let note = notes.into_iter().find(|note| note.size == *size && Digest::sha256(&note.note) == head);
+                // Whoever lists it may list anything: it is judged like all others before a file depends on it.
+                if let Some(note) = note
+                    && reader.takes(note.size, &note.note)?
+                {
+                    self.0.insert(note.size, note.note);
+                }
             }
         }
         Ok(())
@@ -103,9 +101,11 @@ impl Notes {
                 "of size {size}, and the file's checkpoint is of size {newest}: export at a later one"
             )));
         }
-        if size == newest && verified.checkpoint().root != *reader.head.root() {
+        let known = self.0.get(&size).and_then(|note| reader.trust.policy().verify_checkpoint(note).ok());
+        let known = if size == newest { Some(reader.head.verified().clone()) } else { known };
+        if known.is_some_and(|known| known.checkpoint().root != verified.checkpoint().root) {
             return Err(wrong(format!(
-                "split view: of size {size} as the file's checkpoint, and of another root; keep both"
+                "split view: of size {size} as a checkpoint of the file, and of another root; keep both"
             )));
         }
         if size < newest {

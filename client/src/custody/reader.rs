@@ -7,7 +7,7 @@ use std::time::Duration;
 use govlog_formats::digest::Digest;
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::member::MemberProof;
-use govlog_formats::merkle::{BuildError, InclusionProof, LeafIndex};
+use govlog_formats::merkle::{BuildError, InclusionProof, LeafIndex, TreeSize};
 use govlog_formats::record::LinkTarget;
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_proof::TlogProof;
@@ -181,6 +181,15 @@ impl<'a> Reader<'a> {
         let id = id(index);
         self.wrong.push(format!("{id}: the log answers with something else: {why}; it is taken from the log's files"));
         Ok((bytes, statement))
+    }
+
+    /// Says whether a file can carry a note that the log lists at this size; one that lies is remembered.
+    pub(crate) fn takes(&mut self, size: TreeSize, note: &[u8]) -> Result<bool, ExportError> {
+        let taken = self.receipts.listed(size, note)?;
+        Ok(taken.unwrap_or_else(|failure| {
+            self.wrong.push(format!("the checkpoint that the log lists at size {size} lies: {}", failure.why));
+            false
+        }))
     }
 
     /// Reads an entry, unless it does not verify: that is remembered, and no reason to give up what does.

@@ -1,4 +1,4 @@
-//! The receipts that a log serves with its entries: which of them go into a custody file, and which of them lie.
+//! The receipts that a log serves with its entries, and earlier notes: which of them go into a custody file, and which of them lie.
 //!
 //! A receipt stands in the unprotected header: it is the server's word and not the issuer's, and the entry is proved by its own leaf and path to the
 //! one checkpoint. So no receipt takes an entry away. Each is judged where it arrives; one that lies is told of, and one that a file cannot carry, for
@@ -6,14 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use govlog_formats::merkle::{LeafIndex, TreeSize};
+use govlog_formats::merkle::{BuildError, ConsistencyProof, LeafIndex, TreeSize};
 use govlog_formats::receipt::Receipt;
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_policy::VerifiedCheckpoint;
 use govlog_formats::transparent::{AttachedReceipt, TransparentStatement, assemble};
 
 use super::error::ExportError;
-use super::notes::consistency;
 use crate::source::{Head, Tree};
 use crate::trust::Trust;
 use crate::verify::{self, Failure, Outcome};
@@ -91,11 +90,9 @@ impl<'a> Receipts<'a> {
         attached: &AttachedReceipt,
     ) -> Result<Result<Option<VerifiedCheckpoint>, Failure>, ExportError> {
         match self.placed(index, statement, attached) {
-            Ok(Some((receipt, note))) => self.of_one_history(&receipt, note),
-            // What cannot be judged says nothing.
-            Err(failure) if failure.outcome != Outcome::Refuted => Ok(Ok(None)),
-            Err(failure) => Ok(Err(failure)),
+            Ok(Some((receipt, note))) => self.of_one_history(receipt.note(), note),
             Ok(None) => Ok(Ok(None)),
+            Err(failure) => Ok(lie(failure)),
         }
     }
 
@@ -115,17 +112,29 @@ impl<'a> Receipts<'a> {
             _ => verify::checkpoint(self.trust, receipt.note())?,
         };
         verify::compare_with_pinned(self.trust, &note, &mut Vec::new())
-            .map_err(|failure| with_note(&failure.why, &receipt))?;
+            .map_err(|failure| with_note(&failure.why, receipt.note()))?;
         match verify::place(self.trust, statement, &receipt, &note, &mut Vec::new())? {
             Some(found) if found != index => Err(Failure::refuted(format!("it is for index {found}"))),
             placed => Ok(placed.map(|_| (receipt, note))),
         }
     }
 
-    /// Holds a receipt's note against the checkpoint, and against those of its size: the first of them is the file's.
+    /// Says whether a file can carry a note that the log lists at this size; the failure: how it lies.
+    pub(super) fn listed(&mut self, size: TreeSize, bytes: &[u8]) -> Result<Result<bool, Failure>, ExportError> {
+        let found = match verify::checkpoint(self.trust, bytes) {
+            Ok(note) if note.checkpoint().size != size => {
+                Ok(Err(Failure::refuted(format!("it is of size {}", note.checkpoint().size))))
+            }
+            Ok(note) => self.of_one_history(bytes, note),
+            Err(failure) => Ok(lie(failure)),
+        };
+        Ok(found?.map(|note| note.is_some()))
+    }
+
+    /// Holds a note against the checkpoint, and against the one that the file has of its size: the first that was seen.
     fn of_one_history(
         &mut self,
-        receipt: &Receipt,
+        bytes: &[u8],
         note: VerifiedCheckpoint,
     ) -> Result<Result<Option<VerifiedCheckpoint>, Failure>, ExportError> {
         let (old, root, new) = (note.checkpoint().size, note.checkpoint().root, self.head.size());
@@ -134,27 +143,39 @@ impl<'a> Receipts<'a> {
             return Ok(Ok(None));
         }
         let split =
-            |why: String| Ok(Err(with_note(&format!("split view: {why}; keep both notes, they prove it"), receipt)));
-        if let Some((bytes, known)) = self.notes.get(&old) {
+            |why: String| Ok(Err(with_note(&format!("split view: {why}; keep both notes, they prove it"), bytes)));
+        if let Some((own, known)) = self.notes.get(&old) {
             let other = known.checkpoint().root;
-            return match root == other {
-                true => Ok(Ok((bytes == receipt.note()).then_some(note))),
-                false => {
-                    split(format!("its checkpoint of size {old} has root {root}, and another of that size {other}"))
-                }
+            return if root == other {
+                Ok(Ok((own == bytes).then_some(note)))
+            } else {
+                split(format!("a checkpoint of size {old} has root {root}, and another of that size has {other}"))
             };
         }
         if let Err(error) = consistency(self.tree, old, new)?.verify(&root, self.head.root()) {
             return split(format!(
-                "the checkpoint of size {new} does not continue that of its receipt, of size {old} (root {root}): {error}"
+                "the checkpoint of size {new} does not continue the one of size {old} (root {root}): {error}"
             ));
         }
-        self.notes.insert(old, (receipt.note().to_vec(), note.clone()));
+        self.notes.insert(old, (bytes.to_vec(), note.clone()));
         Ok(Ok(Some(note)))
     }
 }
 
+/// What is proved wrong is a lie; what cannot be judged says nothing.
+fn lie<T>(failure: Failure) -> Result<Option<T>, Failure> {
+    if failure.outcome == Outcome::Refuted { Err(failure) } else { Ok(None) }
+}
+
 /// With the note that proves it: whoever asks the log again may be given another.
-fn with_note(why: &str, receipt: &Receipt) -> Failure {
-    Failure::refuted(format!("{why}; the receipt's note:\n{}", String::from_utf8_lossy(receipt.note())))
+fn with_note(why: &str, note: &[u8]) -> Failure {
+    Failure::refuted(format!("{why}; the other note:\n{}", String::from_utf8_lossy(note)))
+}
+
+/// Proves that a checkpoint continues an earlier size.
+pub(super) fn consistency(tree: &Tree<'_>, old: TreeSize, new: TreeSize) -> Result<ConsistencyProof, ExportError> {
+    ConsistencyProof::build(tree, old, new).map_err(|error| match error {
+        BuildError::Read(error) => ExportError::Tree(error),
+        other => ExportError::Earlier { old, new, why: other.to_string() },
+    })
 }

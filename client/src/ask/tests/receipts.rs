@@ -2,10 +2,12 @@
 
 use govlog_formats::cbor;
 use govlog_formats::cose::{Curve, SigningKey};
+use govlog_formats::digest::Digest;
+use govlog_formats::statement::{Content, StatementHeader, content_type_of};
 use govlog_formats::transparent::{TransparentStatement, assemble};
 
 use super::*;
-use crate::custody::{Exported, Plan, export, verify};
+use crate::custody::{ExportError, Exported, Plan, export, verify};
 
 const DECISION: LeafIndex = LeafIndex::new(7);
 const EFFECT: LeafIndex = LeafIndex::new(8);
@@ -159,6 +161,47 @@ fn of_two_notes_of_one_size_the_first_is_taken() {
         }
     }
     assert_eq!(TransparentStatement::parse(&both).unwrap().receipts().len(), 2);
+}
+
+/// Whoever has seen a checkpoint that contradicts a receipt's note has proof of a split view.
+#[test]
+fn a_pin_is_held_against_the_notes_of_receipts() {
+    let ten = earlier(10);
+    let asking = Asking::giving(organisation(), vec![(7, served(&ten, DECISION))]);
+    for plan in plans() {
+        let ask = |log: &TestLog| {
+            let plan = Plan { pin: Some(note(log)), query: plan.query.clone(), ..Plan::of(Default::default(), 100) };
+            export(&asking.source, &asking.trust, &plan, &mut |_, _, _| {})
+        };
+        assert_eq!(ask(&ten).unwrap().unwrap().outcome(), Outcome::Verified);
+        let error = ask(&forked()).unwrap_err();
+        assert!(matches!(&error, ExportError::Pin(why) if why.contains("split view")), "{error}");
+    }
+}
+
+/// A note that a statement names is looked for in the log's list, which can have anything.
+#[test]
+fn a_listed_note_that_lies_is_told_and_costs_no_file() {
+    for (listed, why) in [
+        (organisation().note_of(TreeSize::new(10), &[0, 1]), None),
+        (b"no note".to_vec(), Some("the checkpoint that the log lists at size 10 lies")),
+        (organisation().note_of(TreeSize::new(9), &[0, 1]), Some("of size 9")),
+        (note(&forked()), Some("split view")),
+    ] {
+        let mut log = organisation();
+        let payload = crate::testing::decision("d-12");
+        let mut claims = log.statement("decision", &payload).claims().clone();
+        claims.head = Some(Digest::sha256(&listed));
+        let header = StatementHeader { content: Content::Plain(content_type_of("decision")), claims };
+        log.append(SignedStatement::sign(&header, &payload, &log.issuer).unwrap().entry().to_vec());
+        let asking = Asking::serving(log, Serves { listed: Some((10, listed)), ..Serves::default() });
+        let query = crate::custody::Query { entries: vec!["1.12".to_owned()], ..Default::default() };
+        let made = export(&asking.source, &asking.trust, &Plan::of(query, 100), &mut |_, _, _| {}).unwrap().unwrap();
+        let custody = made.verdict.result.as_ref().unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(custody.checkpoint.earlier.len(), usize::from(why.is_none()));
+        assert_eq!(made.wrong.len(), usize::from(why.is_some()), "{:?}", made.wrong);
+        assert!(why.is_none_or(|why| made.wrong[0].contains(why)), "{:?}", made.wrong);
+    }
 }
 
 /// What is dropped needs no room.

@@ -28,6 +28,10 @@ pub(super) struct Serves {
     pub(super) index: Index,
     /// Other bytes that it gives for some entries.
     pub(super) other: Vec<(u64, Vec<u8>)>,
+    /// Whether the index gives whole answers, whatever it was asked for at most.
+    pub(super) is_whole: bool,
+    /// A note that it lists at this size, instead of the one that was published.
+    pub(super) listed: Option<(u64, Vec<u8>)>,
     /// Which witnesses had cosigned the newest note when it was published; all of them have since.
     pub(super) archived: &'static [usize],
     /// An entry of the admission policy that it does not list.
@@ -36,7 +40,7 @@ pub(super) struct Serves {
 
 impl Default for Serves {
     fn default() -> Self {
-        Self { index: honest, other: Vec::new(), archived: &[0, 1, 2], hidden: None }
+        Self { index: honest, is_whole: false, listed: None, other: Vec::new(), archived: &[0, 1, 2], hidden: None }
     }
 }
 
@@ -150,7 +154,9 @@ fn answer(log: &TestLog, serves: &Serves, target: &str) -> Option<Vec<u8>> {
             let sizes = number("from").unwrap_or(1).max(1)..=number("to").unwrap_or(u64::MAX).min(log.size().get());
             let note = |size: u64| {
                 let cosigners: &[usize] = if size == log.size().get() { serves.archived } else { &[0, 1] };
-                let note = String::from_utf8(log.note_of(TreeSize::new(size), cosigners)).unwrap();
+                let other = serves.listed.as_ref().filter(|(at, _)| *at == size).map(|(_, note)| note.clone());
+                let note = other.unwrap_or_else(|| log.note_of(TreeSize::new(size), cosigners));
+                let note = String::from_utf8(note).unwrap();
                 json!({ "size": size, "time_ms": 1, "note": note })
             };
             json!({ "checkpoints": sizes.map(note).collect::<Vec<_>>(), "next": null })
@@ -167,7 +173,8 @@ fn answer(log: &TestLog, serves: &Serves, target: &str) -> Option<Vec<u8>> {
             };
             let mut answer = (serves.index)(at, &(from..at).filter(is_asked).collect::<Vec<u64>>());
             let ids = answer["ids"].as_array_mut()?;
-            let next = usize::try_from(limit).ok().filter(|limit| ids.len() > *limit).map(|limit| ids.split_off(limit));
+            let limit = usize::try_from(limit).ok().filter(|_| !serves.is_whole);
+            let next = limit.filter(|limit| ids.len() > *limit).map(|limit| ids.split_off(limit));
             if let Some(next) = next {
                 let next: EntryId = next[0].as_str().unwrap().parse().unwrap();
                 answer["cursor"] = json!(next.index.to_string());
