@@ -20,12 +20,13 @@ use super::disclose::disclose;
 use super::error::ExportError;
 use super::finder::Finder;
 use super::index::Index;
-use super::manifest::{BatchesSeen, MAX_COUNTED};
+use super::manifest::{BatchesSeen, MAX_COUNTED, Query};
 use super::notes::Notes;
 use super::plan::{Plan, Progress};
 use super::reader::{Read, Reader};
 use super::receipts::consistency;
 use super::scan::{Scan, ScanError};
+use super::spot::Spot;
 use super::starts::starts;
 use super::words::words;
 use super::{CustodyVerdict, verify};
@@ -129,9 +130,7 @@ fn collected(
     let (trust, head, tree) = (reader.trust, reader.head, reader.tree);
     let (starts, are_more) = starts(reader, plan, filters, most, progress)?;
     if starts.is_empty() {
-        let refused = reader.refused.first_key_value();
-        let refused = refused.map(|(index, failure)| ExportError::Entry { id: id(*index), failure: failure.clone() });
-        return refused.map_or(Ok(None), Err);
+        return refusal(&plan.query, &reader.refused).map_or(Ok(None), Err);
     }
     let closure = close(reader, starts.values().cloned(), most)?;
     let (found, are_more_words) = with_words(reader, &closure)?;
@@ -177,6 +176,18 @@ fn collected(
     let refused =
         reader.refused.iter().map(|(index, failure)| (EntryId { epoch: EPOCH, index: *index }, failure.clone()));
     Ok(Some(Exported { bytes, manifest_digest, verdict, notices, wrong: Vec::new(), refused: refused.collect() }))
+}
+
+/// Why a matter has no beginning: of what was named, or else of all that was suggested, what is worst.
+fn refusal(query: &Query, refused: &BTreeMap<LeafIndex, Failure>) -> Option<ExportError> {
+    let named: BTreeSet<LeafIndex> =
+        query.entries.iter().filter_map(|name| Some(name.parse::<Spot>().ok()?.index)).collect();
+    let is_named = |index: &LeafIndex| named.contains(index);
+    let are_named = refused.keys().any(is_named);
+    let considered = || refused.iter().filter(|(index, _)| is_named(index) || !are_named);
+    let worst = Outcome::worst(considered().map(|(_, failure)| failure.outcome));
+    let (index, failure) = considered().find(|(_, failure)| failure.outcome == worst)?;
+    Some(ExportError::Entry { id: id(*index), failure: failure.clone() })
 }
 
 /// The checkpoint as it was published first, which never changes, so that the newest and `--at` its size are one.
@@ -266,4 +277,23 @@ fn changes(reader: &mut Reader<'_>) -> Result<BTreeMap<LeafIndex, Evidence>, Exp
     let indexes: Vec<LeafIndex> = reader.trust.history().entries().iter().map(|change| change.index).collect();
     let below = indexes.into_iter().filter(|index| reader.head.size().covers(*index)).collect::<BTreeSet<_>>();
     below.into_iter().map(|index| Ok((index, reader.read(index)?.evidence.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_named_is_told_before_what_was_suggested_and_the_worst_of_it_first() {
+        let failures = [Failure::policy("p"), Failure::refuted("r"), Failure::unknown("u")];
+        let refused: BTreeMap<LeafIndex, Failure> = (5..).map(LeafIndex::new).zip(failures).collect();
+        let told = |entries: &[&str]| {
+            let query = Query { entries: entries.iter().map(|id| (*id).to_owned()).collect(), ..Query::default() };
+            refusal(&query, &refused).map(|error| error.to_string())
+        };
+        assert_eq!(told(&[]).unwrap(), "entry 1.6: r");
+        assert_eq!(told(&["1.5", "1.7#3"]).unwrap(), "entry 1.7: u");
+        assert_eq!(told(&["1.9"]).unwrap(), "entry 1.6: r");
+        assert!(refusal(&Query::default(), &BTreeMap::new()).is_none());
+    }
 }
