@@ -1,6 +1,6 @@
 //! Finding entries by what they are called or name: by which terms of a search. Whatever a finder names is read and judged.
 
-use govlog_formats::merkle::LeafIndex;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::{Handle, LinkTarget};
 use govlog_formats::search::{Column, Filter, Term};
 
@@ -69,12 +69,12 @@ pub trait Finder {
     /// They cannot be had.
     fn answers(&mut self, filters: &[Filter]) -> Result<Vec<LeafIndex>, FindError>;
 
-    /// Some of the newest entries that may answer a filter, so many at most, in the log's order; none only where no entry does.
+    /// Some of the newest entries below a size that may answer a filter, so many at most, in the log's order; none only where no entry does.
     ///
     /// # Errors
     ///
     /// They cannot be had.
-    fn newest(&mut self, filter: &Filter, most: usize) -> Result<Vec<LeafIndex>, FindError>;
+    fn newest(&mut self, filter: &Filter, below: TreeSize, most: usize) -> Result<Vec<LeafIndex>, FindError>;
 
     /// Every entry that may be one of those that the admission policy is folded from, where all entries were read.
     fn changes(&self) -> &[LeafIndex] {

@@ -140,11 +140,15 @@ impl Finder for Index<'_> {
 
     /// A log answers from its beginning on. So it is asked about its last entries, and further back while there is nothing: of heartbeats there
     /// are many, and the last one is near.
-    fn newest(&mut self, filter: &Filter, most: usize) -> Result<Vec<LeafIndex>, FindError> {
-        let mut back = FIRST_BACK;
+    fn newest(&mut self, filter: &Filter, below: TreeSize, most: usize) -> Result<Vec<LeafIndex>, FindError> {
+        let (end, mut back) = (below.min(self.at), FIRST_BACK);
+        // Of no entries nothing is asked.
+        if end == TreeSize::ZERO {
+            return Ok(Vec::new());
+        }
         loop {
-            let from = LeafIndex::new(self.at.get().saturating_sub(back));
-            let (mut indexes, _): Answer = self.http.records_from(from, filter, self.at, usize::MAX)?;
+            let from = LeafIndex::new(end.get().saturating_sub(back));
+            let (mut indexes, _): Answer = self.http.records_from(from, filter, end, usize::MAX)?;
             if !indexes.is_empty() || from.get() == 0 {
                 return Ok(indexes.split_off(indexes.len().saturating_sub(most)));
             }

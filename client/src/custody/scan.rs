@@ -6,7 +6,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use govlog_formats::admission::APPROVAL_STREAMS;
-use govlog_formats::merkle::{Frontier, LeafIndex, leaf_hash};
+use govlog_formats::merkle::{Frontier, LeafIndex, TreeSize, leaf_hash};
 use govlog_formats::record::LinkTarget;
 use govlog_formats::search::{Filter, Marks};
 use govlog_formats::statement::SignedStatement;
@@ -167,8 +167,9 @@ impl Finder for Scan {
         Ok(found)
     }
 
-    fn newest(&mut self, filter: &Filter, most: usize) -> Result<Vec<LeafIndex>, FindError> {
+    fn newest(&mut self, filter: &Filter, below: TreeSize, most: usize) -> Result<Vec<LeafIndex>, FindError> {
         let mut indexes = self.answers(std::slice::from_ref(filter))?;
+        indexes.retain(|index| below.covers(*index));
         Ok(indexes.split_off(indexes.len().saturating_sub(most)))
     }
 

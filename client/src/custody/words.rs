@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use govlog_formats::merkle::LeafIndex;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::Record;
 use govlog_formats::search::{Column, Filter, Marks, Term};
 use govlog_formats::statement::SignedStatement;
@@ -84,11 +84,18 @@ fn can_be_of(gap: &SignedStatement, times: &RangeInclusive<u64>) -> bool {
     from.present().is_none_or(|from| from <= *times.end()) && to.present().is_none_or(|to| to >= *times.start())
 }
 
-/// The last of them: the others are not even read.
-fn last(reader: &mut Reader<'_>, filter: &Filter) -> Result<Option<LeafIndex>, ExportError> {
-    for index in reader.finder.newest(filter, TRIED)?.into_iter().rev() {
-        if reader.verified(index)?.is_some_and(|read| filter.matches(&read.statement)) {
-            return Ok(Some(index));
+/// The last of them: the others are not even read. Where what is suggested as such is none, it is looked for before that.
+pub(super) fn last(reader: &mut Reader<'_>, filter: &Filter) -> Result<Option<LeafIndex>, ExportError> {
+    let (mut below, mut room) = (reader.head.size(), TRIED);
+    while room > 0 {
+        let suggested = reader.finder.newest(filter, below, room)?;
+        let Some(lowest) = suggested.first() else { break };
+        below = TreeSize::new(lowest.get());
+        room = room.saturating_sub(suggested.len());
+        for index in suggested.into_iter().rev() {
+            if reader.verified(index)?.is_some_and(|read| filter.matches(&read.statement)) {
+                return Ok(Some(index));
+            }
         }
     }
     Ok(None)

@@ -71,12 +71,17 @@ fn the_newest_are_asked_for_from_the_end_on() {
     let all = asking.source.http().unwrap().records(&filter, organisation().size(), usize::MAX).unwrap().0;
     assert!(all.len() > 1);
     let mut index = Index::new(asking.source.http().unwrap(), TreeSize::new(100_000), MAX_ENTRIES);
-    assert_eq!(index.newest(&filter, 1).unwrap(), all[all.len() - 1..]);
-    assert_eq!(index.newest(&filter, 100).unwrap(), all);
+    let end = TreeSize::new(u64::MAX);
+    assert_eq!(index.newest(&filter, end, 1).unwrap(), all[all.len() - 1..]);
+    assert_eq!(index.newest(&filter, end, 100).unwrap(), all);
     let nothing = Filter::from_pairs([("trace", "none")]).unwrap();
-    assert_eq!(index.newest(&nothing, 100).unwrap(), []);
+    assert_eq!(index.newest(&nothing, end, 100).unwrap(), []);
     let back = [95_904, 34_464, 0];
     assert_eq!(asking.server.cursors()[1..], [back, back, back].concat());
+    let last = TreeSize::new(all[all.len() - 1].get());
+    assert_eq!(index.newest(&filter, last, 100).unwrap(), all[..all.len() - 1], "and from before one of them on");
+    assert_eq!(index.newest(&filter, TreeSize::ZERO, 100).unwrap(), []);
+    assert_eq!(asking.server.cursors()[10..], [0]);
 }
 
 #[test]
