@@ -14,6 +14,9 @@ use crate::trust::EPOCH;
 const PAGE: usize = 1000;
 /// A page of these, and what is around them.
 const MAX_PAGE_BYTES: usize = 256 * 1024;
+/// A server looks at thousands of entries before it gives a page with none of them; this is less, and a few pages more are let pass.
+const LEAST_COVERED: u64 = 1024;
+const FEW_EMPTY: u64 = 16;
 /// How long to wait for an index that is being built, or is behind.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -71,6 +74,7 @@ impl Http {
     ) -> Result<(Vec<LeafIndex>, bool), RecordsError> {
         let (mut found, mut cursor, query) = (Vec::<LeafIndex>::new(), from.get(), filter.to_query());
         let and = if query.is_empty() { "" } else { "&" };
+        let (mut empty, most_empty) = (0, at.get() / LEAST_COVERED + FEW_EMPTY);
         loop {
             // One more than is taken says that there are more: a cursor may lead to an empty page.
             let limit = (most - found.len()).saturating_add(1).min(PAGE);
@@ -87,18 +91,24 @@ impl Http {
                 if let Some(last) = found.last().filter(|last| **last >= index) {
                     return Err(RecordsError::Wrong(format!("{id} comes after entry {last}, out of the log's order")));
                 }
-                if index < from {
-                    return Err(RecordsError::Wrong(format!("{id} comes before entry {from}, where it was to begin")));
+                if index.get() < cursor {
+                    return Err(RecordsError::Wrong(format!(
+                        "{id} comes before entry {cursor}, where it was to begin"
+                    )));
                 }
                 if found.len() == most {
                     return Ok((found, true));
                 }
                 found.push(index);
             }
+            empty = if page.ids.is_empty() { empty + 1 } else { 0 };
+            if empty > most_empty {
+                return Err(RecordsError::Wrong(format!("{empty} empty pages one after the other, of {at} entries")));
+            }
             match page.cursor {
                 None => return Ok((found, false)),
                 Some(next) => {
-                    // A page may be empty; its cursor goes on all the same, or this never ends.
+                    // A page may be empty; its cursor goes on all the same.
                     let next: u64 = next.parse().map_err(|_| RecordsError::Answer(format!("cursor {next:?}")))?;
                     if next > at.get() || next <= cursor {
                         return Err(RecordsError::Wrong(format!("the cursor {next} does not go on below {at}")));

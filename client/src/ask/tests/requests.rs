@@ -1,5 +1,6 @@
 //! How often a log is asked for a matter.
 
+use super::server::{self, Serves};
 use super::*;
 use crate::custody::{Finder as _, Index, MAX_ENTRIES, Plan, Query, export};
 
@@ -86,10 +87,52 @@ fn the_newest_are_asked_for_from_the_end_on() {
 
 #[test]
 fn an_answer_begins_where_it_was_asked_to() {
-    let asking = Asking::new(|at, _| json!({ "as_of": at, "ids": ["1.1"], "cursor": null }));
+    let lying = |index: server::Index, from: u64| {
+        let asking = Asking::new(index);
+        let filter = Filter::from_pairs([("issuer", ISSUER)]).unwrap();
+        let http = asking.source.http().unwrap();
+        http.records_from(LeafIndex::new(from), &filter, organisation().size(), 10)
+    };
+    let one: server::Index = |at, _| json!({ "as_of": at, "ids": ["1.1"], "cursor": null });
+    assert_eq!(lying(one, 1).unwrap().0, [LeafIndex::new(1)]);
+    assert!(lying(one, 2).unwrap_err().to_string().contains("where it was to begin"));
+    let second: server::Index = |at, _| json!({ "as_of": at, "ids": ["1.6", "1.1"], "cursor": null });
+    assert!(lying(second, 5).unwrap_err().to_string().contains("out of the log's order"));
+    // The second page begins before its own cursor, and not before the first.
+    let page: server::Index = |at, found| match found {
+        [3, ..] => json!({ "as_of": at, "ids": [], "cursor": "8" }),
+        _ => json!({ "as_of": at, "ids": ["1.5"], "cursor": null }),
+    };
+    assert!(lying(page, 3).unwrap_err().to_string().contains("where it was to begin"));
+}
+
+/// Whoever gives more than was asked for is not listened to any longer than that.
+#[test]
+fn no_more_is_taken_of_a_page_than_was_asked_for() {
+    let thousand: server::Index = |at, _| json!({ "as_of": at, "ids": (0..1000).map(|at| format!("1.{at}")).collect::<Vec<_>>(), "cursor": null });
+    let asking = Asking::serving(organisation(), Serves { index: thousand, is_whole: true, ..Serves::default() });
     let filter = Filter::from_pairs([("issuer", ISSUER)]).unwrap();
     let http = asking.source.http().unwrap();
-    let ask = |from| http.records_from(LeafIndex::new(from), &filter, organisation().size(), 10);
-    assert_eq!(ask(1).unwrap().0, [LeafIndex::new(1)]);
-    assert!(ask(2).unwrap_err().to_string().contains("where it was to begin"));
+    let found = http.records(&filter, TreeSize::new(2000), 0).unwrap();
+    assert_eq!((found, asking.server.limits()), ((vec![], true), vec![1]));
+    let found = http.records(&filter, TreeSize::new(2000), 3).unwrap();
+    assert_eq!(found, ([0, 1, 2].map(LeafIndex::new).to_vec(), true));
+}
+
+#[test]
+fn a_cursor_that_crawls_is_not_followed_to_the_end() {
+    let crawling: server::Index =
+        |at, found| json!({ "as_of": at, "ids": [], "cursor": (at - found.len() as u64 + 1).to_string() });
+    let asking = Asking::of(many(100), crawling);
+    let filter = Filter::from_pairs([("issuer", ISSUER)]).unwrap();
+    let error = asking.source.http().unwrap().records(&filter, many(100).size(), 10).unwrap_err();
+    assert!(error.to_string().contains("empty pages"), "{error}");
+    assert_eq!(asking.server.limits().len(), 17);
+}
+
+/// The organisation's log with so many decisions more.
+fn many(count: usize) -> TestLog {
+    let mut log = organisation();
+    (0..count).for_each(|at| add(&mut log, "decision", decided(&format!("m-{at}"))));
+    log
 }
