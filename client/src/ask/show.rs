@@ -106,8 +106,8 @@ pub fn show(
     let is_scanned = plan.complete;
     let Some(made) = export_under(source, trust, &plan, &head, scan, progress)? else { return Ok(None) };
     let outcome = made.outcome();
-    let wrong = made.wrong.iter().map(|why| format!("WRONG  {why}")).chain(made.left_out()).collect();
-    let custody = made.verdict.result?;
+    let wrong: Vec<String> = made.wrong.iter().map(|why| format!("WRONG  {why}")).chain(made.left_out()).collect();
+    let custody = made.verdict.result.map_err(|failure| with_wrong(failure, outcome, &wrong))?;
     let mut shown = Shown { wrong, outcome, ..Shown::new(asked(wanted.sought), found, custody, true) };
     shown.only_what_was_asked_for(wanted.sought)?;
     // Whoever reads everything asks no index: how often streams speak is not known then.
@@ -137,6 +137,12 @@ pub fn in_file(custody: Custody, sought: Option<&Sought>) -> Result<Option<Shown
     let mut shown = Shown::new(asked(sought), found, custody, false);
     shown.roles = closure.roles();
     Ok(Some(shown))
+}
+
+/// Nothing is drawn of what does not verify as a whole: what is wrong besides is said with why.
+fn with_wrong(failure: Failure, outcome: Outcome, wrong: &[String]) -> Failure {
+    let why = [failure.why].iter().chain(wrong).cloned().collect::<Vec<_>>().join("; ");
+    Failure { outcome, why }
 }
 
 fn asked(sought: &Sought) -> String {
@@ -286,4 +292,17 @@ fn beats(
         }
     }
     Ok(beats)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_verify_as_a_whole_hides_nothing_that_is_wrong_besides() {
+        let wrong = ["WRONG  1.7: its receipt lies".to_owned()];
+        let failure = with_wrong(Failure::unknown("a key is missing"), Outcome::Refuted, &wrong);
+        assert_eq!(failure, Failure::refuted("a key is missing; WRONG  1.7: its receipt lies"));
+        assert_eq!(with_wrong(Failure::unknown("x"), Outcome::CannotEvaluate, &[]), Failure::unknown("x"));
+    }
 }
