@@ -8,10 +8,13 @@ use super::relations::{ACTED_AS, BEARS_ON, ENDS, MEMBER_OF, OWNED_BY, Point, REV
 use super::revoking::revoked;
 use crate::verify::join;
 
+/// The relations that are no rel of a link (records.md §4).
+const UNSAID: [&str; 5] = [ACTED_AS, BEARS_ON, ENDS, MEMBER_OF, OWNED_BY];
+
 /// What a record names; `iss`: who signed it.
 pub(super) fn points(record: &Record, iss: &str) -> Vec<Point> {
-    // What only a proof or a rule gives nobody says by a link.
-    let is_said = |(rel, _): &(String, LinkTarget)| ![MEMBER_OF, BEARS_ON].contains(&rel.as_str());
+    // What only a proof, a rule or a field of its own gives nobody says by a link.
+    let is_said = |(rel, _): &(String, LinkTarget)| !UNSAID.contains(&rel.as_str());
     let said = join::targets(record, iss).into_iter().filter(is_said);
     let mut found: Vec<Point> = said.map(|(rel, target)| Point { rel, target }).collect();
     let Some(body) = record.body() else { return found };

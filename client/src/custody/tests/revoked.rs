@@ -288,12 +288,12 @@ fn nobody_but_a_revocation_revokes() {
     assert_eq!(not_found.revocations, ["1.0"]);
 }
 
-/// By a link anybody says of an entry what he likes: what a proof gives, or a rule, stands under another name.
+/// By a link anybody says of an entry what he likes: what a proof gives, a rule or a field of its own, stands under another name.
 #[test]
-fn nobody_says_by_a_link_what_only_a_proof_or_a_rule_gives() {
+fn nobody_says_by_a_link_what_only_a_proof_a_rule_or_a_field_gives() {
     let link = |rel: &str| json!({ "rel": rel, "target": { "handle": handle_of("cert_s256") } });
     let (_, kind, mut posing) = decision(&handle_of("serial_aki"));
-    posing["links"] = json!([link("member_of"), link("bears_on"), link("caused_by")]);
+    posing["links"] = ["member_of", "bears_on", "acted_as", "owned_by", "ends", "caused_by"].map(link).to_vec().into();
     let target = json!({ "handle": ["policy_digest", ["sha256", "77".repeat(32)]] });
     let bearing = json!({ "target_type": "policy", "target": target, "effective_ms": 1, "links": [link("bears_on")] });
     let case = Case::new(&[issuance(), (PDP, kind, posing), (DESK, "revocation", bearing)]);
