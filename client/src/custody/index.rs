@@ -1,7 +1,8 @@
 //! A log's index over HTTP. Its answers are the server's word: it may name too many, and whoever asks looks at each.
 //!
-//! A matter asks the same again and again: who carries out this, who speaks of that, by every name that an entry has. So each question is asked once,
-//! several at a time; and of a kind that the log has few of, all are taken instead of asking for each name who of that kind has it.
+//! A matter asks the same again and again: who carries out this, who speaks of that, by every name that an entry has. So what was answered of who
+//! has or speaks of a name is kept, and questions that will come are asked several at a time; and of a kind that the log has few of, all are taken
+//! instead of asking for each name who of that kind has it. What answers a query, what is newest and how many there are is asked each time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

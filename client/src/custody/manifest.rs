@@ -14,7 +14,8 @@ use super::streams::StreamSeen;
 
 /// What [`Manifest::format`] says.
 pub const FORMAT: &str = "govlog custody file";
-/// The version of the format: it fixes which members there are, and how the timeline and `VERIFY.md` are written.
+/// The version of the format: it fixes which members there are, and how the timeline and `VERIFY.md` are written. From the first release on a
+/// version stays as it is; what one meant before that is not kept.
 pub const VERSION: u32 = 2;
 
 /// A parameter of a search has a value for every handle of what somebody has in hand: that is a few.

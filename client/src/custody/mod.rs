@@ -5,13 +5,14 @@
 //! bytes ─▶ verify ─▶ Custody                 by whoever has a trust directory; reports are made from this
 //! ```
 //!
-//! The parts, each of which knows only what stands before it:
+//! The parts, in the order in which they rest on each other, as a rule:
 //!
 //! ```text
-//! handles ─▶ relations, revoking ─▶ points ─▶ node            what an entry is called, and what it names
-//! node ─▶ finder ─▶ resolve ─▶ shelf, closure ─▶ survey       what hangs together
-//! plan ─▶ reader ─▶ starts, words, disclose, notes ─▶ export  made from a log
-//! layout, manifest ─▶ judge ─▶ verdict, report                judged without one
+//! handles ─▶ relations, revoking ─▶ points ─▶ node                        what an entry is called, and what it names
+//! node, finder ─▶ index, scan, resolve ─▶ shelf, closure ─▶ survey        what hangs together
+//! layout, timeline, streams ─▶ manifest, missing, contents                what a file is made of
+//! contents, claims ─▶ judge ─▶ verdict, report                            judged without a log
+//! plan, receipts ─▶ reader ─▶ starts, words, disclose, notes ─▶ export    made from one, and judged before it is given
 //! ```
 //!
 //! Trust: none in the file. What it encloses is checked against the reader's own trust directory; enclosed keys and policies count for nothing

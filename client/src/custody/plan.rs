@@ -1,4 +1,4 @@
-//! What is to be collected.
+//! What whoever collects asks for: which matter, how it is looked for, and how much of it a file may have.
 
 use govlog_formats::merkle::TreeSize;
 

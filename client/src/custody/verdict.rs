@@ -124,8 +124,7 @@ fn completeness(manifest: &Manifest) -> Vec<String> {
                     (govlog custody export --complete scans instead)"
             .to_owned(),
         scanned => format!(
-            "completeness: the collector claims to have {}; a file with fewer would be as good in itself, so scan it yourself, or trust who did",
-            scanned
+            "completeness: the collector claims to have {scanned}; a file with fewer would be as good in itself, so scan it yourself, or trust who did"
         ),
     }];
     if let Some(most) = manifest.not_found.cut_at {
@@ -271,7 +270,7 @@ fn lines(text: &mut String, custody: &Custody, now_s: u64) {
     );
     for record in &custody.records {
         let by = record.issuer();
-        let to = record.recipient.as_ref().map(|to| format!(" to {}", to)).unwrap_or_default();
+        let to = record.recipient.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
         line(text, "custody", &format!("{}{to}, entry {} by {by}", record.op, record.entry.id()));
     }
     line(text, "manifest", &format!("sha256 {}", custody.manifest_digest));
