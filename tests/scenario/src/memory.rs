@@ -7,7 +7,7 @@ use std::sync::Arc;
 use govlog_client::custody::{FindError, Finder, Lookup, Node, Way, filters};
 use govlog_client::testing::TestLog;
 use govlog_formats::cbor::to_deterministic;
-use govlog_formats::merkle::LeafIndex;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::record::LinkTarget;
 use govlog_formats::search::{Filter, Marks, Term};
 
@@ -52,8 +52,9 @@ impl Finder for Suggestions<'_> {
         Ok(found.into_iter().map(|at| LeafIndex::new(self.first + at as u64)).collect())
     }
 
-    fn newest(&mut self, filter: &Filter, most: usize) -> Result<Vec<LeafIndex>, FindError> {
+    fn newest(&mut self, filter: &Filter, below: TreeSize, most: usize) -> Result<Vec<LeafIndex>, FindError> {
         let mut found = self.answers(std::slice::from_ref(filter))?;
+        found.retain(|index| below.covers(*index));
         Ok(found.split_off(found.len().saturating_sub(most)))
     }
 
