@@ -24,7 +24,8 @@ impl Stamp {
             size: metadata.len(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
-            is_settled: now.abs_diff(metadata.ctime()) > 2,
+            // Not if it is from the future: the clock was set back, and comes to that time again.
+            is_settled: now.saturating_sub(metadata.ctime()) > 2,
         }
     }
 
@@ -50,5 +51,16 @@ mod tests {
         assert!(later.is_still(&later) && later.is_still(&at_once));
         std::fs::write(file.path(), "three").unwrap();
         assert!(!later.is_still(&Stamp::of(&file.path().metadata().unwrap(), written_ms + 3_000)));
+    }
+
+    #[test]
+    fn a_file_from_the_future_is_read_again() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let metadata = file.path().metadata().unwrap();
+        let written_ms = u64::try_from(metadata.ctime()).unwrap() * 1_000;
+        for before_ms in [written_ms, 3_600_000, 3_000, 1_000] {
+            let from_the_future = Stamp::of(&metadata, written_ms - before_ms);
+            assert!(!from_the_future.is_still(&from_the_future), "{before_ms}");
+        }
     }
 }
