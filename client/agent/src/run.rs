@@ -172,13 +172,13 @@ impl Agent {
             Some(settings) => Keys::Svids(Arc::new(Rotating::new(keys::open(settings, &config.iss)?))),
         };
         let signs = if let Keys::Svids(rotating) = &keys { Some(Arc::clone(rotating)) } else { None };
-        let trust = Trusted::load(&config.trust, TRUST_EVERY)?;
+        let world: Arc<dyn World> = Arc::new(Machine);
+        let trust = Trusted::load(&config.trust, TRUST_EVERY, world.now_ms())?;
         let Source::Http(log) = Source::open_as(&config.log, &config.client)? else {
             return Err(SourceError::NotASource(config.log.clone()).into());
         };
         let origin = trust.trust().origin().to_owned();
         let outbox = Arc::new(Outbox::open(&config.outbox, &origin, &config.iss)?);
-        let world: Arc<dyn World> = Arc::new(Machine);
         if let Some(joining) = joining(&config) {
             outbox.join(joining, world.now_ms())?;
         }
@@ -264,7 +264,7 @@ impl Agent {
                 (Arc::clone(shared), Arc::clone(world), Arc::clone(&self.log), Arc::clone(&self.trust));
             let (names, max_age, retry_most) = (Arc::clone(&self.names), config.max_age, config.retry_most);
             move || {
-                trust.judge(&shared, |trust, goes_on| {
+                trust.judge(&shared, &*world, |trust, goes_on| {
                     let terms = Terms { world: &*world, trust, names: &names, max_age, retry_most };
                     let mut sender = Sender::new(&shared, &*log, terms);
                     shared.run_while(goes_on, || sender.round())
@@ -276,7 +276,7 @@ impl Agent {
                 (Arc::clone(shared), Arc::clone(world), Arc::clone(&self.log), Arc::clone(&self.trust));
             let (openings, times) = (Arc::clone(&self.openings), (config.remember, config.retry_most));
             move || {
-                trust.judge(&shared, |trust, goes_on| {
+                trust.judge(&shared, &*world, |trust, goes_on| {
                     let mut confirmer = Confirmer::new(&shared, &*log, &*openings, &*world, trust, times);
                     shared.run_while(goes_on, || confirmer.round())
                 })

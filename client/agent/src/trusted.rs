@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use govlog_client::trust::{Trust, TrustDir, TrustError};
 use govlog_formats::merkle::TreeSize;
@@ -15,7 +15,7 @@ use govlog_formats::merkle::TreeSize;
 use crate::pump::{PumpError, Shared};
 use crate::stamp::Stamp;
 use crate::telemetry::Telemetry;
-use crate::world::{Machine, World as _};
+use crate::world::{World, millis};
 
 /// A trust directory, as it was last when it could be read.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct Trusted {
 struct Now {
     trust: Arc<Trust>,
     files: Files,
-    looked: Instant,
+    looked_ms: u64,
     /// What is wrong with the directory, as it was said.
     wrong: Option<String>,
 }
@@ -43,11 +43,11 @@ impl Trusted {
     /// # Errors
     ///
     /// As [`TrustDir::load`].
-    pub fn load(path: &Path, every: Duration) -> Result<Self, TrustError> {
+    pub fn load(path: &Path, every: Duration, now_ms: u64) -> Result<Self, TrustError> {
         // Before it is read: what changes meanwhile is seen the next time.
-        let files = files(path, Machine.now_ms());
+        let files = files(path, now_ms);
         let trust = Arc::new(TrustDir::load(path)?.trust().clone());
-        let now = Mutex::new(Now { trust, files, looked: Instant::now(), wrong: None });
+        let now = Mutex::new(Now { trust, files, looked_ms: now_ms, wrong: None });
         Ok(Self { path: path.to_owned(), every, now })
     }
 
@@ -66,27 +66,29 @@ impl Trusted {
     pub fn judge(
         &self,
         shared: &Shared,
+        world: &dyn World,
         mut station: impl FnMut(&Trust, &dyn Fn() -> bool) -> Result<(), PumpError>,
     ) -> Result<(), PumpError> {
         while !shared.is_stopping() {
             let trust = self.trust();
-            station(&trust, &|| self.is_still(&trust, &shared.telemetry))?;
+            station(&trust, &|| self.is_still(&trust, &shared.telemetry, world.now_ms()))?;
         }
         Ok(())
     }
 
     /// Whether it says what it said; looks, now and then.
-    fn is_still(&self, trust: &Arc<Trust>, telemetry: &Telemetry) -> bool {
+    fn is_still(&self, trust: &Arc<Trust>, telemetry: &Telemetry, now_ms: u64) -> bool {
         let mut now = self.now();
-        if now.looked.elapsed() >= self.every {
-            now.looked = Instant::now();
-            self.look(&mut now, telemetry);
+        // However the clock was set.
+        if now_ms.abs_diff(now.looked_ms) >= millis(self.every) {
+            now.looked_ms = now_ms;
+            self.look(&mut now, telemetry, now_ms);
         }
         Arc::ptr_eq(&now.trust, trust)
     }
 
-    fn look(&self, now: &mut Now, telemetry: &Telemetry) {
-        let files = files(&self.path, Machine.now_ms());
+    fn look(&self, now: &mut Now, telemetry: &Telemetry, now_ms: u64) {
+        let files = files(&self.path, now_ms);
         if are_still(&now.files, &files) && now.wrong.is_none() {
             return;
         }
@@ -96,7 +98,7 @@ impl Trusted {
             Ok(trust) => {
                 let entries = trust.history().newest().index;
                 tracing::info!(path = %self.path.display(), newest = %entries, "the trust directory has changed; it is judged by it from now on");
-                *now = Now { trust: Arc::new(trust), files, looked: now.looked, wrong: None };
+                *now = Now { trust: Arc::new(trust), files, looked_ms: now_ms, wrong: None };
             }
             // Half of a change may be there: it is read again.
             Err(wrong) => {
@@ -173,6 +175,8 @@ const UPDATE: &str = "have `govlog trust update` bring it up to date";
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use govlog_client::testing::TestLog;
     use govlog_formats::admission::{ChangeFields, GenesisRequest, IssuerRow, LogRow, ReceiptKey};
     use govlog_formats::note::{KeyName, NoteSigner, SignatureAlgorithm};
@@ -181,21 +185,22 @@ mod tests {
     use crate::testing::Bench;
 
     const AT_ONCE: Duration = Duration::ZERO;
+    const NOW_MS: u64 = 1_700_000_000_000;
 
     #[test]
     fn what_is_updated_is_read_again_and_what_is_damaged_changes_nothing() {
         let (dir, log, telemetry) = (tempfile::tempdir().unwrap(), TestLog::new(), Telemetry::new().unwrap());
         let mut updated = log.trusted_in(dir.path());
-        let trusted = Trusted::load(dir.path(), AT_ONCE).unwrap();
+        let trusted = Trusted::load(dir.path(), AT_ONCE, NOW_MS).unwrap();
         let first = trusted.trust();
-        assert!(trusted.is_still(&first, &telemetry) && first.pinned().is_none());
+        assert!(trusted.is_still(&first, &telemetry, NOW_MS) && first.pinned().is_none());
         updated.pin(&log.note_of(log.size(), &[0, 1])).unwrap();
-        assert!(!trusted.is_still(&first, &telemetry));
+        assert!(!trusted.is_still(&first, &telemetry, NOW_MS));
         let second = trusted.trust();
-        assert!(trusted.is_still(&second, &telemetry) && second.pinned().is_some());
+        assert!(trusted.is_still(&second, &telemetry, NOW_MS) && second.pinned().is_some());
         let policy = std::fs::read(dir.path().join("policy.txt")).unwrap();
         std::fs::write(dir.path().join("policy.txt"), "half").unwrap();
-        assert!(trusted.is_still(&second, &telemetry) && trusted.is_still(&second, &telemetry));
+        assert!(trusted.is_still(&second, &telemetry, NOW_MS) && trusted.is_still(&second, &telemetry, NOW_MS));
         assert!(trusted.now().wrong.as_ref().is_some_and(|wrong| wrong.contains("policy.txt")));
         assert_eq!(
             telemetry
@@ -207,7 +212,7 @@ mod tests {
             "once"
         );
         std::fs::write(dir.path().join("policy.txt"), policy).unwrap();
-        assert!(!trusted.is_still(&second, &telemetry));
+        assert!(!trusted.is_still(&second, &telemetry, NOW_MS));
         assert_eq!(trusted.now().wrong, None);
     }
 
@@ -216,13 +221,27 @@ mod tests {
     fn what_is_written_within_one_step_of_the_clock_is_seen() {
         let (dir, log, telemetry) = (tempfile::tempdir().unwrap(), TestLog::new(), Telemetry::new().unwrap());
         let mut updated = log.trusted_in(dir.path());
-        let trusted = Trusted::load(dir.path(), AT_ONCE).unwrap();
+        let trusted = Trusted::load(dir.path(), AT_ONCE, NOW_MS).unwrap();
         let first = trusted.trust();
         updated.pin(&log.note_of(log.size(), &[0, 1])).unwrap();
-        trusted.now().files = files(dir.path(), Machine.now_ms());
-        assert!(!trusted.is_still(&first, &telemetry) && trusted.trust().pinned().is_some());
+        let (at_once, later) = (written_ms(dir.path()), written_ms(dir.path()) + 3_000);
+        trusted.now().files = files(dir.path(), at_once);
+        assert!(!trusted.is_still(&first, &telemetry, at_once) && trusted.trust().pinned().is_some());
         let second = trusted.trust();
-        assert!(trusted.is_still(&second, &telemetry) && trusted.is_still(&second, &telemetry));
+        let is_settled = || {
+            let now = trusted.now();
+            are_still(&now.files, &now.files)
+        };
+        for (now_ms, settled) in [(at_once, false), (at_once, false), (later, true), (later, true)] {
+            assert!(trusted.is_still(&second, &telemetry, now_ms), "it is the same");
+            assert_eq!(is_settled(), settled, "{}", now_ms - at_once);
+        }
+    }
+
+    /// When something in a directory was last written.
+    fn written_ms(dir: &Path) -> u64 {
+        let changed = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().ctime());
+        u64::try_from(changed.max().unwrap()).unwrap() * 1_000
     }
 
     /// An old directory that is put back, whole and well signed: who was put out since would be believed again.
@@ -248,18 +267,18 @@ mod tests {
             std::os::unix::fs::symlink(at(name), &path).unwrap();
         };
         put("now");
-        let trusted = Trusted::load(&path, AT_ONCE).unwrap();
+        let trusted = Trusted::load(&path, AT_ONCE, NOW_MS).unwrap();
         let first = trusted.trust();
         for (name, why) in [("before", "admission change"), ("unpinned", "pinned head"), ("other", "other.example")] {
             put(name);
-            assert!(trusted.is_still(&first, &telemetry), "{name}");
+            assert!(trusted.is_still(&first, &telemetry, NOW_MS), "{name}");
             let wrong = trusted.now().wrong.clone();
             assert!(wrong.as_ref().is_some_and(|wrong| wrong.contains(why)), "{name}: {wrong:?}");
         }
         let told = telemetry.render(&crate::telemetry::Depth::default());
         assert!(told.contains("kind=\"trust\"} 3"), "{told}");
         put("now");
-        assert!(!trusted.is_still(&first, &telemetry) && trusted.now().wrong.is_none());
+        assert!(!trusted.is_still(&first, &telemetry, NOW_MS) && trusted.now().wrong.is_none());
     }
 
     /// The trust directory of a log with another origin, under the same operator.
@@ -279,16 +298,29 @@ mod tests {
     fn it_is_not_looked_at_all_the_time() {
         let (dir, log, telemetry) = (tempfile::tempdir().unwrap(), TestLog::new(), Telemetry::new().unwrap());
         let mut updated = log.trusted_in(dir.path());
-        let trusted = Trusted::load(dir.path(), Duration::from_secs(3_600)).unwrap();
+        let trusted = Trusted::load(dir.path(), Duration::from_secs(3_600), NOW_MS).unwrap();
+        let first = trusted.trust();
         updated.pin(&log.note_of(log.size(), &[0, 1])).unwrap();
-        assert!(trusted.is_still(&trusted.trust(), &telemetry));
+        assert!(
+            trusted.is_still(&first, &telemetry, NOW_MS) && trusted.is_still(&first, &telemetry, NOW_MS + 3_599_999)
+        );
+        assert!(!trusted.is_still(&first, &telemetry, NOW_MS + 3_600_000));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_keeps_nobody_from_looking() {
+        let (dir, log, telemetry) = (tempfile::tempdir().unwrap(), TestLog::new(), Telemetry::new().unwrap());
+        let mut updated = log.trusted_in(dir.path());
+        let trusted = Trusted::load(dir.path(), Duration::from_secs(10), NOW_MS).unwrap();
+        updated.pin(&log.note_of(log.size(), &[0, 1])).unwrap();
+        assert!(!trusted.is_still(&trusted.trust(), &telemetry, NOW_MS - 3_600_000));
     }
 
     #[test]
     fn a_station_begins_anew_with_what_is_new_and_ends_with_all_others() {
         let (dir, log, bench) = (tempfile::tempdir().unwrap(), TestLog::new(), Bench::new());
         let mut updated = log.trusted_in(dir.path());
-        let trusted = Trusted::load(dir.path(), AT_ONCE).unwrap();
+        let trusted = Trusted::load(dir.path(), AT_ONCE, NOW_MS).unwrap();
         let mut pinned = Vec::new();
         let station = |trust: &Trust, goes_on: &dyn Fn() -> bool| {
             pinned.push(trust.pinned().is_some());
@@ -300,7 +332,7 @@ mod tests {
             // Even while it waits for a log that is away.
             bench.shared.run_while(goes_on, || Ok(crate::pump::Round::Later(Duration::from_secs(3_600))))
         };
-        trusted.judge(&bench.shared, station).unwrap();
+        trusted.judge(&bench.shared, &*bench.world, station).unwrap();
         assert_eq!(pinned, [false, true]);
     }
 }
