@@ -76,13 +76,13 @@ impl Reader {
         }
         // However the one goes, so that what is held by a full outbox makes room.
         let (read, settled) = (self.turn(Turn::Read)?, self.turn(Turn::Settle)?);
-        let (worked, again) = match (read, settled) {
-            (Ok(read), Ok(settled)) => {
+        let (worked, again) = both(read, settled);
+        let again = match again {
+            Ok(again) => {
                 self.is_well();
-                (read.more || settled.more, Round::Later(read.again))
+                Round::Later(again)
             }
-            (Err(error), Ok(other)) | (Ok(other), Err(error)) => (other.more, self.failed(&error)),
-            (Err(read), Err(settled)) => (false, self.failed(&FeedError(format!("{read}; {settled}")))),
+            Err(error) => self.failed(&error),
         };
         Ok(if worked { Round::Worked } else { again })
     }
@@ -210,6 +210,15 @@ struct Turned {
     again: Duration,
 }
 
+/// Whether there is more at once, however one of the two went, and after which time it is worth looking again.
+fn both(read: Result<Turned, FeedError>, settled: Result<Turned, FeedError>) -> (bool, Result<Duration, FeedError>) {
+    match (read, settled) {
+        (Ok(read), Ok(settled)) => (read.more || settled.more, Ok(read.again)),
+        (Err(error), Ok(other)) | (Ok(other), Err(error)) => (other.more, Err(error)),
+        (Err(read), Err(settled)) => (false, Err(FeedError(format!("{read}; {settled}")))),
+    }
+}
+
 /// Why what was found is not kept.
 #[derive(Debug, thiserror::Error)]
 enum NotKept {
@@ -221,3 +230,23 @@ enum NotKept {
 
 /// Long enough not to be in the way of what is wrong, short enough for whoever mends it.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_both_is_said_and_neither_keeps_the_other_from_going_on() {
+        let after = Duration::from_secs;
+        let turned = |more, seconds| Ok(Turned { more, again: after(seconds) });
+        let error = |why: &str| FeedError::new(why);
+        for (read, settled) in [(false, false), (false, true), (true, false), (true, true)] {
+            assert_eq!(both(turned(read, 5), turned(settled, 9)), (read || settled, Ok(after(5))));
+        }
+        for more in [false, true] {
+            assert_eq!(both(Err(error("read")), turned(more, 9)), (more, Err(error("read"))));
+            assert_eq!(both(turned(more, 5), Err(error("settled"))), (more, Err(error("settled"))));
+        }
+        assert_eq!(both(Err(error("read")), Err(error("settled"))), (false, Err(error("read; settled"))));
+    }
+}
