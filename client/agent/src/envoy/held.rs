@@ -146,7 +146,12 @@ impl Held {
         }
     }
 
-    /// Gives the rows that are to be looked at now. `is_over`: whether what waits since then has had its time, and how.
+    /// Gives the rows that are to be looked at now.
+    ///
+    /// A sweep comes last and ends all the same. What is over is let go of when it is looked at, the oldest first: before anything that was read
+    /// after the sweep began it is what the sweep would look at. Decisions that never stop coming for others hold it up until that is over.
+    ///
+    /// `is_over`: whether what waits since then has had its time, and how.
     pub(super) fn due(&mut self, most: Most, mut is_over: impl FnMut(u64) -> Option<bool>) -> Due {
         let kept = self.kept;
         // None that was read later has had its time before the first has.

@@ -78,6 +78,37 @@ fn looking_at_all_ends_with_the_last_that_was_held_when_it_began() {
     assert!(due(&mut held).is_empty() && !held.is_sweeping());
 }
 
+/// As many more are read each round as are looked at, and are over at once; or as many have a decision each round.
+#[test]
+fn looking_at_all_ends_however_many_others_are_to_be_looked_at() {
+    let most = Most { rows: 2, bytes: usize::MAX };
+    let rounds = |over_from: usize| {
+        let mut held = Held::default();
+        for _ in 0..6 {
+            held.hold("r", NOW, 1);
+        }
+        held.are_kept();
+        held.look_at_all();
+        for round in 1..100 {
+            for _ in 0..2 {
+                held.hold("decided", NOW, 1);
+            }
+            held.are_kept();
+            held.hear(Joined { requests: Some(vec![RequestName::of("decided")]), so_far: 1 });
+            let due = held.due(most, |_| (round >= over_from).then_some(false));
+            for (number, over) in due.rows {
+                if over.is_some() { held.let_go(number) } else { held.waits(number) }
+            }
+            if !held.is_sweeping() {
+                return round;
+            }
+        }
+        panic!("it never ends");
+    };
+    assert_eq!(rounds(1), 3, "what is over first is what it would look at");
+    assert_eq!(rounds(20), 22, "it is held up until what it would look at is over");
+}
+
 /// Two have had their time, two had a decision, and all are looked at: together they are no more at a time than one write holds.
 #[test]
 fn what_is_looked_at_for_several_reasons_is_bounded_together() {
