@@ -240,6 +240,8 @@ impl Bucket {
         Self { level: rate.most(), filled: now, rate }
     }
 
+    /// Takes in what came since it was last filled, all of it at the rate as it is now: when others come, a share that had more is cut at once;
+    /// when they leave, that gives at most what is missing of one window.
     fn fill(&mut self, rate: Rate, now: Instant) {
         self.rate = rate;
         let elapsed_ns = now.saturating_duration_since(self.filled).as_nanos();

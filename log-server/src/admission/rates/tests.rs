@@ -1,4 +1,4 @@
-//! Tests of rates.
+//! What a row's bucket lets in and when, whose share of it is how much while others come and go, and that what is kept of names is bounded.
 
 use super::*;
 
@@ -140,6 +140,32 @@ fn the_others_share_one_half_and_an_issuer_with_a_row_of_its_own_has_all_of_it()
     assert_eq!(by(&rates, "other", 1, later, 1).0, 1);
     let alone = taken(&rates, "alone", 10, start, 20) + taken(&rates, "alone", 10, later, 20);
     assert_eq!((alone, rates.rows.lock().unwrap().shares.by_name.len()), (20, 2));
+}
+
+/// Of 12 in a second a half is 3 in half a second, and a third is 2. Whoever is refused within its share makes the others keep to theirs.
+#[test]
+fn a_share_is_cut_at_once_when_another_comes() {
+    let (rates, start) = (Rates::default(), Instant::now());
+    let at = |ms: u64| start + Duration::from_millis(ms);
+    assert_eq!(by(&rates, "bulk", 12, start, 20).0, 12);
+    assert_eq!(by(&rates, "small", 12, start, 1).0, 0);
+    assert_eq!(by(&rates, "bulk", 12, at(500), 20).0, 3, "half of what came");
+    assert_eq!(by(&rates, "new", 12, at(500), 20).0, 3, "what is left");
+    assert_eq!(by(&rates, "bulk", 12, at(1_000), 20).0, 2, "a third");
+}
+
+#[test]
+fn a_share_grows_at_once_when_another_was_not_seen_for_a_while_and_not_beyond_one_window() {
+    let (rates, start) = (Rates::default(), Instant::now());
+    let at = |ms: u64| start + Duration::from_millis(ms);
+    assert_eq!(by(&rates, "leaving", 12, start, 1).0, 1);
+    assert_eq!(by(&rates, "bulk", 12, at(5_000), 20).0, 12);
+    assert_eq!(by(&rates, "small", 12, at(5_000), 1).0, 0);
+    assert_eq!(by(&rates, "bulk", 12, at(5_500), 20).0, 2, "a third of what came");
+    assert_eq!(by(&rates, "bulk", 12, at(9_800), 20).0, 6, "what is more than half");
+    assert_eq!(by(&rates, "small", 12, at(9_800), 20).0, 6, "all the rest");
+    assert_eq!(by(&rates, "bulk", 12, at(10_300), 20).0, 3, "half, of what came before the other was forgotten too");
+    assert_eq!(by(&rates, "bulk", 12, at(14_000), 20).0, 6, "half of a second's");
 }
 
 /// How many of their tries are let in within so many tenths of a second; each comes so often every so many tenths, in this order.
