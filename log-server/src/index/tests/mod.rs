@@ -106,9 +106,20 @@ impl Log {
 
 /// Asks page by page for all that a filter finds below `end`.
 fn search(shared: &Shared, filter: &Filter, end: u64, limit: usize) -> Result<Vec<u64>, SearchError> {
+    search_for(Effort::default(), shared, filter, end, limit)
+}
+
+/// The same, with so much for each page.
+fn search_for(
+    effort: Effort,
+    shared: &Shared,
+    filter: &Filter,
+    end: u64,
+    limit: usize,
+) -> Result<Vec<u64>, SearchError> {
     let (mut all, mut from) = (Vec::new(), 0);
     loop {
-        let Page { found, next } = page(shared, filter, from, end, limit)?;
+        let Page { found, next } = page_for(effort, shared, filter, from, end, limit)?;
         assert!(found.len() <= limit);
         all.extend(found.iter().map(|index| LeafIndex::get(*index)));
         match next {

@@ -100,6 +100,30 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// However little a page may cost, it goes on, and all of them together are the whole answer.
+    #[test]
+    fn pages_of_the_least_effort_come_to_an_end(
+        statements in prop::collection::vec(statement(), 1..80),
+        room in 1..60u64,
+        asked in prop::collection::vec(asked(), 30),
+    ) {
+        let (log, directory) = (Log::of(&statements), tempfile::tempdir().unwrap());
+        let shared = log.open(&directory.path().join("index"), room).unwrap();
+        log.catch_up(&shared).unwrap();
+        for asked in &asked {
+            let filter = asked.filter(&log);
+            for (looks, visits) in [(1, 1), (1, 100), (100, 1)] {
+                let found = search_for(Effort { looks, visits }, &shared, &filter, log.size(), asked.limit).unwrap();
+                prop_assert_eq!(found, log.brute(&filter, log.size()), "{:?}", filter);
+            }
+        }
+        shared.close();
+    }
+}
+
 #[test]
 fn pages_follow_one_another_while_the_log_grows() {
     let of = |range: std::ops::Range<u64>| -> Vec<SignedStatement> {
