@@ -5,90 +5,44 @@
 //! bytes ─▶ verify ─▶ Custody                 by whoever has a trust directory; reports are made from this
 //! ```
 //!
-//! The parts, in the order in which they rest on each other, as a rule:
+//! The stations, a folder each; none knows of those right of it:
 //!
 //! ```text
-//! handles ─▶ relations, revoking ─▶ points ─▶ node                        what an entry is called, and what it names
-//! node, finder ─▶ index, scan, resolve ─▶ shelf, closure ─▶ survey        what hangs together
-//! layout, timeline, streams ─▶ manifest, missing, contents                what a file is made of
-//! contents, claims ─▶ judge ─▶ verdict, report                            judged without a log
-//! plan, receipts ─▶ reader ─▶ starts, words, disclose, notes ─▶ export    made from one, and judged before it is given
+//! relations ─▶ find ─▶ matter ─▶ file ─▶ judge ─▶ report, export
+//!
+//! relations    what an entry is called, and what it names
+//! find         who finds entries by that: an index, a scan, an opening store
+//! matter       what hangs together
+//! file         what a file is made of
+//! judge        judged without a log
+//! report       shown as a page
+//! export       made from a log, and judged before it is given
 //! ```
 //!
 //! Trust: none in the file. What it encloses is checked against the reader's own trust directory; enclosed keys and policies count for nothing
 //! by themselves. What cannot be checked, as that nothing was left out, is said in every verdict.
 
-mod ahead;
-mod archive;
-mod batches;
-mod claims;
-mod closure;
-mod contents;
-mod diff;
-mod disclose;
-mod error;
 mod export;
-mod finder;
-mod found;
-mod handles;
-mod held;
-mod index;
+mod file;
+mod find;
 mod judge;
-mod layout;
-mod manifest;
-mod missing;
-mod node;
-mod notes;
-mod plan;
-mod points;
-mod reader;
-mod receipts;
-mod record;
+mod matter;
 mod relations;
 mod report;
-mod resolve;
-mod revoking;
-mod roles;
-mod scan;
-mod shelf;
-mod spot;
-mod starts;
-mod streams;
-mod survey;
 #[cfg(test)]
 mod tests;
-mod timeline;
-mod turns;
-mod verdict;
-mod words;
 
-pub use archive::{ArchiveError, MAX_FILE_BYTES, MAX_MEMBERS, is_archive};
-pub(crate) use batches::all_batches;
-pub use batches::{BatchError, Members};
-pub use closure::{Closure, close};
-pub(crate) use contents::id;
-pub use contents::{Contents, ContentsError, Earlier, Evidence, MAX_ENTRIES};
-pub use diff::{Difference, DifferenceError, Said, diff};
-pub use error::ExportError;
-pub use export::{Exported, export};
-pub(crate) use export::{export_under, head};
-pub use finder::{FindError, Finder, Question, Way, filters};
-pub use found::{Changes, Custody, Head, Recorded};
-pub use held::{Held, HeldMember};
-pub use index::Index;
-pub use manifest::{
-    BatchesSeen, CheckpointSaid, FORMAT, Link, Manifest, ManifestError, NotFound, Query, Sealed, Unopened, VERSION,
+pub use export::{ExportError, Exported, Plan, Progress, export};
+pub(crate) use export::{Read, Reader, export_under, head};
+pub(crate) use file::id;
+pub use file::{
+    ArchiveError, BatchesSeen, CheckpointSaid, Contents, ContentsError, Difference, DifferenceError, Earlier, Evidence,
+    FORMAT, GapSeen, LastWord, Link, MAX_ENTRIES, MAX_FILE_BYTES, MAX_MEMBERS, Manifest, ManifestError, NotFound,
+    Query, SILENT_AFTER_S, Said, Sealed, StreamSeen, Unopened, VERSION, diff, is_archive, streams,
 };
-pub use node::Node;
-pub use plan::{Plan, Progress};
-pub(crate) use reader::{Read, Reader};
-pub use relations::{Class, Point, REVOCABLE, WORDS, class, meant_kinds};
+pub(crate) use find::all_batches;
+pub use find::{BatchError, FindError, Finder, Index, Members, Question, Scan, ScanError, Way, filters};
+pub use judge::{Changes, Custody, CustodyVerdict, Head, Held, HeldMember, Recorded, verify};
+pub use matter::{Closure, DeadLink, Edge, Lookup, Role, Shelf, close};
+pub use relations::{Class, Node, Point, REVOCABLE, Spot, SpotError, WORDS, class, meant_kinds};
 pub use report::report;
-pub use resolve::Lookup;
-pub use roles::Role;
-pub use scan::{Scan, ScanError};
-pub use shelf::Shelf;
-pub use spot::{Spot, SpotError};
-pub use streams::{GapSeen, LastWord, SILENT_AFTER_S, StreamSeen, streams};
-pub use survey::{DeadLink, Edge};
-pub use verdict::{CustodyVerdict, verify};

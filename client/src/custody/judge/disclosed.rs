@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use govlog_formats::digest::Digest;
 
-use super::super::batches::Members;
-use super::super::contents::{VERIFY_TEXT, timeline};
-use super::super::held::Verified;
-use super::super::layout::{OPENING_STORE_TEXT, Place, Places};
-use super::super::manifest::{Manifest, NotFound};
-use super::super::missing::{Claimed, not_found, survey};
-use super::super::spot::Spot;
-use super::super::survey::Survey;
+use super::super::file::missing::{Claimed, not_found, survey};
+use super::super::file::{Manifest, NotFound, OPENING_STORE_TEXT, Place, Places, VERIFY_TEXT, timeline};
+use super::super::find::Members;
+use super::super::matter::Survey;
+use super::super::relations::Spot;
+use super::held::Verified;
 use crate::openings::{self, Openings, State};
 use crate::verify::{Failure, VerifiedEntry};
 

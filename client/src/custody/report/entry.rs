@@ -6,9 +6,9 @@ use govlog_formats::digest::Digest;
 use govlog_formats::record::about_kind;
 use govlog_formats::statement::Signer;
 
-use super::super::layout::Place;
+use super::super::file::Place;
+use super::super::matter::Role;
 use super::super::relations::{Class, class};
-use super::super::roles::Role;
 use super::exceptions::missing;
 use super::fields::fields;
 use super::html::Html;

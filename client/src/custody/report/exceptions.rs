@@ -7,11 +7,10 @@ use govlog_formats::record::decision::{DecisionResult, Enforcement};
 use govlog_formats::record::effect::Outcome;
 use govlog_formats::record::{Record, Recorded};
 
-use super::super::contents::id;
-use super::super::found::Custody;
-use super::super::relations::{BEARS_ON, Class, class, is_revoking};
-use super::super::spot::Spot;
-use super::super::survey::DeadLink;
+use super::super::file::id;
+use super::super::judge::Custody;
+use super::super::matter::DeadLink;
+use super::super::relations::{BEARS_ON, Class, Spot, class, is_revoking};
 use super::html::Html;
 use super::matter::{Matter, Told, link};
 use super::words::{relation, time_ms};

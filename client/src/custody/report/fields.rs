@@ -8,8 +8,8 @@ use govlog_formats::digest::Digest;
 use govlog_formats::record::sealed::Sealed;
 use govlog_formats::record::{Handle, LinkTarget, about_field};
 
-use super::super::layout::Place;
-use super::super::timeline::hex;
+use super::super::file::Place;
+use super::super::file::timeline::hex;
 use super::html::Html;
 use super::matter::{Matter, Told, link};
 use super::words::time_ms;

@@ -8,13 +8,10 @@ use govlog_formats::digest::Digest;
 use govlog_formats::record::Record;
 use govlog_formats::record::sealed::Sealed;
 
-use super::super::contents::id;
-use super::super::found::Custody;
-use super::super::held::Held;
-use super::super::roles::Role;
-use super::super::spot::Spot;
-use super::super::survey::{DeadLink, Edge};
-use super::super::timeline;
+use super::super::file::{id, timeline};
+use super::super::judge::{Custody, Held};
+use super::super::matter::{DeadLink, Edge, Role};
+use super::super::relations::Spot;
 use super::html::Html;
 use super::words::shortened;
 use crate::openings::{Field, State};

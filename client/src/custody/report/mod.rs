@@ -25,7 +25,7 @@ mod tests;
 mod timeline;
 mod words;
 
-use super::verdict::CustodyVerdict;
+use super::judge::CustodyVerdict;
 use crate::verify::Failure;
 
 /// Makes the page of a file that was verified.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::found::{Custody, Recorded};
+use super::super::file::StreamSeen;
+use super::super::judge::{Custody, Recorded};
+use super::super::matter::Role;
 use super::super::relations::{Class, class};
-use super::super::roles::Role;
-use super::super::streams::StreamSeen;
 use super::entry::fact;
 use super::html::Html;
 use super::matter::Matter;

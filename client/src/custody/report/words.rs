@@ -1,6 +1,6 @@
 //! How times, numbers and relations are written on the page.
 
-use super::super::timeline;
+use super::super::file::timeline;
 use super::html::Html;
 
 /// What a relation is called from the entry that names the other, and from the other one.

@@ -143,7 +143,7 @@ fn openings_that_open_nothing_are_refused() {
 fn the_commands_of_the_file_itself_find_what_is_not_as_the_manifest_says() {
     let log = log();
     let (bytes, digest) = contents(&log, log.size(), &[3, 2]).write().unwrap();
-    let (_, commands) = crate::custody::contents::VERIFY_TEXT.split_once("\n    python3 ").unwrap();
+    let (_, commands) = crate::custody::file::VERIFY_TEXT.split_once("\n    python3 ").unwrap();
     let (commands, _) = commands.split_once("\n    END\n").unwrap();
     let commands = format!("python3 {commands}\nEND\n").replace("\n    ", "\n").replace("FILE", "case.zip");
     let said = |bytes: &[u8]| {

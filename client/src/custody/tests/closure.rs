@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::scene::Scene;
 use super::*;
-use crate::custody::finder::{Way, filters};
 use crate::custody::{Lookup, Node, Role, Shelf, close, meant_kinds};
+use crate::custody::{Way, filters};
 
 /// From, relation, to, through.
 type Pairs = Vec<(usize, String, usize, Option<usize>)>;

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::scene::Scene;
 use super::*;
-use crate::custody::node::Node;
+use crate::custody::Node;
 use crate::custody::{Closure, Shelf, close};
 
 const PDP: &str = "spiffe://a/pdp";

@@ -5,7 +5,7 @@ use govlog_formats::search::Filter;
 use serde_json::json;
 
 use super::*;
-use crate::custody::words::last;
+use crate::custody::export::words::last;
 use crate::custody::{ExportError, Exported, FindError, Finder, Plan, Reader, Role, Scan, Way, export};
 use crate::openings::{FieldOpening, Folder, OpeningStore as _, Openings, Protection, Settings, State};
 use crate::source::{Head, Source, Tree};

@@ -19,8 +19,8 @@ use govlog_formats::receipt::{ReceiptClaims, SignedRoot};
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::transparent;
 
-use super::manifest::Query;
-use super::{BatchesSeen, Contents, CustodyVerdict, Earlier, Evidence, Members, archive, verify};
+use super::file::archive;
+use super::{BatchesSeen, Contents, CustodyVerdict, Earlier, Evidence, Members, Query, verify};
 use crate::testing::{ORIGIN, Random, TestLog, decision, issuance};
 use crate::trust::{Trust, TrustDir};
 

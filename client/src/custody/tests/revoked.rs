@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 use super::closure::{Suggests, found};
 use super::scene::Scene;
 use super::*;
-use crate::custody::missing;
+use crate::custody::file::missing;
 use crate::custody::relations::is_revoking;
 use crate::custody::{Node, Role, Shelf};
 use crate::people::{RevocationFacts, Seals, revocation};

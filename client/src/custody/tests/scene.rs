@@ -11,7 +11,7 @@ use govlog_formats::statement::{Claims, Content, StatementHeader, content_type_o
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::custody::node::Node;
+use crate::custody::Node;
 
 /// An organisation's entries: every kind that relations lead to or from, tied to each other by chance.
 pub(super) struct Scene {

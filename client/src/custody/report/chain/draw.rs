@@ -1,6 +1,6 @@
 //! The drawing itself: an inline SVG with a title and a description. What it shows is said again as a list, so it has no links of its own.
 
-use super::super::super::contents::id;
+use super::super::super::file::id;
 use super::super::escape::shown;
 use super::super::html::Html;
 use super::super::matter::Matter;

@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use govlog_formats::record::{Body, KINDS, Record, Recorded};
 
-use super::super::super::relations::{Class, class};
-use super::super::super::roles::Role;
-use super::super::super::spot::Spot;
+use super::super::super::matter::Role;
+use super::super::super::relations::{Class, Spot, class};
 use super::super::matter::{Matter, Told};
 
 /// About how many boxes one look takes in.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use self::draw::{NARROW, WIDE};
 use self::graph::{Graph, Node};
-use super::super::spot::Spot;
+use super::super::relations::Spot;
 use super::html::Html;
 use super::matter::{Matter, link, links, role};
 use super::words::{count, relation};
