@@ -1,7 +1,7 @@
 //! The trust directory of an agent that runs: read again when somebody has changed it, as `govlog trust update` does.
 //!
-//! Trust: as the directory's own. What cannot be read, is of another log, or knows less of this one than was known, changes nothing and is said:
-//! the agent goes on with what it knew. Whoever puts an old directory back cannot bring back what was taken from somebody since.
+//! Trust: as the directory's own. What cannot be read, is of another log, contradicts what was known of this one, or knows less of it, changes
+//! nothing and is said: the agent goes on with what it knew. Whoever puts an old directory back cannot bring back what was taken from somebody since.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use govlog_client::trust::{Trust, TrustDir, TrustError};
+use govlog_client::trust::{Pinned, Trust, TrustDir, TrustError};
 use govlog_formats::merkle::{LeafIndex, TreeSize};
 
 use crate::pump::{PumpError, Shared};
@@ -122,6 +122,9 @@ impl Trusted {
         if found != origin {
             return Err(format!("{at}: it is for {found} now, and the outbox for {origin}"));
         }
+        if let Some(split) = split_view(trust, was) {
+            return Err(format!("{at}: {split}"));
+        }
         let (found, known) = (trust.history().newest().index, was.history().newest().index);
         if found < known {
             return Err(format!("{at}: its newest admission change is at index {found}, {OLDER} {known}; {UPDATE}"));
@@ -149,6 +152,27 @@ impl Trusted {
         // Each change leaves it whole.
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What proves, of two directories of one log, that it says both: one size with two roots. Two sizes need the log's tiles to compare.
+fn split_view(found: &Trust, known: &Trust) -> Option<String> {
+    let (new, old) = (found.pinned()?, known.pinned()?);
+    let [(size, root), (old_size, old_root)] = [new, old].map(|pinned| {
+        let head = pinned.verified.checkpoint();
+        (head.size, head.root)
+    });
+    // With another entry 0 it is another log, which says nothing about this one.
+    if size != old_size || root == old_root || found.history().genesis() != known.history().genesis() {
+        return None;
+    }
+    // The file that held the known one may be written over by now.
+    let text = |pinned: &Pinned| String::from_utf8_lossy(&pinned.note).into_owned();
+    Some(format!(
+        "split view: its pinned head of size {size} has root {root}, the known one {old_root}; \
+         keep both notes, they prove it:\n{}\n{}",
+        text(new),
+        text(old)
+    ))
 }
 
 /// Whether all that was read in a directory is surely as it was.

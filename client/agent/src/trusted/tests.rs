@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
-use govlog_client::testing::TestLog;
+use govlog_client::testing::{ORIGIN, TestLog, decision};
 use govlog_formats::admission::{ChangeFields, GenesisRequest, IssuerRow, LogRow, ReceiptKey, Word};
 use govlog_formats::cose::{Curve, SigningKey};
 use govlog_formats::note::{KeyName, NoteSigner, SignatureAlgorithm};
@@ -81,7 +81,8 @@ fn what_is_older_or_of_another_log_is_refused() {
     let note = log.note_of(log.size(), &[0, 1]);
     knowing(&log, &at("unpinned"), &[change]);
     knowing(&log, &at("now"), &[change]).pin(&note).unwrap();
-    other_log(&log, &at("other"));
+    let other = other_log("other.example");
+    TrustDir::create(&at("other"), &other.policy(), &other.entries[0]).unwrap();
     put(&at("now"), &path);
     let trusted = Trusted::load(&path, AT_ONCE, NOW_MS).unwrap();
     let first = trusted.trust();
@@ -114,6 +115,60 @@ fn another_history_that_is_as_new_is_refused() {
     assert!(trusted.is_still(&trusted.trust(), &telemetry, NOW_MS));
     let wrong = trusted.now().wrong.clone();
     assert!(wrong.as_ref().is_some_and(|wrong| wrong.contains("index 2 is not in it, or is another")), "{wrong:?}");
+}
+
+/// One size with two roots is proof, whatever the entry in which two logs differ.
+#[test]
+fn another_head_of_the_same_size_is_refused_and_both_notes_are_said() {
+    let (dir, telemetry) = (tempfile::tempdir().unwrap(), Telemetry::new().unwrap());
+    let (path, at) = (dir.path().join("trust"), |name: &str| dir.path().join(name));
+    let mut changed = TestLog::new();
+    let row = IssuerRow { max_age_s: Some(60), ..changed.issuer_row() };
+    let change = changed.change(ChangeFields { set: vec![row], ..ChangeFields::default() });
+    let [one, other] = ["one", "other"].map(|id| {
+        let mut log = TestLog::new();
+        log.add("decision", &decision(id));
+        (id, pin(log.trusted_in(&at(id)), &log, &[0, 1]))
+    });
+    let changed = ("changed", pin(knowing(&changed, &at("changed"), &[change]), &changed, &[0, 1]));
+    for ((known, old), (found, new)) in [(&one, &other), (&other, &one), (&one, &changed), (&changed, &one)] {
+        put(&at(known), &path);
+        let trusted = Trusted::load(&path, AT_ONCE, NOW_MS).unwrap();
+        put(&at(found), &path);
+        assert!(trusted.is_still(&trusted.trust(), &telemetry, NOW_MS), "{found} after {known}");
+        let wrong = trusted.now().wrong.clone().unwrap();
+        assert!(wrong.contains("split view") && wrong.contains(old) && wrong.contains(new), "{wrong}");
+    }
+    let told = telemetry.render(&crate::telemetry::Depth::default());
+    assert!(told.contains("kind=\"trust\"} 4"), "{told}");
+}
+
+#[test]
+fn another_note_of_the_same_head_is_news() {
+    let (dir, log, telemetry) = (tempfile::tempdir().unwrap(), TestLog::new(), Telemetry::new().unwrap());
+    let (path, at) = (dir.path().join("trust"), |name: &str| dir.path().join(name));
+    pin(log.trusted_in(&at("two")), &log, &[0, 1]);
+    pin(log.trusted_in(&at("three")), &log, &[0, 1, 2]);
+    put(&at("two"), &path);
+    let trusted = Trusted::load(&path, AT_ONCE, NOW_MS).unwrap();
+    put(&at("three"), &path);
+    assert!(!trusted.is_still(&trusted.trust(), &telemetry, NOW_MS) && trusted.now().wrong.is_none());
+}
+
+/// What a log with another key says under the same name proves nothing about this one.
+#[test]
+fn another_log_of_the_same_name_is_refused_and_is_no_split_view() {
+    let (dir, log, telemetry) = (tempfile::tempdir().unwrap(), TestLog::new(), Telemetry::new().unwrap());
+    let (path, at) = (dir.path().join("trust"), |name: &str| dir.path().join(name));
+    let other = other_log(ORIGIN);
+    pin(log.trusted_in(&at("one")), &log, &[0, 1]);
+    pin(TrustDir::create(&at("other"), &other.policy(), &other.entries[0]).unwrap(), &other, &[0, 1]);
+    put(&at("one"), &path);
+    let trusted = Trusted::load(&path, AT_ONCE, NOW_MS).unwrap();
+    put(&at("other"), &path);
+    assert!(trusted.is_still(&trusted.trust(), &telemetry, NOW_MS));
+    let wrong = trusted.now().wrong.clone().unwrap();
+    assert!(!wrong.contains("split view"), "{wrong}");
 }
 
 /// What one operator more said of a change may be known, or not, to who knows the change.
@@ -151,23 +206,31 @@ fn knowing(log: &TestLog, path: &Path, entries: &[LeafIndex]) -> TrustDir {
     dir
 }
 
+/// Pins the log's head, cosigned by these witnesses, and gives its note.
+fn pin(mut dir: TrustDir, log: &TestLog, cosigners: &[usize]) -> String {
+    let note = log.note_of(log.size(), cosigners);
+    dir.pin(&note).unwrap();
+    String::from_utf8(note).unwrap()
+}
+
 /// Puts one directory in the place of another.
 fn put(dir: &Path, at: &Path) {
     let _ = std::fs::remove_file(at);
     std::os::unix::fs::symlink(dir, at).unwrap();
 }
 
-/// The trust directory of a log with another origin, under the same operator.
-fn other_log(log: &TestLog, path: &Path) {
-    let name = KeyName::new("other.example").unwrap();
-    let signer = NoteSigner::from_seed(name, SignatureAlgorithm::Ed25519, &[77; 32]).unwrap();
+/// A log with another key under this name, so with another entry 0, of the same operator.
+fn other_log(name: &str) -> TestLog {
+    let mut log = TestLog::new();
+    log.log = NoteSigner::from_seed(KeyName::new(name).unwrap(), SignatureAlgorithm::Ed25519, &[77; 32]).unwrap();
     let row = LogRow {
-        origin: "other.example".to_owned(),
-        checkpoint: signer.vkey().clone(),
+        origin: name.to_owned(),
+        checkpoint: log.log.vkey().clone(),
         receipts: vec![ReceiptKey { key: log.receipt.public(), from: 0, below: None }],
     };
     let genesis = GenesisRequest::new(row).unwrap().sign(&log.operator, 1_700_000_000_000).unwrap();
-    TrustDir::create(path, &format!("log {}\nquorum none\n", signer.vkey()), genesis.entry()).unwrap();
+    log.entries[0] = genesis.entry().to_vec();
+    log
 }
 
 #[test]
