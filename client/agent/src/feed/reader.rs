@@ -22,8 +22,8 @@ pub struct Reader {
     read: Option<Found>,
     /// What was settled and not kept yet.
     settled: Option<Found>,
-    /// Whether the last try failed: what stays wrong is said once.
-    pub(super) fails: bool,
+    /// Why the last try failed, if it did: what stays wrong is said once.
+    pub(super) wrong: Option<FeedError>,
 }
 
 impl Reader {
@@ -37,7 +37,7 @@ impl Reader {
         hold: Limits,
     ) -> Self {
         feed.meet(Arc::clone(&shared.outbox) as Arc<dyn Decisions>);
-        Self { feed, shared, names, world, hold, has_begun: false, read: None, settled: None, fails: false }
+        Self { feed, shared, names, world, hold, has_begun: false, read: None, settled: None, wrong: None }
     }
 
     /// Gives the feed its place, if it has not got it; says why it does not take it. Before the first event is signed, so that what is known
@@ -66,13 +66,13 @@ impl Reader {
     /// The outbox is not well.
     pub fn round(&mut self) -> Result<Round, PumpError> {
         if let Err(error) = self.begin()? {
-            return Ok(self.failed(&error));
+            return Ok(self.failed(error));
         }
         // As long as that is not kept nothing more is read: it would be held on top.
         if self.settled.is_some()
             && let Err(error) = self.turn(Turn::Settle)?
         {
-            return Ok(self.failed(&error));
+            return Ok(self.failed(error));
         }
         // However the one goes, so that what is held by a full outbox makes room.
         let (read, settled) = (self.turn(Turn::Read)?, self.turn(Turn::Settle)?);
@@ -82,7 +82,7 @@ impl Reader {
                 self.is_well();
                 Round::Later(again)
             }
-            Err(error) => self.failed(&error),
+            Err(error) => self.failed(error),
         };
         Ok(if worked { Round::Worked } else { again })
     }
@@ -170,19 +170,18 @@ impl Reader {
     }
 
     fn is_well(&mut self) {
-        if self.fails {
-            self.fails = false;
+        if self.wrong.take().is_some() {
             tracing::info!(route = self.feed.route(), reads = self.feed.reads(), "it is read again");
         }
         self.shared.telemetry.feed(self.feed.route(), self.feed.reads(), true);
     }
 
-    fn failed(&mut self, error: &FeedError) -> Round {
+    fn failed(&mut self, error: FeedError) -> Round {
         let (route, reads) = (self.feed.route(), self.feed.reads());
-        if !self.fails {
+        if self.wrong.is_none() {
             tracing::warn!(%error, route, reads, "it cannot be read now; it is tried again");
         }
-        self.fails = true;
+        self.wrong = Some(error);
         self.shared.telemetry.feed(route, reads, false);
         Round::Later(AFTER_FAILURE)
     }
@@ -230,23 +229,3 @@ enum NotKept {
 
 /// Long enough not to be in the way of what is wrong, short enough for whoever mends it.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_wrong_with_both_is_said_and_neither_keeps_the_other_from_going_on() {
-        let after = Duration::from_secs;
-        let turned = |more, seconds| Ok(Turned { more, again: after(seconds) });
-        let error = |why: &str| FeedError::new(why);
-        for (read, settled) in [(false, false), (false, true), (true, false), (true, true)] {
-            assert_eq!(both(turned(read, 5), turned(settled, 9)), (read || settled, Ok(after(5))));
-        }
-        for more in [false, true] {
-            assert_eq!(both(Err(error("read")), turned(more, 9)), (more, Err(error("read"))));
-            assert_eq!(both(turned(more, 5), Err(error("settled"))), (more, Err(error("settled"))));
-        }
-        assert_eq!(both(Err(error("read")), Err(error("settled"))), (false, Err(error("read; settled"))));
-    }
-}

@@ -17,7 +17,7 @@ struct State {
     resumed: Vec<Option<Vec<u8>>>,
     recalled: Vec<Vec<Note>>,
     finds: VecDeque<Found>,
-    settles: VecDeque<Found>,
+    settles: VecDeque<Result<Found, FeedError>>,
 }
 
 impl Feed for Shelf {
@@ -48,13 +48,13 @@ impl Feed for Shelf {
     }
 
     fn settle(&mut self, _now_ms: u64) -> Result<Found, FeedError> {
-        Ok(self.0.lock().unwrap().settles.pop_front().unwrap_or_default())
+        self.0.lock().unwrap().settles.pop_front().unwrap_or_else(|| Ok(Found::default()))
     }
 }
 
 fn found(ids: &[&str], place: &str) -> Found {
     let arrivals = ids.iter().map(|id| crate::testing::arrival(&event(id))).collect();
-    Found { arrivals, place: Some(place.as_bytes().to_vec()), again: Duration::from_secs(5), ..Found::default() }
+    Found { arrivals, place: Some(place.as_bytes().to_vec()), again: AGAIN, ..Found::default() }
 }
 
 fn reader(bench: &Bench, shelf: &Shelf, hold: Limits) -> Reader {
@@ -66,6 +66,7 @@ fn waiting(bench: &Bench) -> usize {
     usize::try_from(bench.shared.outbox.backlog().waiting).unwrap()
 }
 
+const AGAIN: Duration = Duration::from_secs(5);
 const ROOM: Limits = Limits { bytes: 1 << 20, streams: 8 };
 
 #[test]
@@ -73,7 +74,7 @@ fn what_is_found_is_kept_with_its_place_and_the_next_process_goes_on_there() {
     let (bench, shelf) = (Bench::new(), Shelf::default());
     shelf.0.lock().unwrap().finds.extend([found(&["1", "2"], "two"), Found { more: true, ..found(&[], "three") }]);
     let mut first = reader(&bench, &shelf, ROOM);
-    assert!(matches!(first.round().unwrap(), Round::Later(again) if again == Duration::from_secs(5)));
+    assert!(matches!(first.round().unwrap(), Round::Later(again) if again == AGAIN));
     assert_eq!(waiting(&bench), 2);
     assert!(matches!(first.round().unwrap(), Round::Worked), "there is more");
     drop(first);
@@ -122,7 +123,7 @@ fn what_is_held_becomes_an_event_however_full_the_outbox_is_and_whatever_is_read
         let mut state = shelf.0.lock().unwrap();
         state.finds.push_back(Found { held: vec![row(0), row(1)], ..found(&[], "one") });
         state.finds.push_back(Found { held: vec![row(2)], ..found(&[], "two") });
-        state.settles.extend([Found::default(), Found { more: true, ..settled("1", 0) }, settled("2", 1)]);
+        state.settles.extend([Ok(Found::default()), Ok(Found { more: true, ..settled("1", 0) }), Ok(settled("2", 1))]);
     }
     let mut cramped = reader(&bench, &shelf, Limits { bytes: 1_200, streams: 8 });
     cramped.round().unwrap();
@@ -131,7 +132,7 @@ fn what_is_held_becomes_an_event_however_full_the_outbox_is_and_whatever_is_read
     assert_eq!(bench.shared.outbox.backlog().held, 1);
     assert!(matches!(cramped.round().unwrap(), Round::Later(_)));
     assert_eq!((bench.shared.outbox.backlog().held, waiting(&bench)), (0, 2));
-    assert!(cramped.fails && !bench.shared.is_full(), "what is uploaded finds room");
+    assert!(cramped.wrong.is_some() && !bench.shared.is_full(), "what is uploaded finds room");
     assert_eq!(bench.shared.outbox.place(ROUTE, "shelf").unwrap(), Some(b"one".to_vec()));
     cramped.hold = ROOM;
     cramped.round().unwrap();
@@ -150,7 +151,7 @@ fn a_read_that_takes_no_room_does_not_say_that_there_is_some() {
     assert!(bench.shared.is_full(), "what is known takes no room");
     for _ in 0..2 {
         cramped.round().unwrap();
-        assert!(cramped.fails && bench.shared.is_full(), "nor does what is refused");
+        assert!(cramped.wrong.is_some() && bench.shared.is_full(), "nor does what is refused");
     }
     cramped.hold = ROOM;
     cramped.round().unwrap();
@@ -165,18 +166,50 @@ fn while_what_was_settled_finds_no_stream_nothing_more_is_read() {
         let mut state = shelf.0.lock().unwrap();
         state.finds.extend([row(0), row(1), row(2), row(3)]);
         state.settles.extend([
-            Found::default(),
-            Found { held: vec![Held::NoMore { number: 0 }], place: None, ..found(&["1"], "") },
+            Ok(Found::default()),
+            Ok(Found { held: vec![Held::NoMore { number: 0 }], place: None, ..found(&["1"], "") }),
         ]);
     }
     let mut cramped = reader(&bench, &shelf, Limits { streams: 0, ..ROOM });
     for _ in 0..4 {
         cramped.round().unwrap();
     }
-    assert_eq!((shelf.0.lock().unwrap().finds.len(), bench.shared.outbox.backlog().held, cramped.fails), (2, 2, true));
+    assert_eq!(
+        (shelf.0.lock().unwrap().finds.len(), bench.shared.outbox.backlog().held, cramped.wrong.is_some()),
+        (2, 2, true)
+    );
     cramped.hold = ROOM;
     cramped.round().unwrap();
-    assert_eq!((bench.shared.outbox.backlog().held, waiting(&bench), cramped.fails), (2, 1, false), "and read on");
+    assert_eq!((bench.shared.outbox.backlog().held, waiting(&bench), cramped.wrong), (2, 1, None), "and read on");
+}
+
+/// Each of the two fails, has no more, or has more at once, whatever the other does.
+#[test]
+fn neither_turn_keeps_the_other_from_going_on_and_what_is_wrong_with_both_is_said() {
+    let ways = [None, Some(false), Some(true)];
+    for (read, settled) in ways.iter().flat_map(|read| ways.iter().map(move |settled| (*read, *settled))) {
+        let (bench, shelf) = (Bench::new(), Shelf::default());
+        {
+            let mut state = shelf.0.lock().unwrap();
+            state.finds.extend(read.map(|more| Found { more, ..found(&["1"], "one") }));
+            let settles = settled.map(|more| Found { more, place: None, again: AGAIN * 2, ..found(&["2"], "") });
+            state.settles.push_back(settles.ok_or_else(|| FeedError::new("nothing settles")));
+        }
+        let mut reader = reader(&bench, &shelf, ROOM);
+        let round = reader.round().unwrap();
+        let wrong = match (read, settled) {
+            (None, None) => Some("nothing is on the shelf; nothing settles"),
+            (None, _) => Some("nothing is on the shelf"),
+            (_, None) => Some("nothing settles"),
+            _ => None,
+        };
+        assert_eq!(reader.wrong, wrong.map(FeedError::new), "{read:?} {settled:?}");
+        let kept = usize::from(read.is_some()) + usize::from(settled.is_some());
+        assert_eq!(waiting(&bench), kept, "{read:?} {settled:?}");
+        let again = if wrong.is_some() { Duration::from_secs(1) } else { AGAIN };
+        let has_more = read == Some(true) || settled == Some(true);
+        assert_eq!(round, if has_more { Round::Worked } else { Round::Later(again) }, "{read:?} {settled:?}");
+    }
 }
 
 #[test]
@@ -184,12 +217,12 @@ fn a_feed_that_fails_is_tried_again_and_what_it_hears_opens_a_stream() {
     let (bench, shelf) = (Bench::new(), Shelf::default());
     let mut reader = reader(&bench, &shelf, ROOM);
     assert!(matches!(reader.round().unwrap(), Round::Later(_)));
-    assert!(reader.fails);
+    assert!(reader.wrong.is_some());
     let counters = BTreeMap::from([("dropped".to_owned(), "3".to_owned())]);
     let heard = vec![(INSTANCE.to_owned(), counters.clone())];
     shelf.0.lock().unwrap().finds.push_back(Found { heard, ..Found::default() });
     reader.round().unwrap();
-    assert!(!reader.fails);
+    assert_eq!(reader.wrong, None);
     let streams = bench.shared.outbox.streams().unwrap();
     assert_eq!((streams.len(), &streams[0].1.source_counters), (1, &counters));
 }
