@@ -14,9 +14,9 @@ use crate::trust::EPOCH;
 const PAGE: usize = 1000;
 /// A page of these, and what is around them.
 const MAX_PAGE_BYTES: usize = 256 * 1024;
-/// A server looks at thousands of entries before it gives a page with none of them; this is less, and a few pages more are let pass.
+/// A server looks at thousands of entries before it gives a page with fewer ids than it may; this is less, and a few pages more are let pass.
 const LEAST_COVERED: u64 = 1024;
-const FEW_EMPTY: u64 = 16;
+const FEW_SHORT: u64 = 16;
 /// How long to wait for an index that is being built, or is behind.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -74,7 +74,7 @@ impl Http {
     ) -> Result<(Vec<LeafIndex>, bool), RecordsError> {
         let (mut found, mut cursor, query) = (Vec::<LeafIndex>::new(), from.get(), filter.to_query());
         let and = if query.is_empty() { "" } else { "&" };
-        let (mut empty, most_empty) = (0, at.get() / LEAST_COVERED + FEW_EMPTY);
+        let (mut short, most_short) = (0, at.get() / LEAST_COVERED + FEW_SHORT);
         loop {
             // One more than is taken says that there are more: a cursor may lead to an empty page.
             let limit = (most - found.len()).saturating_add(1).min(PAGE);
@@ -101,9 +101,10 @@ impl Http {
                 }
                 found.push(index);
             }
-            empty = if page.ids.is_empty() { empty + 1 } else { 0 };
-            if empty > most_empty {
-                return Err(RecordsError::Wrong(format!("{empty} empty pages one after the other, of {at} entries")));
+            short += u64::from(page.cursor.is_some() && page.ids.len() < limit);
+            if short > most_short {
+                let why = format!("{short} pages go on that have fewer ids than they may, of {at} entries");
+                return Err(RecordsError::Wrong(why));
             }
             match page.cursor {
                 None => return Ok((found, false)),

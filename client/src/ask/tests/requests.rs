@@ -126,7 +126,24 @@ fn a_cursor_that_crawls_is_not_followed_to_the_end() {
     let asking = Asking::of(many(100), crawling);
     let filter = Filter::from_pairs([("issuer", ISSUER)]).unwrap();
     let error = asking.source.http().unwrap().records(&filter, many(100).size(), 10).unwrap_err();
-    assert!(error.to_string().contains("empty pages"), "{error}");
+    assert!(error.to_string().contains("17 pages go on"), "{error}");
+    assert_eq!(asking.server.limits().len(), 17);
+}
+
+/// An id now and then makes no progress of it.
+#[test]
+fn a_cursor_that_crawls_from_one_id_to_the_next_is_not_followed_either() {
+    let crawling: server::Index = |at, found| match found {
+        [first, next, ..] if found.len() % 2 == 0 => {
+            json!({ "as_of": at, "ids": [format!("1.{first}")], "cursor": next.to_string() })
+        }
+        [_, next, ..] => json!({ "as_of": at, "ids": [], "cursor": next.to_string() }),
+        _ => honest(at, found),
+    };
+    let asking = Asking::of(many(100), crawling);
+    let filter = Filter::from_pairs([("issuer", ISSUER)]).unwrap();
+    let error = asking.source.http().unwrap().records(&filter, many(100).size(), 100).unwrap_err();
+    assert!(error.to_string().contains("17 pages go on"), "{error}");
     assert_eq!(asking.server.limits().len(), 17);
 }
 
