@@ -25,13 +25,13 @@ pub struct Held {
     pub role: Option<Role>,
     /// The tightest time bounds that the file's notes prove.
     pub bracket: Bracket,
-    /// Whether it carries a receipt, for SCITT tools.
+    /// Whether it carries a receipt by a key in force that you know, for SCITT tools.
     pub has_receipt: bool,
     /// Its sealed values, opened or not.
     pub fields: Vec<Field>,
 }
 
-/// The entries, each verified, and whether it carries a receipt.
+/// The entries, each verified, and whether it carries a receipt by a key in force.
 pub(super) type Verified = BTreeMap<LeafIndex, (Arc<VerifiedEntry>, bool)>;
 
 /// A decision that is a member of a batch.

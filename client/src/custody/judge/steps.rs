@@ -36,11 +36,11 @@ pub(super) fn judge(trust: &Trust, bytes: &[u8], remarks: &mut Vec<String>) -> R
     let places = places(&members, &manifest)?;
     let head = head(trust, &manifest, &places)?;
     let notes = notes(trust, &head, &places)?;
-    let mut file = File { trust: trust.clone(), places, head, notes, remarks, short_receipts: 0 };
+    let mut file = File { trust: trust.clone(), places, head, notes, remarks, short_receipts: 0, unplaced: 0 };
     file.pinned()?;
     let changes = file.changes()?;
     let verified = file.entries()?;
-    file.say_short_receipts();
+    file.say_receipts();
     let members = file.members(&verified)?;
     let disclosed = disclosed::openings(&file.places, &verified, &members)?;
     let starts = claims::answers(&manifest, &verified, &members, file.remarks)?;
@@ -172,6 +172,8 @@ struct File<'f> {
     remarks: &'f mut Vec<String>,
     /// How many receipts are by notes with fewer witnesses than you ask for.
     short_receipts: usize,
+    /// How many members have receipts, and none by a key in force that you know.
+    unplaced: usize,
 }
 
 impl<'f> File<'f> {
@@ -304,16 +306,24 @@ impl<'f> File<'f> {
         Ok(found)
     }
 
-    fn say_short_receipts(&mut self) {
+    fn say_receipts(&mut self) {
         if self.short_receipts > 0 {
             let count = self.short_receipts;
             self.remarks.push(format!(
                 "the times of {count} receipts: fewer witnesses cosigned their notes than your policy asks for"
             ));
         }
+        if self.unplaced > 0 {
+            let count = self.unplaced;
+            self.remarks.push(format!(
+                "the receipts of {count} entries: none is by a receipt key in force that you know; govlog trust update asks the log"
+            ));
+        }
     }
 
-    /// Judges the receipts that a member carries, each by its note, which the file has judged already; says whether it has any.
+    /// Judges the receipts that a member carries, each by its note, which the file has judged already; says whether it has one by a key in force.
+    ///
+    /// The entry is proved by its own leaf and path: receipts that nobody can judge take nothing away.
     fn receipts(&mut self, place: Place, bytes: &[u8], index: LeafIndex) -> Result<bool, Failure> {
         let refuse = |why: String| Failure::refuted(format!("{}: {why}", place.name()));
         let transparent = match TransparentStatement::parse(bytes) {
@@ -339,7 +349,7 @@ impl<'f> File<'f> {
             let note = Place::Note(receipt.size());
             let head = self.notes.get(&receipt.size()).filter(|_| self.places.get(&note) == Some(&receipt.note()));
             let head = head.ok_or_else(|| refuse(format!("its receipt's checkpoint is not {}", note.name())))?;
-            // The entry is proved under the file's own checkpoint: a receipt by fewer witnesses than you ask for adds nothing, and takes nothing away.
+            // A receipt by fewer witnesses than you ask for adds nothing, and takes nothing away.
             if !head.quorum().met() {
                 self.short_receipts += 1;
             }
@@ -349,11 +359,11 @@ impl<'f> File<'f> {
                 placed => is_placed |= placed.is_some(),
             }
         }
-        if !is_placed {
-            let why = "none of its receipts is signed with a receipt key that you know; run: govlog trust update";
-            return Err(Failure::unknown(format!("{}: {why}", place.name())));
+        if is_placed {
+            self.remarks.extend(remarks.into_iter().map(|remark| format!("{} of {}", remark, place.name())));
+        } else {
+            self.unplaced += 1;
         }
-        self.remarks.extend(remarks.into_iter().map(|remark| format!("{} of {}", remark, place.name())));
-        Ok(true)
+        Ok(is_placed)
     }
 }

@@ -88,7 +88,9 @@ fn not_proved(custody: &Custody, remarks: Vec<String>) -> Vec<String> {
     }
     let bare = count(&|held| !held.has_receipt);
     if bare > 0 {
-        list.push(format!("anything to SCITT tools of {bare} of {all} entries: they carry no receipt"));
+        list.push(format!(
+            "anything to SCITT tools of {bare} of {all} entries: they carry no receipt that you can judge"
+        ));
     }
     list.push(format!(
         "that the admission policy did not change again below the checkpoint, after change {}: govlog trust update asks the log",

@@ -404,3 +404,24 @@ fn the_receipt_of_a_change_can_be_by_the_key_of_a_later_one() {
     contents.changes.get_mut(&change).unwrap().statement = anew;
     assert_eq!(why(&judge(&trust, &contents.write().unwrap().0)), "VERIFIED");
 }
+
+/// The entry is proved by its own leaf and path: a receipt that its reader cannot judge takes no file away.
+#[test]
+fn receipts_by_keys_that_nobody_knows_refuse_no_file() {
+    let log = log();
+    let (_dir, trust) = trust(&log);
+    let mut contents = contents(&log, log.size(), &[3, 2]);
+    let stranger = SigningKey::from_seed(Curve::P256, &[8; 32]).unwrap();
+    for index in [3, 1] {
+        let (at, entry) = (LeafIndex::new(index), &log.entries[usize::try_from(index).unwrap()]);
+        let receipt = log.receipt_for(at, &contents.note, &stranger);
+        let evidence = contents.entries.get_mut(&at).or(contents.changes.get_mut(&at)).unwrap();
+        evidence.statement = transparent::assemble(entry, &[receipt]).unwrap();
+    }
+    let verdict = judge(&trust, &contents.write().unwrap().0);
+    assert_eq!(why(&verdict), "VERIFIED");
+    let said = "the receipts of 2 entries: none is by a receipt key in force that you know";
+    assert!(verdict.not_proved.iter().any(|line| line.starts_with(said)), "{:?}", verdict.not_proved);
+    let custody = verdict.result.unwrap();
+    assert_eq!([2, 3].map(|index| custody.at(LeafIndex::new(index)).unwrap().has_receipt), [true, false]);
+}

@@ -90,7 +90,8 @@ fn a_manifest_that_lists_what_was_changed_helps_nobody() {
             let at = random.below(member.len());
             member[at] ^= 1 << random.below(8);
         });
-        assert!(judge(&trust, &altered).result.is_err(), "round {round}: {name}");
+        let verdict = judge(&trust, &altered);
+        assert!(verdict.result.is_err() || is_by_nobody(&verdict) && name.ends_with(".cose"), "round {round}: {name}");
     }
     for name in &names {
         let dropped = rebuilt(&bytes, true, |members| drop(members.remove(*name)));
