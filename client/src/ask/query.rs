@@ -92,11 +92,14 @@ pub fn query(
             }
             Ok(_) => answered.wrong.push(not_asked_for(index)),
             Err(ExportError::Entry { failure, .. }) => answered.refused.push((id(index), failure)),
-            Err(error) => return Err(error),
+            Err(error) => {
+                answered.wrong.extend(reader.wrong.take());
+                return Err(error.with(answered.wrong));
+            }
         }
         progress("read", done, count);
     }
-    answered.wrong.append(&mut reader.wrong);
+    answered.wrong.extend(reader.wrong.take());
     Ok(answered)
 }
 
@@ -168,7 +171,7 @@ fn not_asked_for(index: LeafIndex) -> String {
 /// The tightest bounds: the receipt is of the first size that covers the entry, the checkpoint of a later one.
 fn hit(read: &Read) -> Hit {
     let own = read.entry.included().bracket;
-    let upper_s = own.upper_s.into_iter().chain(read.upper_s).min();
+    let upper_s = own.upper_s.into_iter().chain(read.upper_s()).min();
     Hit { entry: read.entry.clone(), bracket: Bracket { lower_s: own.lower_s, upper_s } }
 }
 

@@ -14,10 +14,10 @@ use super::missing::{self, Missing};
 use super::starts::{OfFile, OfLog, OfScan, Starts, starts};
 use crate::custody::{
     Custody, ExportError, Held, Index, MAX_ENTRIES, Plan, Progress, Query, Reader, Role, Shelf, Spot, StreamSeen,
-    close, export_under, head,
+    close, export_under, head, wrong_lines,
 };
 use crate::resolve::Sought;
-use crate::source::{Head, Source, Tree};
+use crate::source::{Head, Http, Source, Tree};
 use crate::trust::Trust;
 use crate::verify::{Failure, Outcome};
 
@@ -68,8 +68,13 @@ pub enum ShowError {
     #[error(transparent)]
     Failure(#[from] Failure),
     /// The log's index names what was not asked for.
-    #[error("{0}: the log's index names it, and it has nothing of what is asked for")]
-    Wrong(String),
+    #[error("{id}: the log's index names it, and it has nothing of what is asked for{}", wrong_lines(wrong))]
+    Wrong {
+        /// Which entry it names.
+        id: String,
+        /// What is wrong besides.
+        wrong: Vec<String>,
+    },
 }
 
 /// Finds what was named in a log, and everything that hangs together with it. `None`: nothing has it.
@@ -109,10 +114,14 @@ pub fn show(
     let wrong: Vec<String> = made.wrong.iter().map(|why| format!("WRONG  {why}")).chain(made.left_out()).collect();
     let custody = made.verdict.result.map_err(|failure| with_wrong(failure, outcome, &wrong))?;
     let mut shown = Shown { wrong, outcome, ..Shown::new(asked(wanted.sought), found, custody, true) };
-    shown.only_what_was_asked_for(wanted.sought)?;
+    if let Err(id) = shown.only_what_was_asked_for(wanted.sought) {
+        return Err(ShowError::Wrong { id, wrong: made.wrong });
+    }
     // Whoever reads everything asks no index: how often streams speak is not known then.
     if !is_scanned {
-        shown.beats = beats(source, trust, &head, &tree, &shown.custody.streams)?;
+        let (beats, more) = beats(source, trust, &head, &tree, &shown.custody.streams);
+        shown.beats = beats.map_err(|error| error.with([made.wrong, more.clone()].concat()))?;
+        shown.add_wrong(more);
     }
     Ok(Some(shown))
 }
@@ -171,8 +180,18 @@ impl Shown {
         }
     }
 
-    /// Whatever the index named to begin with has what was asked for.
-    fn only_what_was_asked_for(&self, sought: &Sought) -> Result<(), ShowError> {
+    /// Adds what turned out to be wrong later on; the same entry may have been read before.
+    fn add_wrong(&mut self, more: Vec<String>) {
+        for line in more.into_iter().map(|why| format!("WRONG  {why}")) {
+            self.outcome = Outcome::Refuted;
+            if !self.wrong.contains(&line) {
+                self.wrong.push(line);
+            }
+        }
+    }
+
+    /// Whatever the index named to begin with has what was asked for; or else the entry that has not.
+    fn only_what_was_asked_for(&self, sought: &Sought) -> Result<(), String> {
         let filters: Vec<Filter> =
             sought.terms.iter().chain(&sought.or_else).map(|term| Filter::default().with(term.clone())).collect();
         let is_start = |spot: &Spot| self.roles.get(spot) == Some(&Role::Start);
@@ -180,7 +199,7 @@ impl Shown {
             let is_it = sought.entry == Some(held.entry.id())
                 || filters.iter().any(|filter| filter.matches(held.entry.statement()));
             if !is_it {
-                return Err(ShowError::Wrong(held.entry.id().to_string()));
+                return Err(held.entry.id().to_string());
             }
         }
         Ok(())
@@ -255,17 +274,22 @@ const MOST_STREAMS: usize = 20;
 /// Where the word before the last one is looked for.
 const AROUND_MS: u64 = 3 * 3_600_000;
 
-/// How often streams speak: the time between their last two words.
+/// How often streams speak: the time between their last two words. And what was wrong with what was read for it.
 fn beats(
     source: &Source,
     trust: &Trust,
     head: &Head,
     tree: &Tree<'_>,
     streams: &[StreamSeen],
-) -> Result<Beats, ShowError> {
-    let mut beats = Beats::new();
-    let Some(http) = source.http() else { return Ok(beats) };
+) -> (Result<Beats, ExportError>, Vec<String>) {
+    let Some(http) = source.http() else { return (Ok(Beats::new()), Vec::new()) };
     let mut reader = Reader::new(source, trust, head, tree, Box::new(Index::new(http, head.size(), MOST_STREAMS)));
+    let beats = read_beats(&mut reader, http, streams);
+    (beats, reader.wrong.take())
+}
+
+fn read_beats(reader: &mut Reader<'_>, http: &Http, streams: &[StreamSeen]) -> Result<Beats, ExportError> {
+    let mut beats = Beats::new();
     for stream in streams.iter().take(MOST_STREAMS) {
         let Some(last) = &stream.last_word else { continue };
         let pairs = [(Column::KIND, "stream"), (Column::ISSUER, &stream.issuer), (Column::STREAM, &stream.stream)];
@@ -273,7 +297,7 @@ fn beats(
         let filter = terms.fold(Filter::default(), Filter::with);
         let filter = filter.since(last.event_ms.saturating_sub(AROUND_MS)).until(last.event_ms);
         let (named, _) =
-            http.records(&filter, head.size(), usize::MAX).map_err(|error| ExportError::Find(error.into()))?;
+            http.records(&filter, reader.head.size(), usize::MAX).map_err(|error| ExportError::Find(error.into()))?;
         let mut times = Vec::new();
         for index in named.into_iter().rev().take(2) {
             // What cannot be judged here is not worth failing for: the pace is not known then.

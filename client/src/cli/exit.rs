@@ -120,7 +120,7 @@ fn meaning(cause: &(dyn Error + 'static)) -> Option<Exit> {
         Some(match show {
             ShowError::Export(export) => of_export(export),
             ShowError::Failure(failure) => failure.outcome.into(),
-            ShowError::Wrong(_) => Exit::Refuted,
+            ShowError::Wrong { .. } => Exit::Refuted,
         })
     } else if let Some(records) = cause.downcast_ref::<RecordsError>() {
         Some(of_records(records))
@@ -140,7 +140,10 @@ fn of_export(error: &ExportError) -> Exit {
         ExportError::Head(head) | ExportError::Update(UpdateError::Head(head)) => of_head(head),
         ExportError::Entry { failure, .. } => failure.outcome.into(),
         ExportError::Find(FindError::Records(records)) => of_records(records),
-        ExportError::Scan(ScanError::Broken(_)) | ExportError::Openings { .. } => Exit::Refuted,
+        ExportError::Scan(ScanError::Broken(_))
+        | ExportError::Openings { .. }
+        | ExportError::PinSplit { .. }
+        | ExportError::Wrong { .. } => Exit::Refuted,
         ExportError::NotPublished(_) | ExportError::NoEntry(_) => Exit::NothingFound,
         ExportError::Query(_) | ExportError::NoIndex | ExportError::Pin(_) | ExportError::Store(_) => Exit::Usage,
         _ => Exit::CannotEvaluate,
@@ -190,6 +193,7 @@ mod tests {
         assert_eq!(Exit::worst([Pending, PolicyNotSatisfied, Ok]), PolicyNotSatisfied);
         assert_eq!(Exit::worst([PolicyNotSatisfied, CannotEvaluate]), CannotEvaluate);
         assert_eq!(Exit::worst([CannotEvaluate, Refuted, Ok]), Refuted);
+        assert_eq!(Exit::worst([Refuted, Pending]), Refuted);
         assert_eq!(
             [Ok, Refuted, Exit::Usage, CannotEvaluate, PolicyNotSatisfied, NothingFound, Pending].map(Exit::code),
             [0, 1, 2, 3, 4, 5, 6]

@@ -33,7 +33,7 @@ mod report;
 mod tests;
 
 pub use export::{ExportError, Exported, Plan, Progress, export};
-pub(crate) use export::{Read, Reader, export_under, head};
+pub(crate) use export::{Read, Reader, export_under, head, wrong_lines};
 pub(crate) use file::id;
 pub use file::{
     ArchiveError, BatchesSeen, CheckpointSaid, Contents, ContentsError, Difference, DifferenceError, Earlier, Evidence,

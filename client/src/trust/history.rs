@@ -104,6 +104,13 @@ impl History {
         self.entries.last().expect("a history begins with entry 0")
     }
 
+    /// The history as far as a tree of this size has it; entry 0 it always has.
+    #[must_use]
+    pub fn below(&self, size: TreeSize) -> Self {
+        let is_below = |entry: &&Change| size.covers(entry.index) || entry.index == LeafIndex::new(0);
+        Self { entries: self.entries.iter().filter(is_below).cloned().collect() }
+    }
+
     /// The number of the newest change known; entry 0 is change 0.
     #[must_use]
     pub fn newest_number(&self) -> usize {

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 use govlog_formats::checkpoint::Checkpoint;
 use govlog_formats::digest::Digest;
-use govlog_formats::merkle::LeafIndex;
+use govlog_formats::merkle::{LeafIndex, TreeSize};
 use govlog_formats::note::Vkey;
 use govlog_formats::tlog_policy::{Policy, VerifiedCheckpoint};
 
@@ -79,6 +79,11 @@ impl Trust {
     #[must_use]
     pub fn pinned(&self) -> Option<&Pinned> {
         self.pinned.as_ref()
+    }
+
+    /// What whoever learns the admission policy from a tree of this size believes.
+    pub(crate) fn below(&self, size: TreeSize) -> Self {
+        Self { history: self.history.below(size), ..self.clone() }
     }
 
     /// Learns the next admission-policy entry from its proof, for as long as this value lives; nothing is written.

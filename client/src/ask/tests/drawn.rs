@@ -140,7 +140,7 @@ fn an_index_that_begins_the_chain_elsewhere_is_caught() {
     let sought = sought(&asking, &format!("trace:{TRACE}"));
     let wanted = Wanted { sought: &sought, at: None, most: 100, complete: false };
     let error = show(&asking.source, &asking.trust, &wanted, &mut |_, _, _| {}).unwrap_err();
-    assert!(matches!(error, ShowError::Wrong(id) if id == "1.11"));
+    assert!(matches!(error, ShowError::Wrong { id, .. } if id == "1.11"));
 }
 
 /// A folder is read whole, and a custody file stands alone: both give the chain that the log gives.

@@ -2,6 +2,7 @@
 
 mod busy;
 mod drawn;
+mod notes;
 mod receipts;
 mod requests;
 mod server;

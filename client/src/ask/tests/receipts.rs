@@ -1,35 +1,35 @@
 //! What a log serves with an entry beside the entry: it can lie, and takes no evidence away.
 
+use govlog_formats::admission::{LogRow, ReceiptKey};
 use govlog_formats::cbor;
 use govlog_formats::cose::{Curve, SigningKey};
-use govlog_formats::digest::Digest;
-use govlog_formats::statement::{Content, StatementHeader, content_type_of};
-use govlog_formats::transparent::{TransparentStatement, assemble};
+use govlog_formats::transparent::assemble;
 
 use super::*;
 use crate::custody::{ExportError, Exported, Plan, export, verify};
+use crate::testing::ORIGIN;
 
-const DECISION: LeafIndex = LeafIndex::new(7);
-const EFFECT: LeafIndex = LeafIndex::new(8);
+pub(super) const DECISION: LeafIndex = LeafIndex::new(7);
+pub(super) const EFFECT: LeafIndex = LeafIndex::new(8);
 
 /// What is served of an entry by somebody whose log this is.
-fn served(log: &TestLog, index: LeafIndex) -> Vec<u8> {
+pub(super) fn served(log: &TestLog, index: LeafIndex) -> Vec<u8> {
     log.transparent(index, &note(log))
 }
 
-fn note(log: &TestLog) -> Vec<u8> {
+pub(super) fn note(log: &TestLog) -> Vec<u8> {
     log.note_of(log.size(), &[0, 1, 2])
 }
 
 /// The log when it had so many entries.
-fn earlier(size: usize) -> TestLog {
+pub(super) fn earlier(size: usize) -> TestLog {
     let mut log = organisation();
     log.entries.truncate(size);
     log
 }
 
 /// A log of another history, which has the first entries in common.
-fn forked() -> TestLog {
+pub(super) fn forked() -> TestLog {
     let mut log = earlier(10);
     log.entries[9] = log.entries[4].clone();
     log
@@ -67,7 +67,7 @@ fn more() -> Vec<u8> {
 }
 
 /// The matter of the trace and its policy, which is complete and verifies whatever is served with its entries.
-fn whole(asking: &Asking, plan: &Plan<'_>) -> Exported {
+pub(super) fn whole(asking: &Asking, plan: &Plan<'_>) -> Exported {
     let made = export(&asking.source, &asking.trust, plan, &mut |_, _, _| {}).unwrap().unwrap();
     assert!(made.refused.is_empty(), "{:?}", made.refused);
     let verdict = verify(&asking.trust, "case.zip", &made.bytes, &[]);
@@ -76,7 +76,7 @@ fn whole(asking: &Asking, plan: &Plan<'_>) -> Exported {
     made
 }
 
-fn plans() -> [Plan<'static>; 2] {
+pub(super) fn plans() -> [Plan<'static>; 2] {
     let query = crate::custody::Query {
         search: [("trace".to_owned(), vec![TRACE.to_owned()])].into(),
         entries: vec!["1.6".to_owned()],
@@ -85,7 +85,7 @@ fn plans() -> [Plan<'static>; 2] {
 }
 
 /// Says for these entries whether the file has receipts with them.
-fn have_receipts(made: &Exported, indexes: &[LeafIndex]) -> Vec<bool> {
+pub(super) fn have_receipts(made: &Exported, indexes: &[LeafIndex]) -> Vec<bool> {
     let custody = made.verdict.result.as_ref().unwrap();
     indexes.iter().map(|index| custody.at(*index).unwrap().has_receipt).collect()
 }
@@ -122,86 +122,128 @@ fn an_entry_whose_receipt_lies_is_there_and_the_lie_is_told() {
     }
 }
 
-/// What a file cannot carry is dropped without a word: it is no lie.
+/// What nobody can judge by the file is dropped, which is no lie: it widens the bounds of a time, and that is said.
 #[test]
 fn a_receipt_that_nobody_can_judge_by_the_file_is_dropped() {
     let change = LeafIndex::new(2);
-    for (index, bytes) in [
-        (DECISION, by_a_stranger(DECISION)),
-        (change, by_a_stranger(change)),
-        (DECISION, served(&later(), DECISION)),
-        (change, served(&later(), change)),
-        (DECISION, organisation().entries[7].clone()),
+    for (index, bytes, why) in [
+        (DECISION, by_a_stranger(DECISION), "does not name"),
+        (change, by_a_stranger(change), ""),
+        (DECISION, served(&later(), DECISION), "larger checkpoints"),
+        (change, served(&later(), change), ""),
+        (DECISION, organisation().entries[7].clone(), "serves no receipts"),
     ] {
         let asking = Asking::giving(organisation(), vec![(index.get(), bytes)]);
         for plan in plans() {
             let made = whole(&asking, &plan);
             assert_eq!((made.wrong.as_slice(), made.outcome()), (&[][..], Outcome::Verified));
             assert_eq!(have_receipts(&made, &[DECISION, EFFECT]), [index == change, true]);
+            let said: Vec<_> = made.notices.iter().filter(|notice| notice.contains("the times of")).collect();
+            assert_eq!(said.len(), usize::from(index == DECISION), "{said:?}");
+            assert!(said.iter().all(|said| said.contains("of 1 entries") && said.contains(why)), "{said:?}");
         }
     }
 }
 
-/// Two notes of one size and one root differ in who cosigned them: a file has one of each size.
+/// A file stands for itself: its receipts are judged by what it has of the admission policy, and not by what its maker knows besides.
 #[test]
-fn of_two_notes_of_one_size_the_first_is_taken() {
-    let ten = earlier(10);
-    let [one, other] = [[0, 1], [0, 2]].map(|cosigners| ten.note_of(ten.size(), &cosigners));
-    let (decision, effect) = (ten.transparent(DECISION, &one), ten.transparent(EFFECT, &other));
-    let change = ten.transparent(LeafIndex::new(2), &other);
-    let receipts = [&one, &other].map(|note| ten.receipt_for(DECISION, note, &ten.receipt));
-    let both = assemble(&ten.entries[7], &receipts).unwrap();
-    for (given, has_effect) in [(vec![(7, decision), (8, effect), (2, change)], false), (vec![(7, both.clone())], true)]
-    {
-        let asking = Asking::giving(organisation(), given);
+fn a_receipt_by_a_key_that_comes_after_the_checkpoint_takes_no_file_away() {
+    let (below, newer) = (organisation(), SigningKey::from_seed(Curve::P256, &[98; 32]).unwrap());
+    let archived = below.note_of(below.size(), &[0, 1]);
+    let receipt = below.receipt_for(DECISION, &archived, &newer);
+    let decision = assemble(&below.entries[7], &[receipt]).unwrap();
+    let mut log = organisation();
+    let receipts = [&log.receipt, &newer].map(|key| ReceiptKey { key: key.public(), from: 0, below: None }).to_vec();
+    let row = LogRow { origin: ORIGIN.to_owned(), checkpoint: log.log.vkey().clone(), receipts };
+    log.change(ChangeFields { log: Some(row), ..ChangeFields::default() });
+    let note = log.note_of(log.size(), &[0, 1]);
+    let changes = [2, 12]
+        .map(LeafIndex::new)
+        .map(|index| (index, log.entries[usize::try_from(index.get()).unwrap()].clone(), log.tlog_proof(index, &note)));
+    let reader = tempfile::tempdir().unwrap();
+    let reader = TrustDir::create(&reader.path().join("trust"), &log.policy(), &log.entries[0]).unwrap();
+    let (size, other) = (below.size(), vec![(7, decision), (8, below.transparent(EFFECT, &archived))]);
+    let mut asking = Asking::serving(log, Serves { other, earlier: Some(below), ..Serves::default() });
+    let mut dir = TrustDir::load(&asking._dir.path().join("trust")).unwrap();
+    changes.iter().for_each(|(index, entry, proof)| dir.add_change(*index, entry, proof).unwrap());
+    asking.trust = dir.trust().clone();
+    for plan in plans() {
+        let made = whole(&asking, &Plan { at: Some(size), ..plan });
+        let verdict = verify(reader.trust(), "case.zip", &made.bytes, &[]);
+        let custody = verdict.result.unwrap_or_else(|failure| panic!("{failure}"));
+        assert!(!custody.at(DECISION).unwrap().has_receipt && custody.at(EFFECT).unwrap().has_receipt);
+        assert!(made.notices.iter().any(|notice| notice.contains("does not name")), "{:?}", made.notices);
+    }
+}
+
+/// Receipts are small, and there is room for thousands: few are judged, and of an entry one line is said.
+#[test]
+fn lies_without_end_are_told_in_a_line() {
+    let log = organisation();
+    let receipts: Vec<Vec<u8>> =
+        (0..2000).map(|at| log.receipt_for(DECISION, format!("no note {at}").as_bytes(), &log.receipt)).collect();
+    let asking = Asking::giving(organisation(), vec![(7, assemble(&log.entries[7], &receipts).unwrap())]);
+    for plan in plans() {
+        let made = whole(&asking, &plan);
+        assert_eq!((made.wrong.len(), made.outcome()), (1, Outcome::Refuted), "{:?}", made.wrong);
+        assert!(made.wrong[0].starts_with("1.7: ") && made.wrong[0].ends_with("; and 7 more"), "{:?}", made.wrong);
+    }
+}
+
+/// The log's files have whatever its server does not give.
+#[test]
+fn an_entry_that_is_not_given_is_taken_from_the_files_and_that_is_told() {
+    let path = "/entries/1.7/statement";
+    for (serves, why) in [
+        (Serves { fails: vec![(path, "404 Not Found")], ..Serves::default() }, "no such entry"),
+        (Serves { fails: vec![(path, "500 Internal Server Error")], ..Serves::default() }, "answered 500"),
+        (Serves { other: vec![(7, vec![0; 2 * 1024 * 1024])], ..Serves::default() }, "more than"),
+    ] {
+        let asking = Asking::serving(organisation(), serves);
         for plan in plans() {
             let made = whole(&asking, &plan);
-            assert_eq!((made.wrong.as_slice(), made.outcome()), (&[][..], Outcome::Verified));
-            assert_eq!(have_receipts(&made, &[DECISION, EFFECT]), [true, has_effect]);
+            assert_eq!((made.wrong.len(), made.outcome()), (1, Outcome::Refuted), "{:?}", made.wrong);
+            assert!(made.wrong[0].starts_with("1.7: ") && made.wrong[0].contains(why), "{:?}", made.wrong);
         }
     }
-    assert_eq!(TransparentStatement::parse(&both).unwrap().receipts().len(), 2);
+    // That the files cannot be read proves nothing.
+    let mut log = TestLog::new();
+    log.add("decision", &crate::testing::decision("d-1"));
+    let fails = vec![("/entries/1.2/statement", "404 Not Found"), ("/tile/entries/", "500 Internal Server Error")];
+    let asking = Asking::serving(log, Serves { fails, ..Serves::default() });
+    let query = crate::custody::Query { entries: vec!["1.2".to_owned()], ..Default::default() };
+    let error = export(&asking.source, &asking.trust, &Plan::of(query, 100), &mut |_, _, _| {}).unwrap_err();
+    assert!(matches!(error, ExportError::Tree(_)), "{error}");
+    assert_eq!(crate::cli::Exit::of(&error.into()), crate::cli::Exit::CannotEvaluate);
 }
 
-/// Whoever has seen a checkpoint that contradicts a receipt's note has proof of a split view.
+/// A lie is told whatever comes of the rest: where nothing answers, where there is too much, and of what is read for the pace of a stream alone.
 #[test]
-fn a_pin_is_held_against_the_notes_of_receipts() {
-    let ten = earlier(10);
-    let asking = Asking::giving(organisation(), vec![(7, served(&ten, DECISION))]);
-    for plan in plans() {
-        let ask = |log: &TestLog| {
-            let plan = Plan { pin: Some(note(log)), query: plan.query.clone(), ..Plan::of(Default::default(), 100) };
-            export(&asking.source, &asking.trust, &plan, &mut |_, _, _| {})
-        };
-        assert_eq!(ask(&ten).unwrap().unwrap().outcome(), Outcome::Verified);
-        let error = ask(&forked()).unwrap_err();
-        assert!(matches!(&error, ExportError::Pin(why) if why.contains("split view")), "{error}");
+fn what_is_wrong_is_told_where_there_is_no_file() {
+    let given = vec![(7, served(&forked(), DECISION))];
+    let index: Index = |at, _| honest(at, &[7]);
+    let asking = Asking::serving(organisation(), Serves { index, other: given.clone(), ..Serves::default() });
+    let query =
+        crate::custody::Query { search: [("decision".to_owned(), vec!["d-9".to_owned()])].into(), entries: Vec::new() };
+    let nothing = export(&asking.source, &asking.trust, &Plan::of(query, 100), &mut |_, _, _| {}).unwrap_err();
+    assert!(matches!(&nothing, ExportError::Wrong { cause: None, .. }), "{nothing}");
+    let asking = Asking::giving(organisation(), given);
+    let [plan, _] = plans();
+    let plan = Plan { most_bytes: 2_500, ..plan };
+    let large = export(&asking.source, &asking.trust, &plan, &mut |_, _, _| {}).unwrap_err();
+    let ExportError::Wrong { cause: Some(cause), .. } = &large else { panic!("{large}") };
+    assert!(matches!(**cause, ExportError::TooLarge { .. }), "{large}");
+    for error in [nothing, large] {
+        assert!(error.to_string().contains("\nWRONG  1.7: its receipt lies: split view"), "{error}");
+        assert_eq!(crate::cli::Exit::of(&error.into()), crate::cli::Exit::Refuted);
     }
-}
 
-/// A note that a statement names is looked for in the log's list, which can have anything.
-#[test]
-fn a_listed_note_that_lies_is_told_and_costs_no_file() {
-    for (listed, why) in [
-        (organisation().note_of(TreeSize::new(10), &[0, 1]), None),
-        (b"no note".to_vec(), Some("the checkpoint that the log lists at size 10 lies")),
-        (organisation().note_of(TreeSize::new(9), &[0, 1]), Some("of size 9")),
-        (note(&forked()), Some("split view")),
-    ] {
-        let mut log = organisation();
-        let payload = crate::testing::decision("d-12");
-        let mut claims = log.statement("decision", &payload).claims().clone();
-        claims.head = Some(Digest::sha256(&listed));
-        let header = StatementHeader { content: Content::Plain(content_type_of("decision")), claims };
-        log.append(SignedStatement::sign(&header, &payload, &log.issuer).unwrap().entry().to_vec());
-        let asking = Asking::serving(log, Serves { listed: Some((10, listed)), ..Serves::default() });
-        let query = crate::custody::Query { entries: vec!["1.12".to_owned()], ..Default::default() };
-        let made = export(&asking.source, &asking.trust, &Plan::of(query, 100), &mut |_, _, _| {}).unwrap().unwrap();
-        let custody = made.verdict.result.as_ref().unwrap_or_else(|failure| panic!("{failure}"));
-        assert_eq!(custody.checkpoint.earlier.len(), usize::from(why.is_none()));
-        assert_eq!(made.wrong.len(), usize::from(why.is_some()), "{:?}", made.wrong);
-        assert!(why.is_none_or(|why| made.wrong[0].contains(why)), "{:?}", made.wrong);
-    }
+    let asking = Asking::giving(organisation(), vec![(9, served(&forked(), LeafIndex::new(9)))]);
+    let sought = super::drawn::sought(&asking, "1.7");
+    let wanted = Wanted { sought: &sought, at: None, most: 100, complete: false };
+    let shown = show(&asking.source, &asking.trust, &wanted, &mut |_, _, _| {}).unwrap().unwrap();
+    assert_eq!(shown.outcome, Outcome::Refuted);
+    assert!(shown.wrong.len() == 1 && shown.wrong[0].starts_with("WRONG  1.9: "), "{:?}", shown.wrong);
 }
 
 /// What is dropped needs no room.

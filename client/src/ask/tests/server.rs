@@ -28,6 +28,10 @@ pub(super) struct Serves {
     pub(super) index: Index,
     /// Other bytes that it gives for some entries.
     pub(super) other: Vec<(u64, Vec<u8>)>,
+    /// What it answers with no more than a status, by how the paths begin.
+    pub(super) fails: Vec<(&'static str, &'static str)>,
+    /// The log as it was, of which it has the files, too.
+    pub(super) earlier: Option<TestLog>,
     /// Whether the index gives whole answers, whatever it was asked for at most.
     pub(super) is_whole: bool,
     /// A note that it lists at this size, instead of the one that was published.
@@ -40,7 +44,16 @@ pub(super) struct Serves {
 
 impl Default for Serves {
     fn default() -> Self {
-        Self { index: honest, is_whole: false, listed: None, other: Vec::new(), archived: &[0, 1, 2], hidden: None }
+        Self {
+            index: honest,
+            is_whole: false,
+            listed: None,
+            other: Vec::new(),
+            fails: Vec::new(),
+            earlier: None,
+            archived: &[0, 1, 2],
+            hidden: None,
+        }
     }
 }
 
@@ -57,7 +70,9 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let is_over = Arc::new(AtomicBool::new(false));
         let files = tempfile::tempdir().unwrap();
-        log.write_to(files.path(), &log.note_of(log.size(), &[0, 1, 2]));
+        for log in serves.earlier.iter().chain([&log]) {
+            log.write_to(files.path(), &log.note_of(log.size(), &[0, 1, 2]));
+        }
         let (ends, asked) = (is_over.clone(), Arc::new(Mutex::new(Vec::new())));
         let list = asked.clone();
         std::thread::spawn(move || {
@@ -71,11 +86,13 @@ impl Server {
                 let is_asked = |(index, _): &&(u64, Vec<u8>)| target == format!("/entries/1.{index}/statement");
                 let other = serves.other.iter().find(is_asked);
                 let other = other.map(|(_, bytes)| bytes.clone());
-                let (status, body) = match other.or_else(|| answer(&log, &serves, &target)) {
-                    Some(body) => ("200 OK", body),
-                    None => match std::fs::read(files.path().join(target.trim_start_matches('/'))) {
-                        Ok(body) => ("200 OK", body),
-                        Err(_) => ("404 Not Found", Vec::new()),
+                let file = || std::fs::read(files.path().join(target.trim_start_matches('/'))).ok();
+                let fails = serves.fails.iter().find(|(path, _)| target.starts_with(path));
+                let (status, body) = match fails {
+                    Some((_, status)) => (*status, Vec::new()),
+                    None => match other.or_else(|| answer(&log, &serves, &target)).or_else(file) {
+                        Some(body) => ("200 OK", body),
+                        None => ("404 Not Found", Vec::new()),
                     },
                 };
                 let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());

@@ -15,7 +15,7 @@ use super::record::{Recording, Step};
 use crate::cli::exit::{Refuted, Usage};
 use crate::cli::output::Output;
 use crate::cli::{Exit, files, open, progress};
-use crate::custody::{Custody, Exported, Held, MAX_ENTRIES, Plan, export};
+use crate::custody::{Custody, ExportError, Exported, Held, MAX_ENTRIES, Plan, export};
 use crate::openings::{Folder, OpeningStore};
 use crate::resolve::Resolver;
 use crate::trust::TrustDir;
@@ -45,7 +45,9 @@ A file that is there is not replaced, nor is a record beside it: either may be w
 the record is removed, for it is not about the new file.
 
 An entry that does not verify is left out and named, what hangs together without it is written all the same, and the exit code is that entry's. \
-A receipt that lies is left out as well: its entry stays, the lie is told, and the exit code is 1.
+A receipt that lies is left out as well: its entry stays, the lie is told as WRONG, and the exit code is 1, though the file is written and verifies. \
+A receipt that cannot be judged by the file is dropped, and why is said: its entry's time is bounded by later checkpoints alone. Of several receipts, \
+and of several checkpoints of one size, the file has the one that bounds the time best.
 
 Exit codes: 0 written, and verified · 5 nothing answers the query, nothing written · 1, 3, 4 as `govlog verify`.
 
@@ -137,22 +139,21 @@ impl Export {
             bar.set_position(done);
         });
         bar.finish_and_clear();
-        let Some(made) = made? else {
-            out.result(
-                "nothing answers the query, and nothing was written",
-                json!({ "file": null, "entries_in_file": 0 }),
-            );
-            return Ok(Exit::NothingFound);
+        let made = match made {
+            Ok(Some(made)) => made,
+            Ok(None) => return Ok(nothing(&[], out)),
+            Err(ExportError::Wrong { wrong, cause: None }) => return Ok(nothing(&wrong, out)),
+            Err(error) => return Err(error.into()),
         };
         made.notices.iter().for_each(|notice| out.notice(&visible(notice)));
-        made.wrong.iter().for_each(|why| out.notice(&visible(&format!("WRONG  {why}"))));
+        tell(&made.wrong, out);
         made.left_out().for_each(|line| out.notice(&visible(&line)));
         let custody = match &made.verdict.result {
             Ok(custody) => custody,
             Err(failure) if failure.outcome == Outcome::Refuted => return Err(Refuted(failure.why.clone()).into()),
             Err(failure) => {
                 out.notice(&visible(&failure.why));
-                return Ok(failure.outcome.into());
+                return Ok(made.outcome().into());
             }
         };
         for (id, kind) in self.asked.named() {
@@ -182,7 +183,7 @@ impl Export {
             ..Step::default()
         };
         let recorded = recording.log(&step, custody, dir.trust(), (&beside, self.force), document, out)?;
-        Ok(if recorded == Exit::Ok { made.outcome().into() } else { recorded })
+        Ok(Exit::worst([made.outcome().into(), recorded]))
     }
 
     /// Where the record lies; nothing is to be replaced unless that was asked for.
@@ -206,6 +207,20 @@ impl Export {
         }
         Ok(())
     }
+}
+
+/// What the log serves wrongly, whatever comes of the rest.
+fn tell(wrong: &[String], out: &Output) {
+    wrong.iter().for_each(|why| out.notice(&visible(&format!("WRONG  {why}"))));
+}
+
+fn nothing(wrong: &[String], out: &Output) -> Exit {
+    tell(wrong, out);
+    out.result(
+        "nothing answers the query, and nothing was written",
+        json!({ "file": null, "entries_in_file": 0, "wrong": wrong }),
+    );
+    if wrong.is_empty() { Exit::NothingFound } else { Exit::Refuted }
 }
 
 fn summary(path: &Path, made: &Exported, custody: &Custody) -> String {

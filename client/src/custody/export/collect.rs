@@ -5,7 +5,6 @@
 //! policy on heads.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use govlog_formats::digest::Digest;
 use govlog_formats::entry_id::EntryId;
@@ -22,10 +21,10 @@ use super::super::matter::{Closure, close};
 use super::super::relations::Spot;
 use super::disclose::disclose;
 use super::error::ExportError;
-use super::notes::Notes;
+use super::notes::{Found, Notes};
 use super::plan::{Plan, Progress};
-use super::reader::{Read, Reader};
-use super::receipts::consistency;
+use super::reader::Reader;
+use super::receipts::{Dropped, consistency};
 use super::starts::starts;
 use super::words::words;
 use crate::source::{Head, HeadError, Source, Tree, published};
@@ -68,7 +67,7 @@ impl Exported {
 ///
 /// # Errors
 ///
-/// The log cannot be read, or shows what does not verify.
+/// The log cannot be read, or shows what does not verify; or nothing answers, and what it shows with that is wrong.
 pub fn export(
     source: &Source,
     trust: &Trust,
@@ -109,12 +108,18 @@ pub(crate) fn export_under(
     let mut wrong = learn_found(source, &mut trust, head, finder.changes())?.wrong(is_listed);
     let most_bytes = plan.most_bytes.min(MAX_FILE_BYTES);
     let mut reader = Reader::new(source, &trust, head, &tree, finder).with_batches(batches).within(most_bytes);
-    let made = collected(&mut reader, plan, &filters, most, progress)?;
-    wrong.append(&mut reader.wrong);
-    Ok(made.map(|mut made| {
-        notices.append(&mut made.notices);
-        Exported { wrong, notices, ..made }
-    }))
+    let made = collected(&mut reader, plan, &filters, most, progress);
+    wrong.extend(reader.wrong.take());
+    match made {
+        Ok(Some(mut made)) => {
+            notices.append(&mut made.notices);
+            Ok(Some(Exported { wrong, notices, ..made }))
+        }
+        // What is wrong is told, whatever comes of the rest.
+        Ok(None) if wrong.is_empty() => Ok(None),
+        Ok(None) => Err(ExportError::Wrong { wrong, cause: None }),
+        Err(error) => Err(error.with(wrong)),
+    }
 }
 
 /// Makes the file of what belongs to the matter.
@@ -140,7 +145,12 @@ fn collected(
     notices.extend(is_cut.then(|| cut(most)));
     let files = 2 * (found.len() + changes.len()) + members.len() + disclosed.len() + MAX_SINGLE_MEMBERS;
     let room = MAX_MEMBERS.saturating_sub(files) / 2;
-    let notes = Notes::collect(reader, &found, plan.pin.as_deref(), room)?;
+    let notes = Notes::collect(reader, &found, &changes, plan.pin.as_deref(), room)?;
+    notices.extend(without_receipt(reader, &found, &notes));
+    let evidence = |found: &Found| -> BTreeMap<LeafIndex, Evidence> {
+        found.iter().map(|(index, read)| (*index, notes.evidence(read))).collect()
+    };
+    let (entries, changes) = (evidence(&found), evidence(&changes));
     let contents = Contents {
         origin: trust.origin().to_owned(),
         size: head.size(),
@@ -161,7 +171,7 @@ fn collected(
         cut_at: is_cut.then_some(most as u64),
         refused: reader.refused.keys().copied().collect(),
         members,
-        entries: found.into_iter().map(|(index, read)| (index, read.evidence.clone())).collect(),
+        entries,
         openings: disclosed,
     };
     let (bytes, manifest_digest) = contents.write()?;
@@ -238,11 +248,8 @@ fn completeness(plan: &Plan<'_>, head: &Head) -> String {
 }
 
 /// What was reached, and what the streams of it say of themselves.
-fn with_words(
-    reader: &mut Reader<'_>,
-    closure: &Closure,
-) -> Result<(BTreeMap<LeafIndex, Arc<Read>>, bool), ExportError> {
-    let mut found = BTreeMap::new();
+fn with_words(reader: &mut Reader<'_>, closure: &Closure) -> Result<(Found, bool), ExportError> {
+    let mut found = Found::new();
     for spot in closure.reached.keys().filter(|spot| spot.member.is_none()) {
         found.insert(spot.index, reader.read(spot.index)?);
     }
@@ -257,24 +264,37 @@ fn with_words(
 }
 
 /// The members that were reached; where the matter was cut between a member and its batch, it is left out with the batch.
-fn members(reader: &Reader<'_>, closure: &Closure, found: &BTreeMap<LeafIndex, Arc<Read>>) -> Members {
+fn members(reader: &Reader<'_>, closure: &Closure, found: &Found) -> Members {
     let spots = closure.reached.keys().filter(|spot| found.contains_key(&spot.index));
     spots.filter_map(|spot| Some((*spot, reader.known_member(*spot)?.proof.clone()))).collect()
 }
 
 fn earlier(tree: &Tree<'_>, head: &Head, notes: Notes) -> Result<BTreeMap<TreeSize, Earlier>, ExportError> {
     let mut earlier = BTreeMap::new();
-    for (size, note) in notes.into_inner() {
+    for (size, note) in notes.into_earlier() {
         earlier.insert(size, Earlier { note, path: consistency(tree, size, head.size())?.path });
     }
     Ok(earlier)
 }
 
+/// How many entries the file has without a receipt, and why: whoever drops receipts from what a log serves widens the bounds of their times.
+fn without_receipt(reader: &Reader<'_>, found: &Found, notes: &Notes) -> Vec<String> {
+    // A folder has none.
+    if reader.source.http().is_none() {
+        return Vec::new();
+    }
+    let mut counts: BTreeMap<Dropped, usize> = BTreeMap::new();
+    for read in found.values().filter(|read| notes.receipt(read).is_none()) {
+        read.dropped.first().into_iter().for_each(|why| *counts.entry(*why).or_default() += 1);
+    }
+    counts.into_iter().map(|(why, count)| why.said(count)).collect()
+}
+
 /// Every entry that the admission policy is folded from, below the checkpoint.
-fn changes(reader: &mut Reader<'_>) -> Result<BTreeMap<LeafIndex, Evidence>, ExportError> {
+fn changes(reader: &mut Reader<'_>) -> Result<Found, ExportError> {
     let indexes: Vec<LeafIndex> = reader.trust.history().entries().iter().map(|change| change.index).collect();
     let below = indexes.into_iter().filter(|index| reader.head.size().covers(*index)).collect::<BTreeSet<_>>();
-    below.into_iter().map(|index| Ok((index, reader.read(index)?.evidence.clone()))).collect()
+    below.into_iter().map(|index| Ok((index, reader.read(index)?))).collect()
 }
 
 #[cfg(test)]

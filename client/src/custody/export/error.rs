@@ -82,6 +82,14 @@ pub enum ExportError {
     /// A pin that the checkpoint does not continue.
     #[error("the pinned checkpoint: {0}")]
     Pin(String),
+    /// A pin that the log contradicts.
+    #[error("the pinned checkpoint: split view: {why}; keep both, they prove it; the other note:\n{note}")]
+    PinSplit {
+        /// How.
+        why: String,
+        /// The note that contradicts it.
+        note: String,
+    },
     /// An earlier checkpoint to which no proof leads.
     #[error("that the checkpoint of size {new} continues the one of size {old} cannot be proved: {why}")]
     Earlier {
@@ -92,9 +100,6 @@ pub enum ExportError {
         /// Why not.
         why: String,
     },
-    /// The server does not give an entry that it has published.
-    #[error("entry {0}: published, and the log does not give it")]
-    Withheld(String),
     /// An entry is refused.
     #[error("entry {id}: {failure}")]
     Entry {
@@ -102,6 +107,14 @@ pub enum ExportError {
         id: String,
         /// Why.
         failure: Failure,
+    },
+    /// There is no file, and what the log serves is wrong besides.
+    #[error("{}{}", cause.as_ref().map_or_else(|| "nothing answers the query".to_owned(), ToString::to_string), wrong_lines(wrong))]
+    Wrong {
+        /// What is wrong.
+        wrong: Vec<String>,
+        /// Why there is no file; `None`: nothing answers the query.
+        cause: Option<Box<ExportError>>,
     },
     /// A disclosed value is not what the entry is sealed for.
     #[error("the openings of entry {id}: {why}")]
@@ -111,4 +124,16 @@ pub enum ExportError {
         /// Why.
         why: String,
     },
+}
+
+impl ExportError {
+    /// With what is wrong besides, if anything.
+    pub(crate) fn with(self, wrong: Vec<String>) -> Self {
+        if wrong.is_empty() { self } else { Self::Wrong { wrong, cause: Some(Box::new(self)) } }
+    }
+}
+
+/// What is wrong, each on a line of its own below an error.
+pub(crate) fn wrong_lines(wrong: &[String]) -> String {
+    wrong.iter().map(|why| format!("\nWRONG  {why}")).collect()
 }

@@ -1,7 +1,7 @@
 //! Made from a log: from a plan to a file, which is judged before it is given.
 //!
 //! ```text
-//! plan, receipts ─▶ reader ─▶ starts, words, disclose, notes ─▶ collect
+//! plan, receipts, wrong ─▶ reader ─▶ starts, words, disclose, notes ─▶ collect
 //! ```
 
 mod collect;
@@ -12,10 +12,12 @@ mod plan;
 mod reader;
 mod receipts;
 mod starts;
-pub(super) mod words;
+mod words;
+mod wrong;
 
 pub use collect::{Exported, export};
 pub(crate) use collect::{export_under, head};
 pub use error::ExportError;
+pub(crate) use error::wrong_lines;
 pub use plan::{Plan, Progress};
 pub(crate) use reader::{Read, Reader};

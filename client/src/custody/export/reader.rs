@@ -1,7 +1,8 @@
 //! Entries as a collector reads them: whatever is suggested is fetched, proved under the one checkpoint and judged, before anything follows from it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use govlog_formats::digest::Digest;
@@ -12,14 +13,15 @@ use govlog_formats::record::LinkTarget;
 use govlog_formats::statement::SignedStatement;
 use govlog_formats::tlog_proof::TlogProof;
 
-use super::super::file::{Evidence, id, statement_of};
+use super::super::file::{id, statement_of};
 use super::super::find::{Batches, Finder, OpenBatch, Question, Way};
 use super::super::matter::Lookup;
 use super::super::relations::{Node, Spot, target_key};
 use super::error::ExportError;
-use super::receipts::Receipts;
+use super::receipts::{Dropped, Note, Placed, Receipts};
+use super::wrong::Wrong;
 use crate::openings::FieldOpening;
-use crate::source::{Fetched, Head, Http, Source, Tree, at_once};
+use crate::source::{Fetched, Head, Http, Source, SourceError, Tree, at_once};
 use crate::trust::{EPOCH, Trust};
 use crate::verify::{self, Failure, VerifiedEntry};
 
@@ -34,11 +36,20 @@ pub(crate) const AT_ONCE: usize = 256;
 pub(crate) struct Read {
     pub(crate) node: Arc<Node>,
     pub(crate) statement: SignedStatement,
-    pub(crate) evidence: Evidence,
-    /// By when it was there, as its receipts prove.
-    pub(crate) upper_s: Option<u64>,
+    /// The way to the checkpoint's root.
+    pub(super) path: Vec<Digest>,
+    /// The receipts that hold, and why others were dropped.
+    pub(super) receipts: Vec<Placed>,
+    pub(super) dropped: BTreeSet<Dropped>,
     /// As it stands under the one checkpoint.
     pub(crate) entry: VerifiedEntry,
+}
+
+impl Read {
+    /// By when it was there, as its receipts prove.
+    pub(crate) fn upper_s(&self) -> Option<u64> {
+        self.receipts.iter().filter_map(|placed| placed.note.verified.upper_time()).min()
+    }
 }
 
 /// A member of a batch that was read from an opening store, and judged by the batch's entry.
@@ -52,6 +63,9 @@ pub(crate) struct ReadMember {
 
 /// A batch's entry, and its members as an opening store has them.
 type Opened = (Arc<Read>, Arc<OpenBatch>);
+
+/// What a server gives in place of an entry, or why that is none.
+type Answer = Result<Vec<u8>, String>;
 
 /// What an index was asked: which way, for what, of which kinds.
 type Asked = (Way, Vec<u8>, Vec<String>);
@@ -68,8 +82,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) notices: Vec<String>,
     /// What was to be read and does not verify: nothing follows from it.
     pub(crate) refused: BTreeMap<LeafIndex, Failure>,
-    /// What the log serves wrongly with entries that verify all the same, a line for each.
-    pub(crate) wrong: Vec<String>,
+    /// What the log serves wrongly with entries that verify all the same.
+    pub(crate) wrong: Wrong,
     receipts: Receipts<'a>,
     members: HashMap<Spot, Option<Arc<ReadMember>>>,
     by_leaf: HashMap<Digest, Option<Arc<Read>>>,
@@ -77,7 +91,9 @@ pub(crate) struct Reader<'a> {
     bytes: usize,
     most_bytes: usize,
     /// What was fetched and is not read yet.
-    fetched: HashMap<LeafIndex, Vec<u8>>,
+    fetched: HashMap<LeafIndex, Answer>,
+    /// Whether the log lets wait for what it has published.
+    lets_wait: AtomicBool,
     read: HashMap<LeafIndex, Arc<Read>>,
     asked: HashMap<Asked, (Vec<LeafIndex>, bool)>,
     /// Whether there were more of those that were asked for last.
@@ -101,13 +117,14 @@ impl<'a> Reader<'a> {
             batches: Batches::default(),
             notices: Vec::new(),
             refused: BTreeMap::new(),
-            wrong: Vec::new(),
+            wrong: Wrong::default(),
             receipts: Receipts::new(trust, head, tree),
             members: HashMap::new(),
             by_leaf: HashMap::new(),
             bytes: 0,
             most_bytes: usize::MAX,
             fetched: HashMap::new(),
+            lets_wait: AtomicBool::new(false),
             read: HashMap::new(),
             asked: HashMap::new(),
             has_more: false,
@@ -136,19 +153,20 @@ impl<'a> Reader<'a> {
         })?;
         let (bytes, statement) = self.proved(&proof)?;
         let judged = self.receipts.judge(index, &statement, &bytes)?;
-        self.wrong.extend(judged.lies.iter().map(|why| format!("{}: its receipt lies: {why}", id(index))));
+        self.wrong.lies(&format!("{}: its receipt", id(index)), &judged.lies);
         let proof = TlogProof { extra: None, index, path: proof.path, checkpoint: self.head.note().to_vec() };
         let head = self.head.verified();
         let entry = verify::judge_under(self.trust, head, &proof, statement.clone(), &mut Vec::new()).map_err(fail)?;
         // What is dropped takes no place.
-        self.bytes = self.bytes.saturating_add(judged.bytes.len());
+        let receipts: usize = judged.receipts.iter().map(|placed| placed.bytes.len()).sum();
+        self.bytes = self.bytes.saturating_add(statement.entry().len() + receipts);
         if self.bytes > self.most_bytes {
             let (entries, bytes, most) = (self.read.len() + 1, self.bytes, self.most_bytes);
             return Err(ExportError::TooLarge { entries, bytes, most });
         }
         let node = Arc::new(Node::new(index, &statement));
-        let evidence = Evidence { statement: judged.bytes, path: proof.path };
-        let read = Arc::new(Read { node, statement, evidence, upper_s: judged.upper_s, entry });
+        let (path, receipts, dropped) = (proof.path, judged.receipts, judged.dropped);
+        let read = Arc::new(Read { node, statement, path, receipts, dropped, entry });
         self.read.insert(index, read.clone());
         Ok(read)
     }
@@ -157,7 +175,7 @@ impl<'a> Reader<'a> {
     fn proved(&mut self, proof: &InclusionProof) -> Result<(Vec<u8>, SignedStatement), ExportError> {
         let index = proof.index;
         let served = match self.fetched.remove(&index) {
-            Some(bytes) => bytes,
+            Some(answer) => answer,
             None => self.fetch(index)?,
         };
         let root = self.head.root();
@@ -166,26 +184,28 @@ impl<'a> Reader<'a> {
             proof.verify(&statement.leaf_hash(), root).map_err(|error| format!("the proof: {error}"))?;
             Ok(statement)
         };
-        let why = match statement(&served) {
-            Ok(statement) => return Ok((served, statement)),
+        let why = match served.and_then(|bytes| Ok((statement(&bytes)?, bytes))) {
+            Ok((statement, bytes)) => return Ok((bytes, statement)),
             Err(why) => why,
         };
-        let filed = self.source.http().and_then(|_| self.tree.entry(index).ok());
-        let filed = filed.and_then(|bytes| Some((statement(&bytes).ok()?, bytes)));
-        let Some((statement, bytes)) = filed else {
-            return Err(ExportError::Entry { id: id(index), failure: Failure::refuted(why) });
-        };
+        let refuted = |why: String| ExportError::Entry { id: id(index), failure: Failure::refuted(why) };
+        // A folder is these files.
+        if self.source.http().is_none() {
+            return Err(refuted(why));
+        }
+        let filed = self.tree.entry(index)?;
+        let statement =
+            statement(&filed).map_err(|other| refuted(format!("{why}; and in the log's files: {other}")))?;
         let id = id(index);
         self.wrong.push(format!("{id}: the log answers with something else: {why}; it is taken from the log's files"));
-        Ok((bytes, statement))
+        Ok((filed, statement))
     }
 
-    /// Says whether a file can carry a note that the log lists at this size; one that lies is remembered.
-    pub(crate) fn takes(&mut self, size: TreeSize, note: &[u8]) -> Result<bool, ExportError> {
-        let taken = self.receipts.listed(size, note)?;
-        Ok(taken.unwrap_or_else(|failure| {
-            self.wrong.push(format!("the checkpoint that the log lists at size {size} lies: {}", failure.why));
-            false
+    /// A note that the log lists at this size, where it can go into a file; a lie is remembered.
+    pub(super) fn listed(&mut self, size: TreeSize, note: &[u8]) -> Result<Option<Arc<Note>>, ExportError> {
+        Ok(self.receipts.listed(size, note)?.unwrap_or_else(|lie| {
+            self.wrong.lies(&format!("the checkpoint that the log lists at size {size}"), &[lie]);
+            None
         }))
     }
 
@@ -202,11 +222,6 @@ impl<'a> Reader<'a> {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// An entry that was read already.
-    pub(crate) fn known(&self, index: LeafIndex) -> Option<Arc<Read>> {
-        self.read.get(&index).cloned()
     }
 
     /// The batch with this leaf hash, and its members; `None`: it is not below the checkpoint, or the store has nothing of it.
@@ -251,10 +266,10 @@ impl<'a> Reader<'a> {
         self.members.get(&spot).cloned().flatten()
     }
 
-    fn fetch(&self, index: LeafIndex) -> Result<Vec<u8>, ExportError> {
+    fn fetch(&self, index: LeafIndex) -> Result<Answer, ExportError> {
         match self.source.http() {
-            Some(http) => ask(http, index),
-            None => Ok(self.tree.entry(index)?),
+            Some(http) => ask(http, index, &self.lets_wait),
+            None => Ok(Ok(self.tree.entry(index)?)),
         }
     }
 
@@ -264,8 +279,9 @@ impl<'a> Reader<'a> {
         let is_known = |index: &LeafIndex| self.read.contains_key(index) || self.refused.contains_key(index);
         let is_new = |index: &&LeafIndex| !is_known(index) && !self.fetched.contains_key(*index);
         let new: Vec<LeafIndex> = indexes.iter().filter(is_new).copied().collect();
-        for (index, bytes) in new.iter().zip(at_once(&new, |index| ask(http, *index))) {
-            self.fetched.insert(*index, bytes?);
+        let answers = at_once(&new, |index| ask(http, *index, &self.lets_wait));
+        for (index, answer) in new.iter().zip(answers) {
+            self.fetched.insert(*index, answer?);
         }
         Ok(())
     }
@@ -318,10 +334,19 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn ask(http: &Http, index: LeafIndex) -> Result<Vec<u8>, ExportError> {
-    match http.transparent_statement(EntryId { epoch: EPOCH, index }, PATIENCE)? {
-        Fetched::Statement(bytes) => Ok(bytes),
-        Fetched::NotPublished | Fetched::Absent => Err(ExportError::Withheld(id(index))),
+/// Asks for an entry. What a server answers is no reason to give up; that it is not reached is one.
+fn ask(http: &Http, index: LeafIndex, lets_wait: &AtomicBool) -> Result<Answer, ExportError> {
+    // Who waited in vain once does not wait again.
+    let patience = if lets_wait.load(Ordering::Relaxed) { Duration::ZERO } else { PATIENCE };
+    match http.transparent_statement(EntryId { epoch: EPOCH, index }, patience) {
+        Ok(Fetched::Statement(bytes)) => Ok(Ok(bytes)),
+        Ok(Fetched::NotPublished) => {
+            lets_wait.store(true, Ordering::Relaxed);
+            Ok(Err("that it is not published yet".to_owned()))
+        }
+        Ok(Fetched::Absent) => Ok(Err("that there is no such entry".to_owned())),
+        Err(error @ (SourceError::Status { .. } | SourceError::TooLarge { .. })) => Ok(Err(error.to_string())),
+        Err(error) => Err(error.into()),
     }
 }
 

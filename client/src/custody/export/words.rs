@@ -85,18 +85,89 @@ fn can_be_of(gap: &SignedStatement, times: &RangeInclusive<u64>) -> bool {
 }
 
 /// The last of them: the others are not even read. Where what is suggested as such is none, it is looked for before that.
-pub(in crate::custody) fn last(reader: &mut Reader<'_>, filter: &Filter) -> Result<Option<LeafIndex>, ExportError> {
-    let (mut below, mut room) = (reader.head.size(), TRIED);
+fn last(reader: &mut Reader<'_>, filter: &Filter) -> Result<Option<LeafIndex>, ExportError> {
+    let (mut below, mut room, mut others) = (reader.head.size(), TRIED, 0);
     while room > 0 {
         let suggested = reader.finder.newest(filter, below, room)?;
-        let Some(lowest) = suggested.first() else { break };
+        let Some(lowest) = suggested.first() else { return Ok(None) };
         below = TreeSize::new(lowest.get());
         room = room.saturating_sub(suggested.len());
         for index in suggested.into_iter().rev() {
-            if reader.verified(index)?.is_some_and(|read| filter.matches(&read.statement)) {
-                return Ok(Some(index));
+            match reader.verified(index)? {
+                Some(read) if filter.matches(&read.statement) => return Ok(Some(index)),
+                Some(_) => others += 1,
+                None => {}
             }
         }
     }
+    let sought = filter.to_query();
+    if others > 0 {
+        reader.wrong.push(format!(
+            "the index names {others} entries that are none as the newest with {sought}, and no other was looked for"
+        ));
+    } else {
+        reader
+            .notices
+            .push(format!("the newest with {sought}: of the last {TRIED} none verifies, and no other was looked for"));
+    }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use govlog_formats::record::LinkTarget;
+    use serde_json::json;
+
+    use super::super::super::find::{FindError, Finder, Scan, Way};
+    use super::super::super::tests::export::{log_with_words, mirror};
+    use super::*;
+    use crate::source::{Head, Tree};
+    use crate::testing::{COSIGNED, ISSUER, TestLog, decision, sign};
+    use crate::trust::learn_found;
+
+    /// Suggests some entries as the newest of whatever is asked for, and speaks the truth of all before them.
+    struct Posing<'p>(Scan, &'p [LeafIndex]);
+
+    impl Finder for Posing<'_> {
+        fn find(&mut self, way: Way, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<LeafIndex>, FindError> {
+            self.0.find(way, target, kinds)
+        }
+
+        fn answers(&mut self, filters: &[Filter]) -> Result<Vec<LeafIndex>, FindError> {
+            self.0.answers(filters)
+        }
+
+        fn newest(&mut self, filter: &Filter, below: TreeSize, most: usize) -> Result<Vec<LeafIndex>, FindError> {
+            let posing: Vec<LeafIndex> = self.1.iter().copied().filter(|index| below.covers(*index)).collect();
+            if posing.is_empty() { self.0.newest(filter, below, most) } else { Ok(posing) }
+        }
+
+        fn is_cut(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_suggestion_near_the_end_that_is_none_hides_no_last_word() {
+        let word = json!({ "op": "heartbeat", "instance": "agent-1", "next_seq": 2 });
+        let (mut log, decided) = log_with_words("stream", &[(COSIGNED * 1000, word)]);
+        let posing: Vec<LeafIndex> = (0..TRIED).map(|at| log.add("decision", &decision(&format!("d-{at}x")))).collect();
+        let forged = sign(&TestLog::new().operator, "decision", &decision("d-10"), None);
+        let refused = [log.append(forged.entry().to_vec())];
+        let (_dir, source, mut known) = mirror(&log);
+        let head = Head::read(&source, &known).unwrap();
+        let tree = Tree::new(&source, head.size());
+        let filters = [("kind", "stream"), ("issuer", ISSUER), ("stream", "s-1")];
+        let filter = Filter::from_pairs(filters).unwrap();
+        let said = Some(LeafIndex::new(decided.get() + 1));
+        for (posing, found) in [(&posing[..1], said), (&refused[..], said), (&posing[1..], said), (&posing[..], None)] {
+            let scan = Scan::read(&tree, &head, std::slice::from_ref(&filter), &mut |_| {}).unwrap();
+            learn_found(&source, &mut known, &head, scan.changes()).unwrap();
+            let mut reader = Reader::new(&source, &known, &head, &tree, Box::new(Posing(scan, posing)));
+            assert_eq!(last(&mut reader, &filter).unwrap(), found);
+            let wrong = reader.wrong.take();
+            assert_eq!(wrong.len(), usize::from(found.is_none()), "{wrong:?}");
+            assert!(wrong.iter().all(|why| why.starts_with("the index names 100 entries that are none")), "{wrong:?}");
+        }
+    }
 }

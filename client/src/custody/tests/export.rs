@@ -1,16 +1,12 @@
 use govlog_formats::cbor::{Value, parse, to_deterministic};
-use govlog_formats::record::LinkTarget;
 use govlog_formats::record::sealed::Opening;
-use govlog_formats::search::Filter;
 use serde_json::json;
 
 use super::*;
-use crate::custody::export::words::last;
-use crate::custody::{ExportError, Exported, FindError, Finder, Plan, Reader, Role, Scan, Way, export};
+use crate::custody::{ExportError, Exported, Plan, Role, export};
 use crate::openings::{FieldOpening, Folder, OpeningStore as _, Openings, Protection, Settings, State};
-use crate::source::{Head, Source, Tree};
+use crate::source::Source;
 use crate::testing::COSIGNED;
-use crate::verify::Outcome;
 
 pub(in crate::custody) fn plan(search: &[(&str, &str)]) -> Plan<'static> {
     let search = search.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()])).collect();
@@ -115,9 +111,13 @@ fn a_pin_is_continued_or_it_is_a_split_view() {
 
     let mut other = TestLog::new();
     other.add("decision", &decision("d-7"));
-    let forked = made(&source, &trust, &pin(other.note_of(TreeSize::new(3), &[0, 1])));
-    assert_eq!(forked.verdict.outcome(), Outcome::Refuted, "nothing is written of it");
-    assert!(why(&forked.verdict).contains("split view"));
+    let forked = pin(other.note_of(TreeSize::new(3), &[0, 1]));
+    let error = export(&source, &trust, &forked, &mut |_, _, _| {}).unwrap_err();
+    let ExportError::PinSplit { note, .. } = &error else { panic!("{error}") };
+    assert_eq!(
+        (note.as_bytes(), error.to_string().contains("split view")),
+        (&*log.note_of(log.size(), &[0, 1, 2]), true)
+    );
 }
 
 /// A mirror that lies about an entry is found before anything follows from it.
@@ -172,7 +172,7 @@ fn what_is_chosen_is_disclosed_with_what_it_is_sealed_in_and_nothing_else() {
 }
 
 /// A log with a decision, and what its stream says of itself, each signed when it says that it happened.
-fn log_with_words(kind: &str, words: &[(u64, serde_json::Value)]) -> (TestLog, LeafIndex) {
+pub(in crate::custody) fn log_with_words(kind: &str, words: &[(u64, serde_json::Value)]) -> (TestLog, LeafIndex) {
     let mut log = TestLog::new();
     let kinds = ["decision", "gap", "stream"].map(str::to_owned).to_vec();
     let row = govlog_formats::admission::IssuerRow { kinds, ..log.issuer_row() };
@@ -258,46 +258,4 @@ fn a_file_that_would_be_too_large_is_not_made() {
     }
     let cut = made(&source, &trust, &Plan { most: 2, ..plan(&credential) });
     assert!(cut.notices.iter().any(|notice| notice.contains("more than the 2 entries that a file takes")));
-}
-
-/// Suggests one entry as the newest of whatever is asked for, and speaks the truth of all before it.
-struct Posing(Scan, LeafIndex);
-
-impl Finder for Posing {
-    fn find(&mut self, way: Way, target: &LinkTarget, kinds: &[&str]) -> Result<Vec<LeafIndex>, FindError> {
-        self.0.find(way, target, kinds)
-    }
-
-    fn answers(&mut self, filters: &[Filter]) -> Result<Vec<LeafIndex>, FindError> {
-        self.0.answers(filters)
-    }
-
-    fn newest(&mut self, filter: &Filter, below: TreeSize, most: usize) -> Result<Vec<LeafIndex>, FindError> {
-        if below.covers(self.1) { Ok(vec![self.1]) } else { self.0.newest(filter, below, most) }
-    }
-
-    fn is_cut(&self) -> bool {
-        false
-    }
-}
-
-#[test]
-fn a_suggestion_near_the_end_that_is_none_hides_no_last_word() {
-    let word = json!({ "op": "heartbeat", "instance": "agent-1", "next_seq": 2 });
-    let (mut log, decided) = log_with_words("stream", &[(COSIGNED * 1000, word)]);
-    let posing = log.add("decision", &decision("d-9"));
-    let forged = crate::testing::sign(&TestLog::new().operator, "decision", &decision("d-10"), None);
-    let refused = log.append(forged.entry().to_vec());
-    let (_dir, source, mut known) = mirror(&log);
-    let head = Head::read(&source, &known).unwrap();
-    let tree = Tree::new(&source, head.size());
-    let filters = [("kind", "stream"), ("issuer", crate::testing::ISSUER), ("stream", "s-1")];
-    let filter = Filter::from_pairs(filters).unwrap();
-    for posing in [posing, refused] {
-        let scan = Scan::read(&tree, &head, std::slice::from_ref(&filter), &mut |_| {}).unwrap();
-        crate::trust::learn_found(&source, &mut known, &head, scan.changes()).unwrap();
-        let mut reader = Reader::new(&source, &known, &head, &tree, Box::new(Posing(scan, posing)));
-        let last = last(&mut reader, &filter).unwrap();
-        assert_eq!(last, Some(LeafIndex::new(decided.get() + 1)));
-    }
 }
