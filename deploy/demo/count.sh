@@ -35,6 +35,11 @@ read_links() {
         sort -u
 }
 
+# member_of ID NAME: what the record of an entry says under a name of text, such as trace_id.
+member_of() {
+    sed 's/{"as_of_change":/\n&/g' "$work/verdicts.json" | grep -F "\"file\":\"./$1.cose\"" | grep -o "\"$2\":\"[^\"]*\"" | head -n 1 | cut -d '"' -f 4
+}
+
 # linked KIND RELATION KIND: the links between entries of two kinds, as read_links prints them.
 linked() {
     awk -F '\t' -v from="$1" -v rel="$2" -v to="$3" '

@@ -1,7 +1,7 @@
 //! Files that a command reads and writes.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -21,13 +21,21 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// As [`read`], for files that may have so many bytes.
 pub(crate) fn read_at_most(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
-    let file = File::open(path).map_err(|cause| Usage(format!("{}: {cause}", path.display())))?;
+    let file = open(path)?;
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes).with_context(|| path.display().to_string())?;
     if bytes.len() as u64 > most {
         return Err(Usage(format!("{}: larger than {most} bytes", path.display())).into());
     }
     Ok(bytes)
+}
+
+/// Opens a file to read it. A folder opens, too, and would fail later without its name.
+pub(crate) fn open(path: &Path) -> Result<File, Usage> {
+    if path.is_dir() {
+        return Err(Usage(format!("{0}: a folder; name the files in it, such as {0}/*.cose", path.display())));
+    }
+    File::open(path).map_err(|cause| Usage(format!("{}: {cause}", path.display())))
 }
 
 /// Reads a file as text.
@@ -49,12 +57,13 @@ pub(crate) fn public_key(path: &Path) -> anyhow::Result<PublicKey> {
 
 /// Makes a new file with a mode; an existing one is never overwritten.
 pub(crate) fn create_new(path: &Path, mode: u32, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .map_err(|cause| Usage(format!("{}: {cause}", path.display())))?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(|cause| match cause.kind() {
+            ErrorKind::AlreadyExists => {
+                Usage(format!("{}: that is there already, and is never replaced; give another name", path.display()))
+            }
+            _ => Usage(format!("{}: {cause}", path.display())),
+        })?;
     file.write_all(bytes).and_then(|()| file.sync_all()).with_context(|| path.display().to_string())
 }
 

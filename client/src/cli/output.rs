@@ -72,12 +72,12 @@ impl Output {
 
     /// Says something that is not a result.
     pub(crate) fn notice(&self, text: &str) {
-        eprintln!("{}", visible_lines(text));
+        say(&format!("{}\n", visible_lines(text)));
     }
 
     /// Asks something, and leaves the line open for the answer.
     pub(crate) fn ask(&self, text: &str) {
-        eprint!("{}", visible_lines(text));
+        say(&visible_lines(text));
     }
 
     /// Says why the command failed, with every cause.
@@ -85,7 +85,7 @@ impl Output {
         if self.json {
             print_json(json!({ "error": format!("{error:#}") }));
         }
-        eprintln!("govlog: {}", error_lines(&format!("{error:#}")));
+        say(&format!("govlog: {}\n", error_lines(&format!("{error:#}"))));
     }
 
     /// Whether progress can be drawn: on a terminal only, never into a pipe.
@@ -94,13 +94,19 @@ impl Output {
     }
 }
 
+/// Says what is no result. Whoever listens may have gone, as in `2>&1 | head`; what the command ends with is then still its verdict.
+fn say(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
+}
+
 /// Prints a line of a result. Whoever reads it may have had enough, as `head` has: what the command ends with is then still its verdict. A result
 /// that could not be written is none.
 fn print(line: &str) {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            eprintln!("govlog: the result could not be written: {error}");
+            say(&format!("govlog: the result could not be written: {error}\n"));
             std::process::exit(i32::from(Exit::CannotEvaluate.code()));
         }
         _ => {}

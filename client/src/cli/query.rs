@@ -7,6 +7,7 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use govlog_formats::entry_id::EntryId;
 use govlog_formats::merkle::TreeSize;
+use govlog_formats::record::KINDS;
 use govlog_formats::search::{Column, Filter};
 use govlog_formats::visible::visible;
 use serde_json::json;
@@ -121,6 +122,13 @@ impl Query {
     pub(crate) fn run(self, out: &Output) -> anyhow::Result<Exit> {
         let now_s = time::now_s();
         let filter = self.filter(now_s)?;
+        for kind in self.terms.0.iter().filter(|(name, kind)| *name == "kind" && !KINDS.contains(&kind.as_str())) {
+            out.notice(&format!(
+                "--kind {}: none of the kinds that are known here: {}",
+                visible(&kind.1),
+                KINDS.join(", ")
+            ));
+        }
         let dir = TrustDir::load(&self.trust)?;
         let source = out.source(&self.log)?;
         if source.http().is_none() && !self.complete {

@@ -26,7 +26,7 @@ pub enum HeadError {
     #[error("no checkpoint: the log has not published one yet, or this is not a log")]
     None,
     /// The note does not verify under your policy.
-    #[error("the checkpoint: {0}")]
+    #[error("the checkpoint does not verify")]
     Note(#[from] PolicyVerifyError),
     /// The note is of another log of your policy.
     #[error("the checkpoint is of {found}; the log you trust is {expected}")]
@@ -91,7 +91,12 @@ impl Head {
     ///
     /// As [`Head::read`].
     pub fn of(source: &Source, trust: &Trust, note: Vec<u8>) -> Result<Self, HeadError> {
-        let verified = trust.policy().verify_checkpoint(&note)?;
+        let verified = trust.policy().verify_checkpoint(&note).map_err(|error| match error {
+            PolicyVerifyError::UnknownOrigin(found) => {
+                HeadError::OtherLog { found: found.to_string(), expected: trust.origin().to_owned() }
+            }
+            error => HeadError::Note(error),
+        })?;
         let checkpoint = verified.checkpoint();
         if checkpoint.origin.as_str() != trust.origin() {
             let (found, expected) = (checkpoint.origin.to_string(), trust.origin().to_owned());

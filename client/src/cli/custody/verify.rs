@@ -1,13 +1,12 @@
 //! `govlog custody verify`: judge a custody file offline.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Args;
 
 use super::beside;
-use crate::cli::exit::Usage;
 use crate::cli::output::Output;
 use crate::cli::{Exit, files};
 use crate::custody::{self, CustodyVerdict, MAX_FILE_BYTES};
@@ -71,7 +70,6 @@ pub(crate) fn judge(trust: &Trust, path: &Path, records: &[PathBuf]) -> anyhow::
 /// Says whether a file begins as a custody file does.
 pub(crate) fn is_custody_file(path: &Path) -> anyhow::Result<bool> {
     let mut first = Vec::new();
-    let file = File::open(path).map_err(|cause| Usage(format!("{}: {cause}", path.display())))?;
-    file.take(4).read_to_end(&mut first)?;
+    files::open(path)?.take(4).read_to_end(&mut first).with_context(|| path.display().to_string())?;
     Ok(custody::is_archive(&first))
 }
