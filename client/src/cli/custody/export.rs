@@ -123,6 +123,8 @@ impl Export {
 
     pub(crate) fn run(self, out: &Output) -> anyhow::Result<Exit> {
         let beside = self.beside()?;
+        // A key that cannot be read is told before anything is collected.
+        self.key.as_deref().map(files::signing_key).transpose()?;
         let dir = TrustDir::load(&self.trust)?;
         let source = out.source(&self.log)?;
         let resolver = Resolver { trust: dir.trust(), http: source.http(), unverified: true, pdp: None };
@@ -182,7 +184,12 @@ impl Export {
             query: serde_json::to_value(&plan.query).ok(),
             ..Step::default()
         };
-        let recorded = recording.log(&step, custody, dir.trust(), (&beside, self.force), document, out)?;
+        let recorded = recording.log(&step, custody, dir.trust(), (&beside, self.force), document, out).with_context(|| {
+            format!(
+                "{}: written, and its export is NOT logged; once this is mended, the same command with --force collects and logs it",
+                self.out.display()
+            )
+        })?;
         Ok(Exit::worst([made.outcome().into(), recorded]))
     }
 
@@ -238,6 +245,10 @@ fn summary(path: &Path, made: &Exported, custody: &Custody) -> String {
     }
     lines.extend(custody.manifest.not_found.members.iter().take(SAID).map(|batch| format!("  {}", batch.said())));
     lines.push(format!("  not found: {} links lead to no entry{}", custody.dead_links.len(), custody.unlooked()));
+    let disclosed = custody.disclosed();
+    if !disclosed.is_empty() {
+        lines.push(format!("  DISCLOSED in clear: {}", visible(&disclosed.join(", "))));
+    }
     lines.push(format!("  manifest sha256 {}", made.manifest_digest));
     lines.push("  what it does not prove is said by: govlog custody verify".to_owned());
     lines.join("\n")

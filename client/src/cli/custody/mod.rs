@@ -299,9 +299,34 @@ mod tests {
             let fields = &custody.at(LeafIndex::new(7)).unwrap().fields;
             fields.iter().any(|field| field.path == "context" && matches!(field.state, State::Opened(_)))
         };
-        assert!(is_open(&desk.asked(&["--decision", "d-1", "--open", "context", "--openings", &openings])));
-        assert!(!is_open(&desk.asked(&["--decision", "d-1", "--openings", &openings])));
+        let opened = desk.asked(&["--decision", "d-1", "--open", "context", "--openings", &openings]);
+        assert!(is_open(&opened));
+        assert_eq!(opened.disclosed(), ["context of 1.7"]);
+        let closed = desk.asked(&["--decision", "d-1", "--openings", &openings]);
+        assert!(!is_open(&closed) && closed.disclosed().is_empty());
         assert!(desk.export(&["--decision", "d-1", "--open", "context"]).unwrap_err().contains("--openings"));
+    }
+
+    /// A record that somebody names is asked for, and one that lies beside the file is not.
+    #[test]
+    fn a_record_that_cannot_be_judged_is_not_passed_over() {
+        let desk = Desk::new();
+        let manifest = desk.asked(&["--decision", "d-1"]).manifest_digest.to_string();
+        // Of somebody whom the log lets in later than this trust directory knows.
+        let mut later = organisation();
+        let row = IssuerRow { kinds: vec!["custody".to_owned()], ..later.issuer_row() };
+        later.change(ChangeFields { set: vec![row], ..ChangeFields::default() });
+        let handed = json!({ "v": 1, "event_ms": AT, "op": "hand-over", "manifest_digest": manifest });
+        let record = later.add("custody", &view::from_json("custody", &handed).unwrap());
+        let record = later.transparent(record, &later.note_of(later.size(), &[0, 1]));
+        let (file, trust) = (desk.path("case.zip"), desk.path("trust"));
+        let verify = |more: &[&str]| run(&[&["verify", &file, "--trust", &trust], more].concat());
+        let (named, beside) = (desk.path("named.cose"), desk.path("case.cose"));
+        for path in [&named, &beside] {
+            fs::write(path, &record).unwrap();
+        }
+        assert_eq!(verify(&[]), Ok(Exit::Ok));
+        assert_eq!(verify(&["--record", &named]), Ok(Exit::CannotEvaluate));
     }
 
     /// Whoever says what an entry is is told if it is something else.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use govlog_formats::visible::visible;
 
 use super::beside;
 use crate::cli::output::Output;
@@ -52,7 +53,12 @@ impl Verify {
             verdict.require_age(max_age_s, now_s);
         }
         out.result(&verdict.text(now_s), verdict.json(now_s));
-        Ok(verdict.outcome().into())
+        let exit = Exit::from(verdict.outcome());
+        // Whoever names a record asks for it.
+        let is_unjudged = |path: &PathBuf| verdict.unjudged.contains(&path.display().to_string());
+        let Some(record) = self.record.iter().find(|path| is_unjudged(path)) else { return Ok(exit) };
+        out.notice(&visible(&format!("{}: this record could not be judged; NOT PROVED says why", record.display())));
+        Ok(Exit::worst([exit, Exit::CannotEvaluate]))
     }
 }
 

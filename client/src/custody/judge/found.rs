@@ -127,6 +127,16 @@ impl Custody {
         self.edges.iter().filter(is_revoking).map(|edge| edge.to).collect()
     }
 
+    /// What the file discloses of sealed values: each a field and the id of its entry, as `input of 1.407`.
+    #[must_use]
+    pub fn disclosed(&self) -> Vec<String> {
+        let of = |held: &Held| {
+            let opened = held.fields.iter().filter(|field| matches!(field.state, State::Opened(_)));
+            opened.map(|field| format!("{} of {}", field.path, held.id())).collect::<Vec<_>>()
+        };
+        self.entries.iter().flat_map(of).collect()
+    }
+
     /// How many values are sealed and stay so.
     #[must_use]
     pub fn sealed(&self) -> usize {

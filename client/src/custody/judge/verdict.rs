@@ -25,12 +25,14 @@ pub struct CustodyVerdict {
     pub result: Result<Custody, Failure>,
     /// What was not proved, each with why, or how it could be.
     pub not_proved: Vec<String>,
+    /// The records given with it that could not be judged, by their names.
+    pub unjudged: Vec<String>,
 }
 
 /// Judges a custody file offline; `records`: names and bytes of `custody` records that are said to be about it.
 #[must_use]
 pub fn verify(trust: &Trust, name: &str, bytes: &[u8], records: &[(String, Vec<u8>)]) -> CustodyVerdict {
-    let mut remarks = Vec::new();
+    let (mut remarks, mut unjudged) = (Vec::new(), Vec::new());
     let result = steps::judge(trust, bytes, &mut remarks).and_then(|(mut custody, learnt)| {
         for (name, bytes) in records {
             match record::judge(&learnt, name, bytes, &custody) {
@@ -38,6 +40,7 @@ pub fn verify(trust: &Trust, name: &str, bytes: &[u8], records: &[(String, Vec<u
                 // It says nothing against the file, and nothing for it.
                 Err(failure) if failure.outcome == Outcome::CannotEvaluate => {
                     remarks.push(format!("anything by the record {}", failure.why));
+                    unjudged.push(name.clone());
                 }
                 Err(failure) => return Err(failure),
             }
@@ -45,7 +48,7 @@ pub fn verify(trust: &Trust, name: &str, bytes: &[u8], records: &[(String, Vec<u
         Ok(custody)
     });
     let not_proved = result.as_ref().map(|custody| not_proved(custody, remarks)).unwrap_or_default();
-    CustodyVerdict { name: name.to_owned(), result, not_proved }
+    CustodyVerdict { name: name.to_owned(), result, not_proved, unjudged }
 }
 
 /// What a reader must not take for proved, most important first.
@@ -273,6 +276,10 @@ fn lines(text: &mut String, custody: &Custody, now_s: u64) {
         let to = record.recipient.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
         line(text, "custody", &format!("{}{to}, entry {} by {by}", record.op, record.entry.id()));
     }
+    let disclosed = custody.disclosed();
+    if !disclosed.is_empty() {
+        line(text, "in clear", &format!("DISCLOSED: {}", disclosed.join(", ")));
+    }
     line(text, "manifest", &format!("sha256 {}", custody.manifest_digest));
     line(text, "trust", &format!("fingerprint {}", custody.fingerprint));
     for stream in &custody.streams {
@@ -413,6 +420,7 @@ fn members(custody: &Custody, now_s: u64) -> Value {
         "purpose": custody.manifest.purpose,
         "collector_is_recorded": custody.confirmed().is_some(),
         "collector_is_recorded_by": custody.confirmed().map(super::found::Recorded::issuer),
+        "disclosed": custody.disclosed(),
         "records": custody.records.iter().map(record).collect::<Vec<_>>(),
         "manifest_sha256": custody.manifest_digest.to_string(),
         "file_sha256": custody.file_digest.to_string(),

@@ -269,6 +269,7 @@ fn a_record_is_judged_by_what_the_file_teaches_and_voids_nothing_where_that_is_n
     let verdict = made(&mut TestLog::new(), false);
     assert_eq!(why(&verdict), "VERIFIED");
     assert!(verdict.not_proved.iter().any(|said| said.contains("anything by the record case.cose")), "{verdict:?}");
+    assert_eq!(verdict.unjudged, ["case.cose"]);
 }
 
 #[test]
