@@ -19,7 +19,8 @@ fn note_digest(made: &Exported, size: u64) -> Option<&str> {
 #[test]
 fn of_several_notes_of_one_size_the_best_is_taken() {
     let ten = earlier(10);
-    let [early, late, short] = [&[0, 1][..], &[0, 2], &[0]].map(|cosigners| ten.note_of(ten.size(), cosigners));
+    // The earliest is not the first by its bytes.
+    let [early, late, short] = [&[1, 0][..], &[0, 2], &[0]].map(|cosigners| ten.note_of(ten.size(), cosigners));
     let give = |decision: &[u8], effect: &[u8], change: &[u8]| {
         let served = [(7, decision), (8, effect), (2, change)];
         let served = served.map(|(index, note)| (index, ten.transparent(LeafIndex::new(index), note)));

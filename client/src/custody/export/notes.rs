@@ -178,9 +178,9 @@ impl Candidates {
     /// Of each size one, whatever was read before the others: one that a statement names, one that a quorum signed, the one that it signed first.
     fn best(self, named: &BTreeSet<Digest>) -> BTreeMap<TreeSize, Arc<Note>> {
         let rank = |note: &Arc<Note>| {
-            let (is_named, verified) = (named.contains(&note.digest), &note.verified);
-            let upper = verified.upper_time().unwrap_or(u64::MAX);
-            (Reverse(is_named), Reverse(verified.quorum().met()), upper, note.bytes.clone())
+            // What no quorum signed has no time.
+            let upper = note.verified.upper_time().unwrap_or(u64::MAX);
+            (Reverse(named.contains(&note.digest)), upper, note.bytes.clone())
         };
         let best = |notes: BTreeMap<Digest, Arc<Note>>| notes.into_values().min_by_key(rank);
         self.0.into_iter().filter_map(|(size, notes)| Some((size, best(notes)?))).collect()
