@@ -3,8 +3,6 @@
 //! Nothing leaves here that a terminal would obey or hide, whoever wrote it. That a stranger's text begins no line of its own is for whoever puts
 //! lines together: with [`visible`], too.
 
-#![expect(clippy::print_stderr, reason = "this is the one module that prints")]
-
 use std::io::{ErrorKind, IsTerminal, Write as _};
 
 use govlog_formats::visible::{visible, visible_json, visible_lines};
