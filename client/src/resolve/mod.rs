@@ -89,6 +89,9 @@ pub enum ResolveError {
         /// What the system says.
         cause: std::io::Error,
     },
+    /// There is no such file.
+    #[error("{0}: there is no such file; if that is a name, say of what: govlog query --resource {0}, --policy {0}, …")]
+    NoFile(String),
     /// A file holds nothing that is known here.
     #[error("{0}: neither a signed statement, nor PEM text of a certificate or key, nor a JWK, nor a token")]
     Content(String),

@@ -57,7 +57,7 @@ const DIGEST_HANDLES: [&str; 2] = ["schema_digest", "entities_digest"];
 pub(crate) const OF_CREDENTIALS: [&str; 6] =
     ["cert_s256", "tbs_s256", "serial_aki", "tok_s256", "jws_input_s256", "jti_iss"];
 
-/// Whether words can only be meant for the path of a file, which is not there: names and ids have no such endings.
+/// Whether words look like the path of a file, which is not there. A name that ends so is found by what it is a name of.
 fn is_of_a_file(text: &str) -> bool {
     let has = |endings: &[&str]| endings.iter().any(|ending| text.ends_with(ending));
     !text.contains("://") && has(&[".pem", ".crt", ".cose", ".zip", ".member", ".jwk", ".jwt"])
@@ -77,9 +77,7 @@ impl Resolver<'_> {
         }
         match self.find(text) {
             Ok(found) => Ok(self.of_found(text, &found)),
-            Err(ResolveError::NotUnderstood(text)) if is_of_a_file(&text) => {
-                Err(ResolveError::File { name: text, cause: std::io::ErrorKind::NotFound.into() })
-            }
+            Err(ResolveError::NotUnderstood(text)) if is_of_a_file(&text) => Err(ResolveError::NoFile(text)),
             Err(ResolveError::NotUnderstood(text)) => {
                 let columns = OF_IDS.into_iter().chain(OF_NAMES);
                 Ok(Sought::new(&text, "an id or a name", columns, &text).or_else(&OF_SIGNERS, &text))

@@ -186,7 +186,8 @@ impl Export {
         };
         let recorded = recording.log(&step, custody, dir.trust(), (&beside, self.force), document, out).with_context(|| {
             format!(
-                "{}: written, and its export is NOT logged; once this is mended, the same command with --force collects and logs it",
+                "{}: written, but its export may not be logged; look with govlog query --kind custody --issuer {iss}, and if it is not, the \
+                 same command with --force collects and logs it",
                 self.out.display()
             )
         })?;

@@ -175,12 +175,14 @@ impl Candidates {
         Ok(())
     }
 
-    /// Of each size one, whatever was read before the others: one that a statement names, one that a quorum signed, the one that it signed first.
+    /// Of each size one, whatever was read before the others: of those that a quorum signed one that a statement names, else the one that it signed
+    /// first.
     fn best(self, named: &BTreeSet<Digest>) -> BTreeMap<TreeSize, Arc<Note>> {
         let rank = |note: &Arc<Note>| {
             // What no quorum signed has no time.
             let upper = note.verified.upper_time().unwrap_or(u64::MAX);
-            (Reverse(named.contains(&note.digest)), upper, note.bytes.clone())
+            let is_named = named.contains(&note.digest) && note.verified.quorum().met();
+            (Reverse(is_named), upper, note.bytes.clone())
         };
         let best = |notes: BTreeMap<Digest, Arc<Note>>| notes.into_values().min_by_key(rank);
         self.0.into_iter().filter_map(|(size, notes)| Some((size, best(notes)?))).collect()

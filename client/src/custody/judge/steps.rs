@@ -36,7 +36,8 @@ pub(super) fn judge(trust: &Trust, bytes: &[u8], remarks: &mut Vec<String>) -> R
     let places = places(&members, &manifest)?;
     let head = head(trust, &manifest, &places)?;
     let notes = notes(trust, &head, &places)?;
-    let mut file = File { trust: trust.clone(), places, head, notes, remarks, short_receipts: 0, unplaced: 0 };
+    let mut file =
+        File { trust: trust.clone(), places, head, notes, remarks, short_receipts: 0, unplaced: BTreeSet::new() };
     file.pinned()?;
     let changes = file.changes()?;
     let verified = file.entries()?;
@@ -173,7 +174,7 @@ struct File<'f> {
     /// How many receipts are by notes with fewer witnesses than you ask for.
     short_receipts: usize,
     /// How many members have receipts, and none by a key in force that you know.
-    unplaced: usize,
+    unplaced: BTreeSet<String>,
 }
 
 impl<'f> File<'f> {
@@ -207,7 +208,7 @@ impl<'f> File<'f> {
         let bytes = self.places.get(&place).ok_or_else(|| Failure::refuted(format!("{}: missing", place.name())))?;
         let proof_bytes = self.places.get(&beside).ok_or_else(|| fail("missing"))?;
         let proof = TlogProof::parse(proof_bytes).map_err(|error| fail(&error.to_string()))?;
-        // Nothing signs it, and nothing unsigned is carried in a file that verifies.
+        // Nothing signs it.
         if proof.extra.is_some() {
             return Err(fail("it carries data besides the proof, which nothing proves"));
         }
@@ -313,10 +314,13 @@ impl<'f> File<'f> {
                 "the times of {count} receipts: fewer witnesses cosigned their notes than your policy asks for"
             ));
         }
-        if self.unplaced > 0 {
-            let count = self.unplaced;
+        let count = self.unplaced.len();
+        if count > 0 {
+            let some: Vec<&str> = self.unplaced.iter().take(SAID).map(String::as_str).collect();
+            let more = if count > SAID { ", …" } else { "" };
             self.remarks.push(format!(
-                "the receipts of {count} entries: none is by a receipt key in force that you know; govlog trust update asks the log"
+                "the receipts of {count} members ({}{more}): none is by a receipt key in force that you know; govlog trust update asks the log",
+                some.join(", ")
             ));
         }
     }
@@ -362,8 +366,11 @@ impl<'f> File<'f> {
         if is_placed {
             self.remarks.extend(remarks.into_iter().map(|remark| format!("{} of {}", remark, place.name())));
         } else {
-            self.unplaced += 1;
+            self.unplaced.insert(place.name());
         }
         Ok(is_placed)
     }
 }
+
+/// So many members are told by name.
+const SAID: usize = 8;

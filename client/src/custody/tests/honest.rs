@@ -421,7 +421,7 @@ fn receipts_by_keys_that_nobody_knows_refuse_no_file() {
     }
     let verdict = judge(&trust, &contents.write().unwrap().0);
     assert_eq!(why(&verdict), "VERIFIED");
-    let said = "the receipts of 2 entries: none is by a receipt key in force that you know";
+    let said = "the receipts of 2 members (entries/1.3.cose, policy/";
     assert!(verdict.not_proved.iter().any(|line| line.starts_with(said)), "{:?}", verdict.not_proved);
     let custody = verdict.result.unwrap();
     assert_eq!([2, 3].map(|index| custody.at(LeafIndex::new(index)).unwrap().has_receipt), [true, false]);

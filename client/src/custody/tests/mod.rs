@@ -100,9 +100,23 @@ fn why(verdict: &CustodyVerdict) -> String {
     verdict.result.as_ref().map_or_else(|failure| failure.why.clone(), |_| "VERIFIED".to_owned())
 }
 
-/// Whether a receipt in a file that verifies is by a key that nobody knows: it says nothing, and takes nothing away, which is said.
-fn is_by_nobody(verdict: &CustodyVerdict) -> bool {
-    verdict.not_proved.iter().any(|said| said.starts_with("the receipts of 1 entries: none is by a receipt key"))
+/// Whether a receipt in a file that verifies is by a key that nobody knows, which is said of that member alone. It takes nothing away: entries and
+/// times are those of the honest verdict.
+fn is_by_nobody(verdict: &CustodyVerdict, name: &str, honest: &CustodyVerdict) -> bool {
+    let said = format!("the receipts of 1 members ({name}): none is by a receipt key");
+    if !verdict.not_proved.iter().any(|other| other.starts_with(&said)) {
+        return false;
+    }
+    let told = |verdict: &CustodyVerdict| {
+        let entries = verdict.result.as_ref().unwrap().entries.iter();
+        entries.map(|held| (held.spot(), held.role, held.bracket.clone(), held.payload().to_vec())).collect::<Vec<_>>()
+    };
+    let bare = |verdict: &CustodyVerdict| {
+        verdict.result.as_ref().unwrap().entries.iter().filter(|held| !held.has_receipt).count()
+    };
+    assert_eq!(told(verdict), told(honest), "{name}");
+    assert!(bare(verdict) <= bare(honest) + 1, "{name}");
+    true
 }
 
 /// A file with some of its members changed, and if `is_listed` the manifest's digests of them too.
