@@ -87,8 +87,13 @@ impl Power {
             }
         }
         // A copy that was under way when the process died is no file of the log.
-        let lost = synced.iter().find(|(name, _)| !written.contains_key(*name) && !name.contains(".part-"));
-        assert_eq!(lost.map(|(name, _)| name), None, "synced, not removed, and gone");
+        let lost = synced.iter().filter(|(name, _)| !written.contains_key(*name) && !name.contains(".part-"));
+        for (name, durable) in lost {
+            // A name that was being changed when the process died is not durable: the file is where it was.
+            let is_renamed = written.iter().any(|(other, now)| now == durable && synced.get(other) != Some(now));
+            assert!(is_renamed, "{name}: synced, not removed, and gone");
+            std::fs::write(self.root.join(name), durable).unwrap();
+        }
         self.on();
     }
 
