@@ -109,7 +109,7 @@ fn is_by_nobody(verdict: &CustodyVerdict, name: &str, honest: &CustodyVerdict) -
     }
     let told = |verdict: &CustodyVerdict| {
         let entries = verdict.result.as_ref().unwrap().entries.iter();
-        entries.map(|held| (held.spot(), held.role, held.bracket.clone(), held.payload().to_vec())).collect::<Vec<_>>()
+        entries.map(|held| (held.spot(), held.role, held.bracket, held.payload().to_vec())).collect::<Vec<_>>()
     };
     let bare = |verdict: &CustodyVerdict| {
         verdict.result.as_ref().unwrap().entries.iter().filter(|held| !held.has_receipt).count()
