@@ -89,10 +89,14 @@ impl Power {
         // A copy that was under way when the process died is no file of the log.
         let lost = synced.iter().filter(|(name, _)| !written.contains_key(*name) && !name.contains(".part-"));
         for (name, durable) in lost {
-            // A name that was being changed when the process died is not durable: the file is where it was.
-            let is_renamed = written.iter().any(|(other, now)| now == durable && synced.get(other) != Some(now));
-            assert!(is_renamed, "{name}: synced, not removed, and gone");
+            // The shim follows a change of name, unless the process dies between the two: then it never was. Whole, for a name changes at once.
+            let renamed = written.iter().find(|(other, now)| *now == durable && synced.get(*other) != Some(now));
+            let (other, _) = renamed.unwrap_or_else(|| panic!("{name}: synced, not removed, and gone"));
             std::fs::write(self.root.join(name), durable).unwrap();
+            match synced.get(other) {
+                Some(before) => std::fs::write(self.root.join(other), before).unwrap(),
+                None => drop(std::fs::remove_file(self.root.join(other))),
+            }
         }
         self.on();
     }
